@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+/// \file
+/// The four exceptions of the library and the checks that raise them.
+///
+/// Every message reads `function: argument, what was found, what was expected; what to do`.
+/// Checks stand at public boundaries, never in inner loops.
+
+namespace dan {
+
+/// An array has the wrong shape.
+struct ShapeError : std::invalid_argument {
+  using std::invalid_argument::invalid_argument;
+};
+
+/// A configuration value is out of its range.
+struct ConfigError : std::invalid_argument {
+  using std::invalid_argument::invalid_argument;
+};
+
+/// A computation produced something unusable: NaN, a failed factorisation, a diverged filter.
+struct NumericalError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// A file cannot be read, is damaged, does not fit, or cannot be written.
+struct FileError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// The text of all arguments, one after the other, numbers with enough digits to be told apart.
+template <class... Parts>
+[[nodiscard]] std::string text(const Parts&... parts) {
+  std::ostringstream out;
+  out.precision(10);
+  (out << ... << parts);
+  return out.str();
+}
+
+/// Throws ConfigError unless `value` is finite and greater than zero.
+template <std::floating_point Real>
+void require_positive(std::string_view function, std::string_view argument, Real value) {
+  if (!(std::isfinite(value) && value > Real(0)))
+    throw ConfigError(text(function, ": ", argument, " is ", value,
+                           ", expected a finite number greater than zero"));
+}
+
+/// Throws ConfigError unless `value` is at least `least`.
+inline void require_at_least(std::string_view function, std::string_view argument,
+                             std::size_t value, std::size_t least) {
+  if (value < least)
+    throw ConfigError(text(function, ": ", argument, " is ", value, ", expected at least ", least));
+}
+
+/// Throws ShapeError unless `found` equals `expected`; `per` says what is counted.
+inline void require_size(std::string_view function, std::string_view argument, std::size_t found,
+                         std::size_t expected, std::string_view per) {
+  if (found != expected)
+    throw ShapeError(text(function, ": ", argument, " has shape (", found, "), expected (",
+                          expected, "), one per ", per));
+}
+
+}  // namespace dan

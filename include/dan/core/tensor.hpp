@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#if __has_include(<xtensor/containers/xtensor.hpp>)
+#include <xtensor/containers/xtensor.hpp>  // xtensor 0.26 and later
+#else
+#include <xtensor/xtensor.hpp>
+#endif
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <new>
+#include <span>
+
+#include "dan/core/error.hpp"
+#include "dan/core/simd.hpp"
+
+/// \file
+/// Storage: `Tensor`, an aligned xtensor container, and `Batch`, many states side by side.
+/// This header and io/npy.hpp are the only ones that name xtensor.
+
+namespace dan {
+
+/// Memory aligned for the widest SIMD register and a cache line, whatever flags the user chose.
+template <class T>
+struct AlignedAllocator {
+  using value_type = T;
+  static constexpr std::align_val_t alignment{64};
+  AlignedAllocator() = default;
+  template <class U>
+  AlignedAllocator(const AlignedAllocator<U>&) noexcept {}  // NOLINT(google-explicit-constructor)
+  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), alignment)); }
+  void deallocate(T* p, std::size_t) noexcept { ::operator delete(p, alignment); }
+  template <class U>
+  bool operator==(const AlignedAllocator<U>&) const noexcept {
+    return true;
+  }
+};
+
+/// Owning, row-major, aligned array of `Rank` dimensions; every xtensor function takes it.
+template <class T, std::size_t Rank>
+using Tensor = xt::xtensor_container<xt::uvector<T, AlignedAllocator<T>>, Rank>;
+
+using Vector = Tensor<double, 1>;  ///< a vector of double
+using Matrix = Tensor<double, 2>;  ///< a row-major matrix of double
+
+/// A tensor of the given shape, all elements zero.
+template <class T, class... Sizes>
+[[nodiscard]] Tensor<T, sizeof...(Sizes)> zeros(Sizes... sizes) {
+  using Result = Tensor<T, sizeof...(Sizes)>;
+  const typename Result::shape_type shape{static_cast<std::size_t>(sizes)...};
+  return Result(shape, T(0));
+}
+
+/// The elements of a tensor, in row-major order.
+template <class T, std::size_t Rank>
+[[nodiscard]] std::span<T> span_of(Tensor<T, Rank>& tensor) {
+  return {tensor.data(), tensor.size()};
+}
+template <class T, std::size_t Rank>
+[[nodiscard]] std::span<const T> span_of(const Tensor<T, Rank>& tensor) {
+  return {tensor.data(), tensor.size()};
+}
+
+/// Many states side by side: `Lanes` states of `Points × Channels` numbers.
+///
+/// Layout: points × channels × lanes, row-major, lanes contiguous and padded to a whole number of
+/// SIMD registers. A lane is an ensemble member (filters) or an independent run (training). A
+/// padding lane repeats a valid lane (see `repeat_last_lane`) and enters no statistic.
+/// Memory: Points · Channels · padded Lanes numbers on the heap.
+template <std::floating_point Real_, std::size_t Points, std::size_t Channels, std::size_t Lanes>
+class Batch {
+ public:
+  using Real = Real_;
+  using T = lanes_t<Real, Lanes>;  ///< the generic scalar that kernels compute with
+  static constexpr std::size_t points = Points, channels = Channels, lanes = Lanes;
+  static constexpr std::size_t padded = lanes_of<T>;
+  static constexpr std::size_t size = Points * Channels;  ///< numbers per state
+
+  /// All zero.
+  Batch() : storage_(zeros<Real>(Points, Channels, padded)) {}
+
+  /// From an array (points × channels × lanes); throws ShapeError unless the shape fits.
+  static Batch from(const Tensor<Real, 3>& array) {
+    const auto& s = array.shape();
+    if (s[0] != Points || s[1] != Channels || s[2] != Lanes)
+      throw ShapeError(text("Batch::from: array has shape (", s[0], ", ", s[1], ", ", s[2],
+                            "), expected (", Points, ", ", Channels, ", ", Lanes,
+                            ") = (points, channels, lanes)"));
+    Batch out;
+    for (std::size_t i = 0; i < size; ++i)
+      for (std::size_t l = 0; l < Lanes; ++l) out.at(i, l) = array.data()[i * Lanes + l];
+    out.repeat_last_lane();
+    return out;
+  }
+
+  /// A copy as array (points × channels × lanes), without the padding.
+  [[nodiscard]] Tensor<Real, 3> array() const {
+    auto out = zeros<Real>(Points, Channels, Lanes);
+    for (std::size_t i = 0; i < size; ++i)
+      for (std::size_t l = 0; l < Lanes; ++l) out.data()[i * Lanes + l] = at(i, l);
+    return out;
+  }
+
+  /// The state as `size` generic scalars: element p · Channels + c.
+  [[nodiscard]] T* data() { return reinterpret_cast<T*>(storage_.data()); }
+  [[nodiscard]] const T* data() const { return reinterpret_cast<const T*>(storage_.data()); }
+  [[nodiscard]] T& operator[](std::size_t i) { return data()[i]; }
+  [[nodiscard]] const T& operator[](std::size_t i) const { return data()[i]; }
+
+  /// All numbers, padding included.
+  [[nodiscard]] std::span<Real> numbers() { return {storage_.data(), size * padded}; }
+  [[nodiscard]] std::span<const Real> numbers() const { return {storage_.data(), size * padded}; }
+
+  /// Element `i` = p · Channels + c of lane `lane`.
+  [[nodiscard]] Real& at(std::size_t i, std::size_t lane) {
+    return storage_.data()[i * padded + lane];
+  }
+  [[nodiscard]] Real at(std::size_t i, std::size_t lane) const {
+    return storage_.data()[i * padded + lane];
+  }
+
+  void fill(Real value) { std::ranges::fill(numbers(), value); }
+
+  /// Copies the last valid lane into the padding.
+  void repeat_last_lane() {
+    if constexpr (padded != Lanes)
+      for (std::size_t i = 0; i < size; ++i)
+        for (std::size_t l = Lanes; l < padded; ++l) at(i, l) = at(i, Lanes - 1);
+  }
+
+  /// Copies state `from` (size numbers) into lane `lane`.
+  template <class Other>
+  void set_lane(std::size_t lane, const Other* from) {
+    for (std::size_t i = 0; i < size; ++i) at(i, lane) = static_cast<Real>(from[i]);
+  }
+
+ private:
+  Tensor<Real, 3> storage_;
+};
+
+/// Copies and rounds a batch to another precision.
+template <class To, class From>
+void convert(const From& from, To& to) {
+  static_assert(To::size == From::size && To::lanes == From::lanes,
+                "convert: both batches must have the same points, channels and lanes");
+  for (std::size_t i = 0; i < To::size; ++i)
+    for (std::size_t l = 0; l < To::padded; ++l)
+      to.at(i, l) =
+          static_cast<typename To::Real>(from.at(i, l < From::padded ? l : From::lanes - 1));
+}
+
+}  // namespace dan

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dan/core/simd.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+
+namespace {
+using namespace dan;
+
+template <class Real>
+using Twice = Pack<Real, 2 * simd_width<Real>>;
+
+/// A pack of small numbers of both signs.
+template <class Real>
+Twice<Real> numbers(Real shift) {
+  Twice<Real> out;
+  for (std::size_t l = 0; l < lanes_of<Twice<Real>>; ++l)
+    out[l] = Real(0.37) * static_cast<Real>(l) - Real(1.5) + shift;
+  return out;
+}
+
+/// Checks result[l] == expected(l) within `tolerance`, relative where the number is large.
+template <class T, class F>
+void check_lanes(const T& result, const F& expected, double tolerance = 0) {
+  double error = 0;
+  for (std::size_t l = 0; l < lanes_of<T>; ++l) {
+    const auto should = static_cast<double>(expected(l));
+    error = std::max(
+        error, std::abs(static_cast<double>(result[l]) - should) / std::max(1.0, std::abs(should)));
+  }
+  CHECK(error <= tolerance);
+}
+}  // namespace
+
+TEST_CASE_TEMPLATE("simd: arithmetic is that of each lane", Real, float, double) {
+  const auto a = numbers<Real>(0), b = numbers<Real>(Real(0.2));
+  check_lanes(a + b, [&](std::size_t l) { return a[l] + b[l]; });
+  check_lanes(a - b, [&](std::size_t l) { return a[l] - b[l]; });
+  check_lanes(a * b, [&](std::size_t l) { return a[l] * b[l]; });
+  check_lanes(a / b, [&](std::size_t l) { return a[l] / b[l]; });
+  check_lanes(-a, [&](std::size_t l) { return -a[l]; });
+  check_lanes(Real(2) * a + Real(1), [&](std::size_t l) { return Real(2) * a[l] + Real(1); });
+  auto c = a;
+  c += b;
+  c *= b;
+  c -= a;
+  c /= b;
+  check_lanes(
+      c, [&](std::size_t l) { return ((a[l] + b[l]) * b[l] - a[l]) / b[l]; },
+      8 * static_cast<double>(std::numeric_limits<Real>::epsilon()));
+  check_lanes(Twice<Real>(Real(3)), [](std::size_t) { return Real(3); });
+}
+
+TEST_CASE_TEMPLATE("simd: functions are those of the standard library", Real, float, double) {
+  const double tolerance = 8 * static_cast<double>(std::numeric_limits<Real>::epsilon());
+  const auto a = numbers<Real>(0);
+  check_lanes(
+      exp(a), [&](std::size_t l) { return std::exp(a[l]); }, tolerance);
+  check_lanes(
+      tanh(a), [&](std::size_t l) { return std::tanh(a[l]); }, tolerance);
+  check_lanes(
+      sin(a), [&](std::size_t l) { return std::sin(a[l]); }, tolerance);
+  check_lanes(
+      cos(a), [&](std::size_t l) { return std::cos(a[l]); }, tolerance);
+  check_lanes(
+      sqrt(a * a), [&](std::size_t l) { return std::sqrt(a[l] * a[l]); }, tolerance);
+  check_lanes(abs(a), [&](std::size_t l) { return std::abs(a[l]); });
+}
+
+TEST_CASE_TEMPLATE("simd: choices and sums, for packs and for plain numbers", Real, float, double) {
+  const double tolerance = 32 * static_cast<double>(std::numeric_limits<Real>::epsilon());
+  const auto a = numbers<Real>(0), b = -a;
+  check_lanes(minimum(a, b), [&](std::size_t l) { return minimum(a[l], b[l]); });
+  check_lanes(maximum(a, b), [&](std::size_t l) { return maximum(a[l], b[l]); });
+  check_lanes(where_positive(a, a, b),
+              [&](std::size_t l) { return where_positive(a[l], a[l], b[l]); });
+  auto c = a;
+  for (std::size_t i = 0; i < c.registers; ++i) accumulate(c.part[i], a.part[i], b.part[i]);
+  check_lanes(
+      c, [&](std::size_t l) { return a[l] * b[l] + a[l]; }, tolerance);
+  Real plain(4);
+  accumulate(plain, Real(2), Real(3));
+  CHECK(plain == Real(10));
+  CHECK(minimum(Real(1), Real(2)) == Real(1));
+  CHECK(maximum(Real(1), Real(2)) == Real(2));
+  CHECK(where_positive(Real(0), Real(1), Real(2)) == Real(2));
+  const Real nan = std::numeric_limits<Real>::quiet_NaN();
+  CHECK(minimum(nan, Real(1)) == Real(1));
+  CHECK(maximum(nan, Real(1)) == Real(1));
+  check_lanes(minimum(Twice<Real>(nan), b), [&](std::size_t l) { return b[l]; });
+  check_lanes(maximum(Twice<Real>(nan), b), [&](std::size_t l) { return b[l]; });
+
+  double sum = 0;
+  for (std::size_t l = 0; l < lanes_of<Twice<Real>>; ++l) sum += static_cast<double>(a[l]);
+  CHECK(std::abs(static_cast<double>(sum_lanes(a)) - sum) <= tolerance * 10);
+  CHECK(sum_lanes(Real(4)) == Real(4));
+  CHECK(sum_register(Real(4)) == Real(4));
+  const Twice<Real> twos(Real(2));
+  CHECK(sum_register(load_once(&twos.part[0])) == static_cast<Real>(2 * simd_width<Real>));
+}
+
+TEST_CASE("simd: lanes are numbered from zero and can be written") {
+  Twice<double> a(0.0);
+  lane_of(a, 1) = 5;
+  CHECK(a[1] == 5);
+  CHECK(a.lanes()[1] == 5);
+  CHECK(lane_of(a, 0) == 0);
+  double x = 2;
+  lane_of(x, 0) = 3;
+  CHECK(x == 3);
+}
+
+TEST_CASE("simd: types and padding") {
+  constexpr std::size_t w = simd_width<double>;
+  CHECK(padded_lanes<double, 1> == 1);
+  CHECK(padded_lanes<double, w> == w);
+  CHECK(padded_lanes<double, w + 1> == 2 * w);
+  CHECK(std::is_same_v<lanes_t<float, 1>, float>);
+  CHECK(std::is_same_v<lanes_t<double, 2 * w + 1>, Pack<double, 3 * w>>);
+  CHECK(std::is_same_v<real_t<Twice<float>>, float>);
+  CHECK(std::is_same_v<real_t<double>, double>);
+  CHECK(lanes_of<double> == 1);
+  CHECK(lanes_of<Twice<double>> == 2 * w);
+  CHECK(sizeof(Twice<double>) == 2 * w * sizeof(double));
+  CHECK(std::is_same_v<dan::register_t<Twice<float>>, Twice<float>::Register>);
+  CHECK(registers_of<Twice<double>> == 2);
+  CHECK(registers_of<double> == 1);
+}
