@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <array>
+#include <cmath>
+#include <cstddef>
+
+#include "dan/core/error.hpp"
+#include "dan/core/random.hpp"
+
+namespace dan {
+
+/// Independent Gaussian observation errors: ε ~ N(0, R), R = diag(variances).
+template <std::size_t Slots>
+class DiagonalNoise {
+ public:
+  static constexpr std::size_t slots = Slots;
+
+  /// The same variance for every slot; throws ConfigError unless it is positive.
+  explicit DiagonalNoise(double variance = 1) {
+    require_positive("DiagonalNoise", "variance", variance);
+    variances_.fill(variance);
+  }
+  /// One variance per slot; throws ConfigError unless all are positive.
+  explicit DiagonalNoise(const std::array<double, Slots>& variances) : variances_(variances) {
+    for (const double v : variances) require_positive("DiagonalNoise", "variance", v);
+  }
+
+  [[nodiscard]] double variance(std::size_t slot) const { return variances_[slot]; }
+  [[nodiscard]] double precision(std::size_t slot) const { return 1 / variances_[slot]; }
+
+  /// Fills `errors` with the observation errors of one run and cycle.
+  void sample(const RandomKey& key, std::array<double, Slots>& errors) const {
+    fill_normal<double>(key.with(Stream::observation), errors);
+    for (std::size_t i = 0; i < Slots; ++i) errors[i] *= std::sqrt(variances_[i]);
+  }
+
+ private:
+  std::array<double, Slots> variances_;
+};
+
+}  // namespace dan

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <array>
+#include <cmath>
+#include <cstddef>
+
+#include "dan/concepts.hpp"
+#include "dan/core/simd.hpp"
+
+namespace dan {
+
+/// Observes a nonlinear function of what another network observes: y_j = f(h_j), h = H(x).
+///
+/// `Function` has `value(h)` and `slope(h)` = f'(h), templates on the scalar; the structs below
+/// are some. Slots, and which of them report, are those of `network`.
+template <ObservationNetwork Network, class Function>
+struct Nonlinear {
+  static constexpr std::size_t points = Network::points, channels = Network::channels;
+  static constexpr std::size_t slots = Network::slots;
+  static constexpr bool linear = false;
+
+  Network network{};
+  Function function{};
+
+  /// y = f(H(x)).
+  template <class T>
+  void observe(const T* x, T* y) const {
+    network.observe(x, y);
+    for (std::size_t j = 0; j < slots; ++j) y[j] = function.value(y[j]);
+  }
+  /// dy = f'(H(x)) H'(x) dx.
+  template <class T>
+  void observe_tangent(const T* x, const T* dx, T* dy) const {
+    std::array<T, slots> h;
+    network.observe(x, h.data());
+    network.observe_tangent(x, dx, dy);
+    for (std::size_t j = 0; j < slots; ++j) dy[j] *= function.slope(h[j]);
+  }
+  /// d_x += H'(x)ᵀ (f'(H(x)) d_y).
+  template <class T>
+  void observe_adjoint(const T* x, const T* d_y, T* d_x) const {
+    std::array<T, slots> d_h;
+    network.observe(x, d_h.data());
+    for (std::size_t j = 0; j < slots; ++j) d_h[j] = function.slope(d_h[j]) * d_y[j];
+    network.observe_adjoint(x, d_h.data(), d_x);
+  }
+  /// The slots that report are those of `network`.
+  void available(const RandomKey& key, bool* mask) const { network.available(key, mask); }
+};
+
+/// f(h) = h².
+struct Square {
+  template <class T>
+  T value(const T& h) const {
+    return h * h;
+  }
+  template <class T>
+  T slope(const T& h) const {
+    return h + h;
+  }
+};
+
+/// f(h) = h³.
+struct Cube {
+  template <class T>
+  T value(const T& h) const {
+    return h * h * h;
+  }
+  template <class T>
+  T slope(const T& h) const {
+    return T(real_t<T>(3)) * h * h;
+  }
+};
+
+/// f(h) = |h|; its slope at zero is −1.
+struct AbsoluteValue {
+  template <class T>
+  T value(const T& h) const {
+    using std::abs;
+    return abs(h);
+  }
+  template <class T>
+  T slope(const T& h) const {
+    return where_positive(h, T(real_t<T>(1)), T(real_t<T>(-1)));
+  }
+};
+
+/// f(h) = arctan h.
+struct Arctan {
+  template <class T>
+  T value(const T& h) const {
+    T out;
+    for (std::size_t l = 0; l < lanes_of<T>; ++l) lane_of(out, l) = std::atan(lane_of(h, l));
+    return out;
+  }
+  template <class T>
+  T slope(const T& h) const {
+    const T one(real_t<T>(1));
+    return one / (one + h * h);
+  }
+};
+
+}  // namespace dan

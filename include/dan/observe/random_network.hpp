@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <numeric>
+
+#include "dan/core/error.hpp"
+#include "dan/observe/full.hpp"
+
+namespace dan {
+
+/// Observes a new random subset of the state in every run and cycle.
+///
+/// Slot i sees element i of the state; how many report is uniform in [least, most], which ones is
+/// uniform among all subsets of that size, both drawn from (seed, network, run, cycle).
+template <std::size_t Points, std::size_t Channels = 1>
+class RandomNetwork : public FullNetwork<Points, Channels> {
+ public:
+  static constexpr std::size_t slots = Points * Channels;
+
+  /// Between `least` and `most` observations a cycle; throws ConfigError unless
+  /// least ≤ most ≤ slots.
+  explicit RandomNetwork(std::size_t least = 0, std::size_t most = slots)
+      : least_(least), most_(most) {
+    if (least > most || most > slots)
+      throw ConfigError(text("RandomNetwork: least is ", least, " and most is ", most,
+                             ", expected least <= most <= ", slots));
+  }
+
+  /// Draws the subset of one run and cycle.
+  void available(const RandomKey& key, bool* mask) const {
+    std::array<double, slots + 1> uniform;
+    fill_uniform<double>(key.with(Stream::network), uniform);
+    const auto span = static_cast<double>(most_ - least_ + 1);
+    const auto count = least_ + static_cast<std::size_t>(uniform[slots] * span);
+    std::array<std::size_t, slots> order;  // the positions of the `count` smallest numbers report
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(),
+              [&](std::size_t a, std::size_t b) { return uniform[a] < uniform[b]; });
+    std::fill_n(mask, slots, false);
+    for (std::size_t j = 0; j < count; ++j) mask[order[j]] = true;
+  }
+
+ private:
+  std::size_t least_, most_;
+};
+
+}  // namespace dan

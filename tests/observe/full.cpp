@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dan/observe/full.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+
+#include "support/battery.hpp"
+
+using namespace dan;
+
+TEST_CASE("full: battery") {
+  test::check_network(FullNetwork<40>{}, test::normal_numbers(40, 1));
+  test::check_network(FullNetwork<1, 3>{}, test::normal_numbers(3, 1));
+}
+
+TEST_CASE("full: every element is observed in every cycle") {
+  const FullNetwork<5, 2> network;
+  static_assert(network.slots == 10);
+  const auto x = test::normal_numbers(10, 2);
+  test::Numbers y(10);
+  network.observe(x.data(), y.data());
+  CHECK(y == x);
+  std::array<bool, 10> mask{};
+  network.available({}, mask.data());
+  CHECK(std::ranges::count(mask, true) == 10);
+}
