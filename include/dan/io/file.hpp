@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "dan/core/error.hpp"
+
+namespace dan {
+
+namespace detail {
+/// Whether an array of this shape has `count` elements; false if their number overflows.
+inline bool is_shape_of(std::span<const std::size_t> shape, std::size_t count) {
+  std::size_t product = 1;
+  for (const std::size_t length : shape) {
+    if (length > 0 && product > std::numeric_limits<std::size_t>::max() / length) return false;
+    product *= length;
+  }
+  return product == count;
+}
+}  // namespace detail
+
+/// All bytes of a file; throws FileError, in the name of `function`, if it cannot be read.
+[[nodiscard]] inline std::string read_file(std::string_view function,
+                                           const std::filesystem::path& path) {
+  std::error_code failure;
+  const auto size = std::filesystem::file_size(path, failure);
+  if (failure)
+    throw FileError(text(function, ": cannot read ", path.string(), ": ", failure.message()));
+  std::string bytes(size, '\0');
+  std::ifstream in(path, std::ios::binary);
+  if (!in.read(bytes.data(), static_cast<std::streamsize>(size)))
+    throw FileError(text(function, ": cannot read ", path.string(), ": found ", in.gcount(),
+                         " bytes, expected ", size, "; check that you may read it"));
+  return bytes;
+}
+
+/// Writes a file all or not at all.
+///
+/// The bytes go to a new file in the same folder, which is flushed to the disk and then takes the
+/// name `path`. On failure the file that had this name before is untouched, nothing is left
+/// behind, and FileError is thrown.
+inline void write_file_atomically(const std::filesystem::path& path,
+                                  std::span<const std::byte> bytes) {
+  const auto fail = [&](std::string_view found) {
+    throw FileError(text("write_file_atomically: cannot write ", path.string(), ": ", found));
+  };
+  const auto reason = [](int error) { return std::generic_category().message(error); };
+  std::error_code unknown;
+  if (std::filesystem::exists(path, unknown) && !std::filesystem::is_regular_file(path, unknown))
+    fail("it exists and is not a regular file; choose another name");
+
+  std::filesystem::path partial;
+  int file = -1, error = EEXIST;
+  for (int n = 0; n < 100 && error == EEXIST; ++n) {
+    partial = path;
+    partial += text(".partial", n);
+    file = ::open(partial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    error = file < 0 ? errno : 0;
+  }
+  if (error != 0) fail(text("cannot create ", partial.string(), ": ", reason(error)));
+
+  for (auto rest = bytes; !rest.empty() && error == 0;) {
+    const auto written = ::write(file, rest.data(), rest.size());
+    if (written >= 0)
+      rest = rest.subspan(static_cast<std::size_t>(written));
+    else if (errno != EINTR)
+      error = errno;
+  }
+  if (error == 0 && ::fsync(file) != 0) error = errno;
+  if (::close(file) != 0 && error == 0) error = errno;
+  if (error == 0 && std::rename(partial.c_str(), path.c_str()) != 0) error = errno;
+  if (error != 0) {
+    ::unlink(partial.c_str());
+    fail(reason(error));
+  }
+}
+
+/// The same for text, or bytes kept in a string.
+inline void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
+  write_file_atomically(path, std::as_bytes(std::span(bytes)));
+}
+
+}  // namespace dan

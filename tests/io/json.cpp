@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dan/io/json.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <fstream>
+#include <limits>
+#include <string>
+
+#include "dan/io/file.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace dan;
+using test::TemporaryFolder;
+
+TEST_CASE("file: bytes come back, and writing again replaces them") {
+  const TemporaryFolder folder;
+  const auto path = folder / "a.bin";
+  for (const std::string& bytes : {std::string("one\0two\n", 8), std::string(), std::string("x")}) {
+    write_file_atomically(path, bytes);
+    CHECK(read_file("test", path) == bytes);
+    CHECK(folder.files() == 1);
+  }
+}
+
+TEST_CASE("file: what cannot be read or written says so and leaves nothing behind") {
+  const TemporaryFolder folder;
+  CHECK_THROWS_AS(static_cast<void>(read_file("test", folder / "none")), FileError);
+  CHECK_THROWS_AS(static_cast<void>(read_file("test", folder / ".")), FileError);
+  CHECK_THROWS_WITH_AS(static_cast<void>(read_file("load", folder / "none")),
+                       doctest::Contains("load: cannot read"), FileError);
+  CHECK_THROWS_AS(write_file_atomically(folder / "none/a", "x"), FileError);
+  CHECK_THROWS_WITH_AS(write_file_atomically(folder / ".", "x"),
+                       doctest::Contains("not a regular file"), FileError);
+  CHECK_THROWS_AS(write_file_atomically("/dev/null", "x"), FileError);
+  CHECK(folder.files() == 0);
+}
+
+TEST_CASE("file: a disk that is full leaves the old file whole") {
+  const TemporaryFolder folder;
+  const auto path = folder / "a.bin";
+  write_file_atomically(path, "old");
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{1000, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  bool thrown = false;
+  try {
+    write_file_atomically(path, std::string(5000, 'x'));
+  } catch (const FileError&) {
+    thrown = true;
+  }
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  CHECK(thrown);
+  CHECK(read_file("test", path) == "old");
+  CHECK(folder.files() == 1);
+}
+
+TEST_CASE("json: a document comes back; numbers keep all their digits") {
+  const TemporaryFolder folder;
+  const nlohmann::json document = {{"example", "x"}, {"results", {1, 0.1, 1.0 / 3}}};
+  write_json(folder / "a.json", document);
+  CHECK(read_json(folder / "a.json") == document);
+  write_json(folder / "a.json", {{"score", std::numeric_limits<double>::quiet_NaN()}});
+  CHECK(read_json(folder / "a.json")["score"].is_null());
+}
+
+TEST_CASE("json: damage and text that is not UTF-8 are errors") {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "bad.json") << "{\"a\": ";
+  CHECK_THROWS_WITH_AS(static_cast<void>(read_json(folder / "bad.json")),
+                       doctest::Contains("is not valid JSON"), FileError);
+  CHECK_THROWS_AS(write_json(folder / "new.json", {{"a", "\xff"}}), FileError);
+  CHECK(folder.files() == 1);
+}
