@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "dan/autodiff/map.hpp"
+#include "dan/core/simd.hpp"
+#include "dan/network/activation.hpp"
+#include "dan/network/geometry.hpp"
+
+/// \file
+/// The convolution layer and its three kernels: forward, backward to the input, backward to the
+/// weights. Legend: P points, I input channels, O output channels, K taps, L lanes, R registers
+/// of a pack, p point, i and o channels, k tap.
+///
+/// All kernels are register-blocked products: a tile of a few channels × a few *columns* (a column
+/// is one register of lanes at one point) stays in registers while the sum runs over taps and
+/// channels. Lanes never mix before the weight gradient's final sum.
+
+namespace dan {
+
+namespace detail {
+
+/// Columns and channels of a register tile, so that accumulators, operands and a weight fit.
+template <class Register>
+struct TileShape {
+  static constexpr bool scalar = std::is_floating_point_v<Register>;
+  static constexpr std::size_t columns = register_count == 32 ? 4 : 3;
+  static constexpr std::size_t channels = register_count == 32 ? 6 : 4;
+  static constexpr std::size_t weights = register_count == 32 ? 5 : 3;  ///< a side of the d_w tile
+};
+
+/// calls(integral_constant 0), (1), …, (N − 1).
+///
+/// Kernels force inlining here and in their innermost lambdas: register tiles are arrays, and only
+/// when every index is known early does the compiler keep them in registers.
+template <std::size_t N, class F>
+[[gnu::always_inline]] inline void unrolled(const F& call) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) __attribute__((always_inline)) {
+    (call(std::integral_constant<std::size_t, I>{}), ...);
+  }
+  (std::make_index_sequence<N>{});
+}
+
+/// Runs call(first, size) over 0…Total in blocks of `Block` and one compile-time remainder.
+template <std::size_t Total, std::size_t Block, class F>
+inline void blocked(const F& call) {
+  std::size_t first = 0;
+  for (; first + Block <= Total; first += Block)
+    call(first, std::integral_constant<std::size_t, Block>{});
+  if constexpr (Total % Block != 0)
+    call(first, std::integral_constant<std::size_t, Total % Block>{});
+}
+
+}  // namespace detail
+
+/// A convolution with bias and pointwise nonlinearity on a geometry.
+///
+/// z[p, o] = b[o] + Σ_k Σ_i w[k, i, o] · x[tap(p, k), i],  out[p, o] = φ(z[p, o]).
+/// Input P × I, output P × O elements of T (points × channels, contiguous).
+/// Parameters: weights K × I × O (row-major), then O biases.
+/// Cache: φ' at every output. Cost: 2·P·K·I·O flops per lane forward, twice that backward.
+template <class Geometry, std::size_t In, std::size_t Out, std::size_t Kernel,
+          class Activation = Identity>
+struct Convolution {
+  static_assert(Kernel % 2 == 1, "Convolution: the kernel width must be odd");
+  static_assert(Kernel <= Geometry::points,
+                "Convolution: the kernel is wider than the domain; use fewer taps or more points");
+  static_assert(In > 0 && Out > 0, "Convolution: needs at least one channel in and out");
+
+  static constexpr std::size_t points = Geometry::points;
+  static constexpr std::size_t inputs = points * In, outputs = points * Out;
+  static constexpr std::size_t weights = Kernel * In * Out, parameters = weights + Out;
+  static constexpr bool linear = std::is_same_v<Activation, Identity>;
+
+  /// φ'(z), kept for the backward pass; nothing for a linear layer.
+  template <class T>
+  struct Cache {
+    std::array<T, linear ? 0 : outputs> derivative;
+  };
+
+  template <class Real, class T>
+  void forward(const Real* params, const T* in, T* out, Cache<T>& cache) const {
+    using Register = register_t<T>;
+    constexpr std::size_t R = registers_of<T>;
+    if constexpr (std::is_same_v<T, Real> && simd_width<Real> != 1 && Out >= simd_width<Real>) {
+      forward_one_state(params, in, out, cache);
+    } else {
+      const Real* bias = params + weights;
+      auto* to = reinterpret_cast<Register*>(out);
+      auto* slope = reinterpret_cast<Register*>(cache.derivative.data());
+      gather<In, Out, Out, 1>(
+          params, in, [](std::size_t p, std::size_t k) { return Geometry::tap(p, k, Kernel); },
+          [&](std::size_t, std::size_t o)
+              __attribute__((always_inline)) { return Register(bias[o]); },
+          [&](std::size_t column, std::size_t o, Register z) {
+            const std::size_t at = ((column / R) * Out + o) * R + column % R;
+            if constexpr (linear) {
+              to[at] = z;
+            } else {
+              Register derivative;
+              const auto value = apply(z, derivative);
+              to[at] = value;
+              slope[at] = derivative;
+            }
+          });
+    }
+  }
+
+  template <class Real, class T>
+  void backward(const Real* params, const T* in, const Cache<T>& cache, const T* d_out, T* d_in,
+                Real* d_params) const {
+    // d_z = φ'(z) d_out
+    Scratch<T> product(linear ? 0 : outputs);
+    const T* d_z = d_out;
+    if constexpr (!linear) {
+      for (std::size_t i = 0; i < outputs; ++i) product[i] = cache.derivative[i] * d_out[i];
+      d_z = product.data();
+    }
+    backward_input(params, d_z, d_in);
+    backward_weights(in, d_z, d_params);
+    // d_b[o] += Σ_p d_z[p, o]
+    for (std::size_t o = 0; o < Out; ++o) {
+      T sum = d_z[o];
+      for (std::size_t p = 1; p < points; ++p) sum += d_z[p * Out + o];
+      d_params[weights + o] += sum_lanes(sum);
+    }
+  }
+
+  /// d_x[q, i] += Σ_k Σ_o w[k, i, o] d_z[source(q, k), o].
+  template <class Real, class T>
+  static void backward_input(const Real* params, const T* d_z, T* d_in) {
+    using Register = register_t<T>;
+    constexpr std::size_t R = registers_of<T>;
+    auto* to = reinterpret_cast<Register*>(d_in);
+    const auto at = [](std::size_t column, std::size_t i) {
+      return ((column / R) * In + i) * R + column % R;
+    };
+    gather<Out, In, 1, Out>(
+        params, d_z,
+        [](std::size_t q, std::size_t k) { return Geometry::tap_source(q, k, Kernel); },
+        [&](std::size_t column, std::size_t i) { return to[at(column, i)]; },
+        [&](std::size_t column, std::size_t i, Register d) { to[at(column, i)] = d; });
+  }
+
+  /// d_w[k, i, o] += Σ_p Σ_lanes in[tap(p, k), i] · d_z[p, o].
+  template <class Real, class T>
+  static void backward_weights(const T* in, const T* d_z, Real* d_w) {
+    using Register = register_t<T>;
+    using Tile = detail::TileShape<Register>;
+    constexpr std::size_t R = registers_of<T>;
+    const auto* x = reinterpret_cast<const Register*>(in);
+    const auto* d = reinterpret_cast<const Register*>(d_z);
+    detail::blocked<Out, Tile::weights>([&](std::size_t o0, auto tile_out) {
+      detail::blocked<In, Tile::weights>([&](std::size_t i0, auto tile_in) {
+        constexpr std::size_t no = tile_out, ni = tile_in;
+        for (std::size_t k = 0; k < Kernel; ++k) {
+          Register acc[ni * no];
+          detail::unrolled<ni * no>([&](auto n) __attribute__((always_inline)) {
+            acc[n] = Register(Real(0));
+          });
+          for (std::size_t p = 0; p < points; ++p) {
+            const Register* xp = x + (Geometry::tap(p, k, Kernel) * In + i0) * R;
+            const Register* dp = d + (p * Out + o0) * R;
+            for (std::size_t r = 0; r < R; ++r) {
+              Register row[no];
+              detail::unrolled<no>([&](auto o)
+                                       __attribute__((always_inline)) { row[o] = dp[o * R + r]; });
+              detail::unrolled<ni>([&](auto i) __attribute__((always_inline)) {
+                const Register value = xp[i * R + r];
+                detail::unrolled<no>([&](auto o) __attribute__((always_inline)) {
+                  accumulate(acc[i * no + o], value, row[o]);
+                });
+              });
+            }
+          }
+          detail::unrolled<ni * no>([&](auto n) __attribute__((always_inline)) {
+            d_w[(k * In + i0 + n / no) * Out + o0 + n % no] += sum_register(acc[n]);
+          });
+        }
+      });
+    });
+  }
+
+  /// d_out = φ'(z) (w ∗ d_in + d_w ∗ in + d_b).
+  template <class Real, class T>
+  void tangent(const Real* params, const Real* d_params, const T* in, const T* d_in, T* out,
+               T* d_out) const {
+    const Convolution<Geometry, In, Out, Kernel> plain;
+    typename Convolution<Geometry, In, Out, Kernel>::template Cache<T> unused;
+    Scratch<T> by_weights(outputs);
+    plain.forward(d_params, in, by_weights.data(), unused);
+    Scratch<Real> without_bias(parameters);
+    std::copy_n(params, weights, without_bias.data());
+    plain.forward(without_bias.data(), d_in, d_out, unused);
+    const auto cache = std::make_unique<Cache<T>>();
+    forward(params, in, out, *cache);
+    for (std::size_t i = 0; i < outputs; ++i) d_out[i] += by_weights[i];
+    if constexpr (!linear)
+      for (std::size_t i = 0; i < outputs; ++i) d_out[i] *= cache->derivative[i];
+  }
+
+ private:
+  /// The forward kernel for one state: SIMD over output channels instead of lanes.
+  ///
+  /// A tile is a few points × all registers of output channels; the last register begins where it
+  /// just ends at the last channel, so that a remainder is computed twice instead of apart.
+  template <class Real>
+  static void forward_one_state(const Real* params, const Real* in, Real* out, Cache<Real>& cache) {
+    using Register = register_t<Pack<Real, simd_width<Real>>>;
+    constexpr std::size_t width = simd_width<Real>, blocks = (Out + width - 1) / width;
+    constexpr std::size_t tile = std::max<std::size_t>(1, register_count * 3 / 4 / blocks);
+    const auto first = [](std::size_t block) {
+      return block + 1 == blocks ? Out - width : block * width;
+    };
+    detail::blocked<points, tile>([&](std::size_t p0, auto tile_points) {
+      constexpr std::size_t np = tile_points;
+      Register acc[np][blocks];
+      detail::unrolled<np>([&](auto p) __attribute__((always_inline)) {
+        detail::unrolled<blocks>([&](auto b) __attribute__((always_inline)) {
+          acc[p][b] = Register::load_unaligned(params + weights + first(b));
+        });
+      });
+      for (std::size_t k = 0; k < Kernel; ++k) {
+        const Real* x[np];
+        detail::unrolled<np>([&](auto p) __attribute__((always_inline)) {
+          x[p] = in + Geometry::tap(p0 + p, k, Kernel) * In;
+        });
+        const Real* w = params + k * In * Out;
+        for (std::size_t i = 0; i < In; ++i, w += Out) {
+          Register row[blocks];
+          detail::unrolled<blocks>([&](auto b) __attribute__((always_inline)) {
+            row[b] = Register::load_unaligned(w + first(b));
+          });
+          detail::unrolled<np>([&](auto p) __attribute__((always_inline)) {
+            const Register value(x[p][i]);
+            detail::unrolled<blocks>([&](auto b) __attribute__((always_inline)) {
+              accumulate(acc[p][b], value, row[b]);
+            });
+          });
+        }
+      }
+      detail::unrolled<np>([&](auto p) __attribute__((always_inline)) {
+        detail::unrolled<blocks>([&](auto b) __attribute__((always_inline)) {
+          const Register z = acc[p][b];
+          const std::size_t at = (p0 + p) * Out + first(b);
+          if constexpr (linear) {
+            z.store_unaligned(out + at);
+          } else {
+            Register derivative;
+            apply(z, derivative).store_unaligned(out + at);
+            derivative.store_unaligned(cache.derivative.data() + at);
+          }
+        });
+      });
+    });
+  }
+
+  /// φ on one register.
+  template <class Register>
+  static Register apply(const Register& z, Register& derivative) {
+    if constexpr (std::is_floating_point_v<Register>) {
+      return Activation::apply(z, derivative);
+    } else {
+      using Single = Pack<typename Register::value_type, Register::size>;
+      Single in, slope;
+      in.part[0] = z;
+      const Single value = Activation::apply(in, slope);
+      derivative = slope.part[0];
+      return value.part[0];
+    }
+  }
+
+  /// finish(column, b, start(column, b) + Σ_k Σ_a w[k·In·Out + a·StepA + b·StepB] ·
+  /// x[neighbour(p, k), a]) for every column (p, register) and b < B; a runs to A.
+  template <std::size_t A, std::size_t B, std::size_t StepA, std::size_t StepB, class Real, class T,
+            class Neighbour, class Start, class Finish>
+  static void gather(const Real* w, const T* x, const Neighbour& neighbour, const Start& start,
+                     const Finish& finish) {
+    using Register = register_t<T>;
+    using Tile = detail::TileShape<Register>;
+    constexpr std::size_t R = registers_of<T>;
+    constexpr std::size_t width = B < 3 ? 2 * Tile::columns : Tile::columns;
+    const auto* from = reinterpret_cast<const Register*>(x);
+    detail::blocked<B, Tile::channels>([&](std::size_t b0, auto tile_channels) {
+      detail::blocked<points * R, width>([&](std::size_t c0, auto tile_columns) {
+        constexpr std::size_t nb = tile_channels, nc = tile_columns;
+        Register acc[nb][nc];
+        detail::unrolled<nb>([&](auto b) __attribute__((always_inline)) {
+          detail::unrolled<nc>([&](auto c) __attribute__((always_inline)) {
+            acc[b][c] = start(c0 + c, b0 + b);
+          });
+        });
+        for (std::size_t k = 0; k < Kernel; ++k) {
+          const Register* column[nc];
+          detail::unrolled<nc>([&](auto c) __attribute__((always_inline)) {
+            const std::size_t p = (c0 + c) / R, r = (c0 + c) % R;
+            column[c] = from + neighbour(p, k) * A * R + r;
+          });
+          const Real* weight = w + k * In * Out + b0 * StepB;
+          for (std::size_t a = 0; a < A; ++a) {
+            Register value[nc];
+            detail::unrolled<nc>([&](auto c) __attribute__((always_inline)) {
+              value[c] = load_once(column[c] + a * R);
+            });
+            detail::unrolled<nb>([&](auto b) __attribute__((always_inline)) {
+              const Register one(weight[a * StepA + b * StepB]);
+              detail::unrolled<nc>([&](auto c) __attribute__((always_inline)) {
+                accumulate(acc[b][c], one, value[c]);
+              });
+            });
+          }
+        }
+        detail::unrolled<nb>([&](auto b) __attribute__((always_inline)) {
+          detail::unrolled<nc>([&](auto c) __attribute__((always_inline)) {
+            finish(c0 + c, b0 + b, acc[b][c]);
+          });
+        });
+      });
+    });
+  }
+};
+
+}  // namespace dan

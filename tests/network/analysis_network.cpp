@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dan/network/analysis_network.hpp"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "../support/map_battery.hpp"
+
+using namespace dan;
+
+namespace {
+template <NetworkShape Shape, class Geometry = Ring<7>, std::size_t Channels = 1>
+void check() {
+  AnalysisNetwork<Shape, Geometry, Channels> network;
+  network.input_mean.fill(0.3);
+  network.input_deviation.fill(1.7);
+  network.uplift_scale = 0.8;
+  test::check_map(network);
+}
+}  // namespace
+
+TEST_CASE("analysis network: derivatives of every variant") {
+  check<NetworkShape{.filters = 5, .blocks = 2, .sub_blocks = 2, .kernel = 3}>();
+  check<NetworkShape{
+      .filters = 4, .blocks = 1, .sub_blocks = 3, .activation = Nonlinearity::tanh}>();
+  check<NetworkShape{.filters = 4,
+                     .blocks = 1,
+                     .sub_blocks = 1,
+                     .kernel = 3,
+                     .head = Head::gain,
+                     .memory = 2,
+                     .gain_radius = 2}>();
+  check<NetworkShape{.filters = 3, .blocks = 2, .sub_blocks = 1, .kernel = 3, .members = 3}>();
+  check<NetworkShape{.filters = 3,
+                     .blocks = 1,
+                     .sub_blocks = 2,
+                     .kernel = 3,
+                     .activation = Nonlinearity::identity}>();
+  check<NetworkShape{
+      .filters = 3, .blocks = 1, .sub_blocks = 2, .kernel = 3, .sees_forecast = false}>();
+  check<NetworkShape{.filters = 4,
+                     .blocks = 1,
+                     .sub_blocks = 1,
+                     .kernel = 1,
+                     .members = 2,
+                     .head = Head::gain,
+                     .memory = 1,
+                     .gain_radius = 0},
+        Ring<1>, 3>();
+}
+
+TEST_CASE("analysis network: the places cover the parameters without gap or overlap") {
+  using Network = AnalysisNetwork<NetworkShape{.filters = 24, .memory = 3}>;
+  std::size_t next = 0;
+  std::set<std::string> names;
+  for (const auto& place : Network::places()) {
+    CHECK(place.offset == next);
+    next += place.weights() + place.out;
+    names.insert(place.name);
+  }
+  CHECK(next == Network::parameters);
+  CHECK(names.size() == 11);
+  CHECK(AnalysisNetwork<NetworkShape{.filters = 40, .blocks = 5, .sub_blocks = 5}>::parameters ==
+        5 * 2 * 40 + 40 + 25 * (5 * 40 * 40 + 40) + 5 * 40 + 1);
+}
+
+TEST_CASE("analysis network: turning the ring turns the increment") {
+  using Network =
+      AnalysisNetwork<NetworkShape{.filters = 6, .head = Head::gain, .memory = 2}, Ring<13>>;
+  const Network network;
+  std::vector<double> params(Network::parameters);
+  Network::initialise(3, std::span<double>(params));
+  for (auto& p : params) p += 0.01;
+  constexpr std::size_t N = 13, shift = 4;
+  const auto in = test::normal(Network::inputs, 1);
+  std::vector<double> turned(in.size()), out(Network::outputs), out_turned(Network::outputs);
+  for (std::size_t p = 0; p < N; ++p) {
+    const std::size_t q = (p + shift) % N;
+    for (std::size_t block = 0; block < 2; ++block) turned[block * N + q] = in[block * N + p];
+    for (std::size_t j = 0; j < 2; ++j) turned[2 * N + 2 * q + j] = in[2 * N + 2 * p + j];
+  }
+  auto cache = std::make_unique<Network::Cache<double>>();
+  network.forward(params.data(), in.data(), out.data(), *cache);
+  network.forward(params.data(), turned.data(), out_turned.data(), *cache);
+  for (std::size_t p = 0; p < N; ++p) {
+    const std::size_t q = (p + shift) % N;
+    CHECK(out_turned[q] == doctest::Approx(out[p]).epsilon(1e-12));
+    for (std::size_t j = 0; j < 2; ++j)
+      CHECK(out_turned[N + 2 * q + j] == doctest::Approx(out[N + 2 * p + j]).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("analysis network: float lanes agree with double") {
+  using Network =
+      AnalysisNetwork<NetworkShape{.filters = 8, .head = Head::gain, .memory = 2}, Ring<11>>;
+  constexpr std::size_t lanes = simd_width<float>;
+  using T = lanes_t<float, lanes>;
+  const Network network;
+  std::vector<double> params(Network::parameters), out(Network::outputs);
+  Network::initialise(3, std::span<double>(params));
+  const std::vector<float> single(params.begin(), params.end());
+  Scratch<T> x(Network::inputs), y(Network::outputs);
+  for (std::size_t l = 0; l < lanes; ++l) {
+    const auto in = test::normal(Network::inputs, 1 + l);
+    for (std::size_t i = 0; i < in.size(); ++i) lane_of(x[i], l) = static_cast<float>(in[i]);
+  }
+  auto wide = std::make_unique<Network::Cache<T>>();
+  auto narrow = std::make_unique<Network::Cache<double>>();
+  network.forward(single.data(), x.data(), y.data(), *wide);
+  for (std::size_t l = 0; l < lanes; ++l) {
+    const auto in = test::normal(Network::inputs, 1 + l);
+    network.forward(params.data(), in.data(), out.data(), *narrow);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      CHECK(static_cast<double>(lane_of(y[i], l)) ==
+            doctest::Approx(out[i]).epsilon(1e-4).scale(1));  // ~10 layers of float round-off
+  }
+}
