@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <cmath>
+#include <cstddef>
+
+#include "dan/analysis/ensemble.hpp"
+#include "dan/analysis/inflation.hpp"
+
+namespace dan {
+
+/// What a DEnKF may be told.
+struct DenkfConfig {
+  Inflation inflation{};  ///< after the analysis
+};
+
+/// The deterministic ensemble Kalman filter: the mean moves by the gain, the anomalies by half of
+/// it.
+///
+///   E^a = E + K δ 1ᵀ − ½ K Y,  K = X Yᵀ (Y Yᵀ + (N−1) R)⁻¹,
+/// computed in the space of the members (notation of analysis/ensemble.hpp, ζ = N − 1):
+///   X^a = ½ X (I + T²),  T² = (N−1) (S + (N−1) I)⁻¹.
+/// The constructor throws ConfigError for an inflation out of range; `analyse` throws
+/// NumericalError when the ensemble is not finite. Cost: see EnsembleFilter.
+/// Source: Sakov and Oke, Tellus A 60 (2008) 361–371, equations 10 and 16.
+template <class Setting, std::size_t Members>
+class Denkf : public EnsembleFilter<Setting, Members> {
+ public:
+  using Base = EnsembleFilter<Setting, Members>;
+  using typename Base::Carried, typename Base::Observed, typename Base::T;
+
+  explicit Denkf(const Setting& setting, const DenkfConfig& config = {})
+      : Base(setting), config_(config) {
+    config.inflation.require_valid("Denkf");
+  }
+
+  void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
+    Base::observe("Denkf::analyse", carried, observed);
+    auto& space = carried.space;
+    space.find_weights(Members - 1);
+    space.find_root(Members - 1, std::sqrt(Members - 1.0));
+    for (std::size_t i = 0; i < Base::size; ++i) {
+      const T x = carried.anomalies[i];
+      const T twice = Base::transformed(Base::transformed(x, space), space);
+      carried.ensemble[i] = T(carried.mean[i] + sum_lanes(x * space.weights())) +
+                            config_.inflation.applied(x, T(0.5) * (x + twice));
+    }
+    carried.ensemble.repeat_last_lane();
+  }
+
+ private:
+  DenkfConfig config_;
+};
+
+}  // namespace dan

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "dan/analysis/setting.hpp"
+#include "dan/core/error.hpp"
+#include "dan/core/tensor.hpp"
+
+namespace dan {
+
+/// What an extended Kalman filter may be told.
+struct EkfConfig {
+  double inflation = 1;  ///< multiplies standard deviations after the analysis: P ← inflation² P
+};
+
+/// The extended Kalman filter, for small states: it carries the whole covariance.
+///
+///   x^f = M(x),  P^f = M'(x) P M'(x)ᵀ,
+///   K = P Hᵀ (H P Hᵀ + R)⁻¹,  x^a = x^f + K (y − H(x^f)),  P^a = inflation² (I − K H) P,
+/// with H the tangent at x^f. The observations are used one after the other, which is the same
+/// because R is diagonal and H stays as it is.
+/// P: state elements × state elements, a lane per column, so that the tangent model and H act on
+/// all columns at once.
+/// The constructor throws ConfigError unless inflation > 0; `start` unless deviation > 0; `analyse`
+/// throws NumericalError when the state is not finite or an innovation variance not positive.
+/// Cost per cycle: 2 tangent steps per state element, size² + slots² flops per observation.
+/// Memory: 3 size² numbers.
+/// Source: Jazwinski, Stochastic Processes and Filtering Theory (1970), theorem 8.1; without model
+/// error.
+template <class Setting_>
+class Ekf : public AnalysisTypes<Setting_, double, 1> {
+ public:
+  using Setting = Setting_;
+  static_assert(DifferentiableModel<typename Setting::Model>,
+                "Ekf: the model must have step_tangent and step_adjoint");
+  using Types = AnalysisTypes<Setting, double, 1>;
+  using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
+  using Types::size, Types::slots;
+  using Columns = typename Setting::template States<double, size>;
+  using T = typename Columns::T;
+
+  struct Carried {
+    Estimate state;
+    Columns covariance;
+  };
+
+  explicit Ekf(const Setting& setting, const EkfConfig& config = {})
+      : setting_(setting), config_(config) {
+    require_positive("Ekf", "inflation", config.inflation);
+  }
+
+  /// The first guess with P = deviation² I.
+  [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
+                              const RandomKey&) const {
+    require_positive("Ekf::start", "deviation", deviation);
+    Carried carried{guess, {}};
+    for (std::size_t i = 0; i < size; ++i) carried.covariance.at(i, i) = deviation * deviation;
+    return carried;
+  }
+
+  void forecast(Carried& carried) const {
+    Columns x, &p = carried.covariance;
+    for (std::size_t i = 0; i < size; ++i) x[i] = T(carried.state[i]);
+    setting_.model.step_tangent(x.data(), p.data(), p.data());
+    for (std::size_t i = 0; i < size; ++i)
+      for (std::size_t j = 0; j < i; ++j) std::swap(p.at(i, j), p.at(j, i));
+    setting_.model.step_tangent(x.data(), p.data(), p.data());  // M' (M' P)ᵀ = M' P M'ᵀ
+    for (std::size_t i = 0; i < size; ++i)  // round-off must not grow with the model
+      for (std::size_t j = 0; j < i; ++j) p.at(i, j) = p.at(j, i) = (p.at(i, j) + p.at(j, i)) / 2;
+    setting_.model.step(carried.state.data(), carried.state.data());
+  }
+
+  void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
+    Columns& p = carried.covariance;
+    const Estimate at = carried.state;
+    std::array<double, slots> departure, row;
+    setting_.network.observe(at.data(), departure.data());
+    for (std::size_t j = 0; j < slots; ++j) departure[j] = observed.values[j] - departure[j];
+    std::vector<T, AlignedAllocator<T>> hp(slots);  // H P: rows are states
+    {
+      Columns x;
+      for (std::size_t i = 0; i < size; ++i) x[i] = T(at[i]);
+      setting_.network.observe_tangent(x.data(), p.data(), hp.data());
+    }
+    for (std::size_t j = 0; j < slots; ++j) {
+      if (observed.precision[j] == 0) continue;
+      const double* gain = &lane_of(hp[j], 0);  // times the innovation variance
+      setting_.network.observe_tangent(at.data(), gain, row.data());  // row j of H P Hᵀ
+      const double variance = row[j] + 1 / observed.precision[j];
+      if (!(variance > 0 && std::isfinite(variance * departure[j])))
+        throw NumericalError(text("Ekf::analyse: the innovation variance of slot ", j, " is ",
+                                  variance, " and the departure ", departure[j],
+                                  ", expected finite numbers and a variance above zero; the "
+                                  "filter has diverged, use more inflation"));
+      const T scaled = T(1 / variance) * hp[j];
+      const double step = departure[j] / variance;
+      for (std::size_t i = 0; i < size; ++i) {
+        carried.state[i] += gain[i] * step;
+        p[i] -= T(gain[i]) * scaled;
+      }
+      for (std::size_t k = j + 1; k < slots; ++k) {
+        departure[k] -= row[k] * step;
+        hp[k] -= T(row[k]) * scaled;
+      }
+    }
+    for (double& value : p.numbers()) value *= config_.inflation * config_.inflation;
+  }
+
+  void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
+
+  /// √(trace P / state elements).
+  void spread(const Carried& carried, std::span<double> to) const {
+    double trace = 0;
+    for (std::size_t i = 0; i < size; ++i) trace += carried.covariance.at(i, i);
+    to[0] = std::sqrt(trace / static_cast<double>(size));
+  }
+
+ private:
+  Setting setting_;
+  EkfConfig config_;
+};
+
+}  // namespace dan

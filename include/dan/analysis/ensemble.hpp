@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "dan/analysis/inflation.hpp"
+#include "dan/analysis/setting.hpp"
+#include "dan/core/error.hpp"
+#include "dan/core/random.hpp"
+#include "dan/core/symmetric_eigen.hpp"
+#include "dan/core/tensor.hpp"
+
+/// \file
+/// What the ensemble filters share.
+///
+/// Notation: N members x_i, mean x̄, anomalies X = (x_i − x̄); in observation space ȳ = mean of
+/// H(x_i), Y = (H(x_i) − ȳ), departure δ = y − ȳ. Everything happens in the space of the members:
+///   S = Yᵀ R⁻¹ Y,  b = Yᵀ R⁻¹ δ,  w = (S + ζ I)⁻¹ b,  T = √(N−1) (S + ζ I)^{-1/2},
+///   E^a = x̄ 1ᵀ + X (w 1ᵀ + T),
+/// with ζ = N − 1 for the ETKF and a found ζ for the EnKF-N.
+
+namespace dan {
+
+/// The analysis in the space of the members: S, b, their eigenvectors, w and T.
+///
+/// Rows are packs of N lanes, padding lanes zero. Memory: 3 N² numbers, allocated once.
+/// Cost: N² per observation, about 11 N³ flops for eigenvectors and T.
+template <std::size_t Members>
+class EnsembleSpace {
+ public:
+  static_assert(Members >= 2, "EnsembleSpace: an ensemble needs at least 2 members");
+  using T = lanes_t<double, Members>;
+
+  /// S = 0, b = 0.
+  void clear() {
+    std::ranges::fill(gram_, T(0));
+    b_ = T(0);
+  }
+
+  /// Adds one observation: S += p y yᵀ, b += p δ y, with y a row of Y and p = 1/R_jj.
+  void add(const T& y, double precision, double departure) {
+    for (std::size_t i = 0; i < Members; ++i) add_scaled(precision * y[i], y, gram_[i]);
+    add_scaled(precision * departure, y, b_);
+  }
+
+  /// Finds eigenvalues λ, eigenvectors v and β = v·b of S + shift I − κ w wᵀ.
+  void decompose(double shift = 0, double kappa = 0) {
+    matrix_ = gram_;
+    for (std::size_t i = 0; i < Members; ++i) {
+      matrix_[i][i] += shift;
+      add_scaled(-kappa * w_[i], w_, matrix_[i]);
+    }
+    symmetric_eigen<Members, lanes_of<T>>(matrix_[0].lanes(), values_.data(), vectors_[0].lanes());
+    for (std::size_t k = 0; k < Members; ++k) projections_[k] = sum_lanes(vectors_[k] * b_);
+  }
+
+  /// λ, ascending (round-off may leave some just below zero).
+  [[nodiscard]] std::span<const double, Members> values() const { return values_; }
+  /// β.
+  [[nodiscard]] std::span<const double, Members> projections() const { return projections_; }
+  /// v_k; N lanes, padding zero.
+  [[nodiscard]] const T& vector(std::size_t k) const { return vectors_[k]; }
+  /// w; N lanes, padding zero.
+  [[nodiscard]] const T& weights() const { return w_; }
+  /// Row i of T.
+  [[nodiscard]] const T& root(std::size_t i) const { return root_[i]; }
+
+  /// w = (A + ζ I)⁻¹ b for the decomposed matrix A.
+  void find_weights(double zeta) {
+    w_ = T(0);
+    for (std::size_t k = 0; k < Members; ++k)
+      add_scaled(projections_[k] / (std::max(values_[k], 0.0) + zeta), vectors_[k], w_);
+  }
+
+  /// T = factor (A + ζ I)^{-1/2}, the symmetric root; throws NumericalError unless A + ζ I is
+  /// positive definite.
+  void find_root(double zeta, double factor) {
+    if (!(values_[0] + zeta > 0))
+      throw NumericalError(text("EnsembleSpace::find_root: the Hessian has the eigenvalue ",
+                                values_[0] + zeta,
+                                ", expected all above zero; the filter has diverged"));
+    std::ranges::fill(root_, T(0));
+    for (std::size_t k = 0; k < Members; ++k) {
+      const double scale = factor / std::sqrt(values_[k] + zeta);
+      for (std::size_t i = 0; i < Members; ++i)
+        add_scaled(scale * vectors_[k][i], vectors_[k], root_[i]);
+    }
+  }
+
+  /// T ← T U with U uniform among the orthogonal matrices that keep the mean (U 1 = 1).
+  ///
+  /// U = Qᵀ P: the rows of Q are 1/√N and an orthonormalised Gaussian sample, P is the Householder
+  /// reflection with first row 1/√N.
+  /// Source: Sakov and Oke, Mon. Weather Rev. 136 (2008) 1042–1053, section 3.
+  void rotate(const RandomKey& key) {
+    std::vector<double> normal(Members * Members);
+    fill_normal<double>(key.with(Stream::analysis), normal);
+    Rows& q = matrix_;
+    const double first = 1 / std::sqrt(static_cast<double>(Members));
+    for (std::size_t k = 0; k < Members; ++k) {
+      q[k] = T(0);
+      for (std::size_t j = 0; j < Members; ++j) q[k][j] = k == 0 ? first : normal[k * Members + j];
+      for (int twice = 0; twice < 2 && k > 0; ++twice) {
+        for (std::size_t i = 0; i < k; ++i) add_scaled(-sum_lanes(q[i] * q[k]), q[i], q[k]);
+        q[k] *= T(1 / std::sqrt(sum_lanes(q[k] * q[k])));
+      }
+    }
+    T v(0);
+    for (std::size_t j = 0; j < Members; ++j) v[j] = (j == 0 ? 1.0 : 0.0) - first;
+    const double beta = 2 / sum_lanes(v * v);
+    for (auto& row : root_) {
+      T turned(0);
+      for (std::size_t k = 0; k < Members; ++k) turned[k] = sum_lanes(row * q[k]);
+      add_scaled(-beta * sum_lanes(turned * v), v, turned);
+      row = turned;
+    }
+  }
+
+  /// y += a x, as a plain loop of fixed length.
+  static void add_scaled(double a, const T& x, T& y) {
+    const double* from = x.lanes();
+    double* to = y.lanes();
+    for (std::size_t j = 0; j < lanes_of<T>; ++j) to[j] += a * from[j];
+  }
+
+ private:
+  using Rows = std::vector<T, AlignedAllocator<T>>;
+  Rows gram_ = Rows(Members, T(0)), matrix_ = gram_, vectors_ = gram_, root_ = gram_;
+  T b_{0.0}, w_{0.0};
+  std::array<double, Members> values_{}, projections_{};
+};
+
+/// Start, forecast, mean, spread, and the two halves of the analysis of a square-root filter.
+///
+/// Carries an ensemble of one run: points × channels × members. H may be nonlinear: Y and ȳ come
+/// from the observed members. Cost per cycle: N model steps, N² flops per observation and state
+/// element, and an eigenproblem of size N.
+template <class Setting_, std::size_t Members>
+class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
+ public:
+  using Setting = Setting_;
+  using Types = AnalysisTypes<Setting, double, 1>;
+  using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
+  using Types::channels, Types::points, Types::size, Types::slots;
+  static constexpr std::size_t members = Members;
+  using Ensemble = Batch<double, points, channels, Members>;
+  using Space = EnsembleSpace<Members>;
+  using T = typename Space::T;
+
+  /// An ensemble, and work space that holds nothing from cycle to cycle.
+  struct Carried {
+    Ensemble ensemble;
+    Space space{};
+    std::vector<T, AlignedAllocator<T>> anomalies = std::vector<T, AlignedAllocator<T>>(size);
+    std::vector<T, AlignedAllocator<T>> observed = std::vector<T, AlignedAllocator<T>>(slots);
+    std::array<double, size> mean{};
+  };
+
+  explicit EnsembleFilter(const Setting& setting) : setting_(setting) {}
+
+  /// Members guess + N(0, deviation²), keyed by `key`; throws ConfigError unless deviation > 0.
+  [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
+                              const RandomKey& key) const {
+    require_positive("EnsembleFilter::start", "deviation", deviation);
+    Carried carried;
+    std::vector<double> error(size * Members);
+    fill_normal<double>(key.with(Stream::ensemble), error);
+    for (std::size_t m = 0; m < Members; ++m)
+      for (std::size_t i = 0; i < size; ++i)
+        carried.ensemble.at(i, m) = guess.at(i, 0) + deviation * error[m * size + i];
+    carried.ensemble.repeat_last_lane();
+    return carried;
+  }
+
+  /// Every member one cycle on.
+  void forecast(Carried& carried) const {
+    setting_.model.step(carried.ensemble.data(), carried.ensemble.data());
+  }
+
+  /// x̄.
+  void estimate(const Carried& carried, Estimate& to) const {
+    for (std::size_t i = 0; i < size; ++i)
+      to.at(i, 0) = sum_lanes(carried.ensemble[i] * valid()) / Members;
+  }
+
+  /// RMS over the state of the ensemble's standard deviation, √(mean of Σ X² / (N − 1)).
+  void spread(const Carried& carried, std::span<double> to) const {
+    double variance = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      T x;
+      centre(carried.ensemble[i], x);
+      variance += sum_lanes(x * x) / (Members - 1);
+    }
+    to[0] = std::sqrt(variance / static_cast<double>(size));
+  }
+
+ protected:
+  /// First half of an analysis: x̄, X, S, b and the eigenvectors of S.
+  /// Throws NumericalError, in the name of `function`, if a member or an observation is not
+  /// finite.
+  void observe(std::string_view function, Carried& carried, const Observed& observed) const {
+    double sum = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      carried.mean[i] = centre(carried.ensemble[i], carried.anomalies[i]);
+      sum += carried.mean[i];
+    }
+    if (!std::isfinite(sum))
+      throw NumericalError(text(function,
+                                ": the forecast ensemble is not finite, the filter has "
+                                "diverged; use more members or more inflation"));
+    setting_.network.observe(carried.ensemble.data(), carried.observed.data());
+    carried.space.clear();
+    for (std::size_t j = 0; j < slots; ++j) {
+      if (observed.precision[j] == 0) continue;
+      T y;
+      const double mean = centre(carried.observed[j], y);
+      const double departure = observed.values[j] - mean;
+      if (!(std::isfinite(departure) && observed.precision[j] > 0))
+        throw NumericalError(text(function, ": observation ", j, " is ", observed.values[j],
+                                  " with precision ", observed.precision[j],
+                                  ", expected finite numbers, the precision not negative; "
+                                  "write observations with set_observations"));
+      carried.space.add(y, observed.precision[j], departure);
+    }
+    carried.space.decompose();
+  }
+
+  /// Second half: E = x̄ 1ᵀ + X (w 1ᵀ + T), the anomalies X T inflated.
+  void update(Carried& carried, const Inflation& inflation) const {
+    const Space& space = carried.space;
+    for (std::size_t i = 0; i < size; ++i) {
+      const T x = carried.anomalies[i];
+      carried.ensemble[i] = T(carried.mean[i] + sum_lanes(x * space.weights())) +
+                            inflation.applied(x, transformed(x, space));
+    }
+    carried.ensemble.repeat_last_lane();
+  }
+
+  /// x T, with x the anomalies of one number.
+  [[nodiscard]] static T transformed(const T& x, const Space& space) {
+    T out(0);
+    for (std::size_t m = 0; m < Members; ++m) Space::add_scaled(x[m], space.root(m), out);
+    return out;
+  }
+
+  /// One in the lanes of members, zero in the padding.
+  [[nodiscard]] static T valid() {
+    T out(0);
+    for (std::size_t m = 0; m < Members; ++m) out[m] = 1;
+    return out;
+  }
+
+  /// Mean and anomalies (padding zero) of one number of the members.
+  static double centre(const T& values, T& anomalies) {
+    const T mask = valid();
+    const double mean = sum_lanes(values * mask) / Members;
+    anomalies = (values - T(mean)) * mask;
+    return mean;
+  }
+
+  Setting setting_;
+};
+
+}  // namespace dan

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <cmath>
+#include <cstddef>
+
+#include "dan/analysis/ensemble.hpp"
+#include "dan/analysis/inflation.hpp"
+
+namespace dan {
+
+/// What an ETKF may be told.
+struct EtkfConfig {
+  Inflation inflation{};  ///< after the analysis
+  bool rotation = false;  ///< rotate the anomalies randomly after the analysis, keeping the mean
+};
+
+/// The ensemble transform Kalman filter with the symmetric square root.
+///
+///   w = (YᵀR⁻¹Y + (N−1) I)⁻¹ YᵀR⁻¹ δ,  T = √(N−1) (YᵀR⁻¹Y + (N−1) I)^{-1/2},
+///   E^a = x̄ 1ᵀ + X (w 1ᵀ + T U), inflated,  U = I or a random rotation with U 1 = 1.
+/// The constructor throws ConfigError for an inflation out of range; `analyse` throws
+/// NumericalError when the ensemble is not finite. Cost: see EnsembleFilter. Source: Bishop,
+/// Etherton and Majumdar, Mon. Weather Rev. 129 (2001) 420–436; Hunt, Kostelich and Szunyogh,
+/// Physica D 230 (2007) 112–126, equations 20–24 without localisation.
+template <class Setting, std::size_t Members>
+class Etkf : public EnsembleFilter<Setting, Members> {
+ public:
+  using Base = EnsembleFilter<Setting, Members>;
+  using typename Base::Carried, typename Base::Observed;
+
+  explicit Etkf(const Setting& setting, const EtkfConfig& config = {})
+      : Base(setting), config_(config) {
+    config.inflation.require_valid("Etkf");
+  }
+
+  void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {
+    Base::observe("Etkf::analyse", carried, observed);
+    auto& space = carried.space;
+    space.find_weights(Members - 1);
+    space.find_root(Members - 1, std::sqrt(Members - 1.0));
+    if (config_.rotation) space.rotate(key);
+    Base::update(carried, config_.inflation);
+  }
+
+ private:
+  EtkfConfig config_;
+};
+
+}  // namespace dan

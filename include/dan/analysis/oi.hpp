@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <cstddef>
+
+#include "dan/analysis/climatology.hpp"
+#include "dan/analysis/var3d.hpp"
+
+namespace dan {
+
+/// Optimal interpolation from the climatology, without a forecast.
+///
+///   x^a = x̄ + C Hᵀ (H C Hᵀ + R)⁻¹ (y − H(x̄)),
+/// with x̄ and C the climatological mean and covariance. Nothing is carried on: every cycle begins
+/// from x̄, which is also the estimate between `forecast` and `analyse`.
+/// Throws as Var3d. Cost per cycle: that of Var3d without the model step.
+/// Source: DAPPER's OptInterp.
+template <class Setting, std::size_t Runs = simd_width<double>>
+class Oi : public AnalysisTypes<Setting, double, Runs> {
+ public:
+  using Types = AnalysisTypes<Setting, double, Runs>;
+  using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
+  using Carried = typename Var3d<Setting, Runs>::Carried;
+
+  Oi(const Setting& setting, const Climate& climate)
+      : update_(setting, climate, 1), mean_(climate.mean) {}
+
+  /// The climatological mean; the first guess is ignored.
+  [[nodiscard]] Carried start(const FirstGuessBatch&, double, const RandomKey&) const {
+    Carried carried;
+    forecast(carried);
+    return carried;
+  }
+  void forecast(Carried& carried) const {
+    for (std::size_t i = 0; i < Types::size; ++i) carried.state[i] = mean_[i];
+  }
+  void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {
+    update_.analyse(carried, observed, key);
+  }
+  void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
+
+ private:
+  Var3d<Setting, Runs> update_;
+  Vector mean_;
+};
+
+}  // namespace dan

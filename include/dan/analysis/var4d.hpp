@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "dan/analysis/climatology.hpp"
+#include "dan/analysis/setting.hpp"
+#include "dan/analysis/window.hpp"
+#include "dan/core/error.hpp"
+#include "dan/core/linalg.hpp"
+#include "dan/core/tensor.hpp"
+
+namespace dan {
+
+/// Which observations of its window a 4D-Var uses.
+enum class WindowUse {
+  newest,  ///< those that are new, so that each is used once
+  all      ///< all of them; with shift < lag an observation is used more than once
+};
+
+/// What a 4D-Var may be told.
+struct Var4dConfig {
+  double scale = 0.1;     ///< x_B, the factor of the climatological covariance
+  std::size_t lag = 1;    ///< length of the window in cycles; 0: 3D-Var
+  std::size_t shift = 1;  ///< cycles by which the window moves from analysis to analysis
+  WindowUse use = WindowUse::newest;
+  std::size_t iterations = 10;  ///< at most
+  double tolerance = 1e-3;      ///< stop when v changes by less (RMS over its elements)
+};
+
+/// 4D-Var with a static background covariance, incremental Gauss–Newton.
+///
+/// With x_b the background at the start of a window of L cycles (see Window), M_b the model from
+/// there to batch b of the observations, B = x_B · climatological covariance, it minimises
+///   J(v) = ½ vᵀv + ½ Σ_b ‖y_b − H(M_b(x_b + B^{1/2} v))‖²_{R⁻¹}
+/// over the batches in use. One iteration, with Y_b = H M_b' B^{1/2} at the present v:
+///   v ← v + (I + Σ_b Y_bᵀ R⁻¹ Y_b)⁻¹ (Σ_b Y_bᵀ R⁻¹ (y_b − H(M_b(x_b + B^{1/2} v))) − v).
+/// The analysis at the start, moved to the start of the next window by the model, is the next
+/// background; B stays. Lag 0 is 3D-Var; on a linear model lag 1 is 3D-Var with M B Mᵀ.
+///
+/// `estimate` tells of the newest time: after `forecast` the background there; after `analyse` the
+/// last trajectory, moved by the last change of v with the tangent. `smoothed` is the analysis at
+/// the start of the window. With shift > 1 an analysis takes place in every shift-th cycle only;
+/// between, observations are stored and the estimate stays the forecast.
+/// `Runs` independent runs are computed side by side, a lane each; each stops by its own
+/// tolerance, and a run that diverges stays in its lane.
+///
+/// The constructor throws ShapeError unless the climate fits the model, ConfigError for a number
+/// out of its range and NumericalError if the covariance is not positive semidefinite. Not to have
+/// converged within `iterations` is no error: see Carried.
+/// Cost per analysis and iteration, per run: L · size tangent steps, size² · slots flops per batch
+/// and size³/3; memory: size · (size + slots · batches in use) numbers.
+/// Source: Courtier, Thépaut and Hollingsworth, Q. J. R. Meteorol. Soc. 120 (1994) 1367–1387; the
+/// linear last step and the window that uses only its newest observation as in DAPPER's Var4D.
+template <class Setting_, std::size_t Runs = simd_width<double>>
+class Var4d : public AnalysisTypes<Setting_, double, Runs> {
+ public:
+  using Setting = Setting_;
+  static_assert(DifferentiableModel<typename Setting::Model>,
+                "Var4d: the model must have step_tangent and step_adjoint");
+  using Types = AnalysisTypes<Setting, double, Runs>;
+  using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
+  using Types::size, Types::slots;
+  using States = typename Setting::template States<double, Runs>;
+  using T = lanes_t<double, Runs>;
+  using Numbers = std::vector<T, AlignedAllocator<T>>;
+
+  struct Carried {
+    States state;                ///< at the newest time
+    States start;                ///< at the start of the window
+    Window<Observed> window;     ///< the observations since
+    std::size_t iterations = 0;  ///< of the last `analyse`, of the run that took most
+    bool converged = true;       ///< whether all runs reached the tolerance then
+  };
+
+  Var4d(const Setting& setting, const Climate& climate, const Var4dConfig& config = {})
+      : setting_(setting), config_(config) {
+    climate.require_size_of("Var4d", size);
+    require_positive("Var4d", "scale", config.scale);
+    Window<Observed>::require_valid("Var4d", config.lag, config.shift);
+    require_at_least("Var4d", "iterations", config.iterations, 1);
+    require_positive("Var4d", "tolerance", config.tolerance);
+    const auto [values, vectors] = symmetric_eigen(climate.covariance);
+    if (values[0] < -1e-10 * std::abs(values[size - 1]))
+      throw NumericalError(text("Var4d: climate.covariance has the eigenvalue ", values[0],
+                                ", expected none below zero"));
+    for (std::size_t i = 0; i < size; ++i)
+      for (std::size_t j = 0; j < size; ++j)
+        for (std::size_t k = 0; k < size; ++k)
+          root_(i, j) +=
+              std::sqrt(config.scale * std::max(values[k], 0.0)) * vectors(i, k) * vectors(j, k);
+  }
+
+  /// The first guess.
+  [[nodiscard]] Carried start(const FirstGuessBatch& guess, double, const RandomKey&) const {
+    return {guess, guess, {config_.lag, config_.shift}};
+  }
+
+  /// Moves the window's start if it is due, and the background from there to the newest time.
+  void forecast(Carried& carried) const {
+    const std::size_t moved = carried.window.advance();
+    for (std::size_t n = 0; n < moved; ++n)
+      setting_.model.step(carried.start.data(), carried.start.data());
+    carried.state = carried.start;
+    for (std::size_t n = 0; n < carried.window.length(); ++n)
+      setting_.model.step(carried.state.data(), carried.state.data());
+  }
+
+  void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
+    carried.window.newest() = observed;
+    carried.iterations = 0;
+    carried.converged = true;
+    if (!carried.window.due()) return;
+    Numbers v(size, T(0.0)), step(size), newest(size), hessian(size * size);
+    T active(1.0);  // zero in the lanes that have converged
+    const double enough = config_.tolerance * config_.tolerance * static_cast<double>(size);
+    do {
+      const Numbers x = trajectory(carried, v.data());
+      const auto columns = tangents(carried, x);
+      normal_equations(carried, x, columns, v, hessian, step);
+      solve_in_place(hessian, step);
+      T change(0.0);
+      for (std::size_t i = 0; i < size; ++i) {
+        T moved = x[x.size() - size + i];
+        for (std::size_t k = 0; k < size; ++k) moved += columns.newest[k * size + i] * step[k];
+        carried.state[i] = where_positive(active, moved, carried.state[i]);
+        step[i] = where_positive(active, step[i], T(0.0));
+        v[i] += step[i];
+        change += step[i] * step[i];
+      }
+      active = where_positive(change - T(enough), active, T(0.0));
+      carried.converged = !(sum_lanes(active) > 0);
+    } while (++carried.iterations < config_.iterations && !carried.converged);
+    const Numbers x = start_of(carried, v.data());
+    std::ranges::copy(x, carried.start.data());
+  }
+
+  void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
+
+  /// The analysis at the window's start given all observations up to the newest that were
+  /// analysed; returns how many cycles before the newest time it is valid (`lag`, once the window
+  /// is full).
+  std::size_t smoothed(const Carried& carried, Estimate& to) const {
+    to = carried.start;
+    return carried.window.length();
+  }
+
+  /// J(v) of every run with `carried.start` as background; v: state elements.
+  [[nodiscard]] T cost(const Carried& carried, const T* v) const {
+    const Numbers x = trajectory(carried, v);
+    std::array<T, slots> d;
+    T sum(0.0);
+    for (std::size_t i = 0; i < size; ++i) sum += v[i] * v[i];
+    for_batches(carried, [&](const Observed& observed, std::size_t n) {
+      setting_.network.observe(&x[n * size], d.data());
+      for (std::size_t j = 0; j < slots; ++j) {
+        d[j] = observed.values[j] - d[j];
+        sum += observed.precision[j] * d[j] * d[j];
+      }
+    });
+    return T(0.5) * sum;
+  }
+
+  /// gradient = ∂J/∂v by one sweep of the adjoint model; v and gradient: state elements.
+  void gradient(const Carried& carried, const T* v, T* gradient) const {
+    const Numbers x = trajectory(carried, v);
+    std::array<T, slots> d;
+    Numbers d_x(size, T(0.0)), d_before(size);
+    std::size_t at = carried.window.length();  // d_x is the gradient by the state at this time
+    const auto back_to = [&](std::size_t n) {
+      for (; at > n; --at) {
+        std::ranges::fill(d_before, T(0.0));
+        setting_.model.step_adjoint(&x[(at - 1) * size], d_x.data(), d_before.data());
+        d_x.swap(d_before);
+      }
+    };
+    for_batches(carried, [&](const Observed& observed, std::size_t n) {
+      back_to(n);
+      setting_.network.observe(&x[n * size], d.data());
+      for (std::size_t j = 0; j < slots; ++j)
+        d[j] = observed.precision[j] * (d[j] - observed.values[j]);
+      setting_.network.observe_adjoint(&x[n * size], d.data(), d_x.data());
+    });
+    back_to(0);
+    std::copy_n(v, size, gradient);
+    add_root(d_x.data(), gradient);
+  }
+
+ private:
+  /// H M_b' B^{1/2}: per batch in use the columns of slots elements; M' B^{1/2} to the newest time.
+  struct Columns {
+    std::vector<Numbers> observed;  ///< per batch in use, newest first: size × slots
+    Numbers newest;                 ///< size × size
+  };
+
+  /// Calls use(observations, n) for the batches in use, the newest first; n: cycles after the
+  /// start.
+  template <class Use>
+  void for_batches(const Carried& carried, const Use& use) const {
+    const auto& window = carried.window;
+    for (std::size_t b = window.batches(); b-- > 0;)
+      if (config_.use == WindowUse::all || window.uses_before(b) == 0)
+        use(window.batch(b), std::min(b + 1, window.length()));
+  }
+
+  /// y += B^{1/2} x.
+  void add_root(const T* x, T* y) const {
+    for (std::size_t i = 0; i < size; ++i)
+      for (std::size_t k = 0; k < size; ++k) y[i] += T(root_(i, k)) * x[k];
+  }
+
+  /// x_b + B^{1/2} v.
+  [[nodiscard]] Numbers start_of(const Carried& carried, const T* v) const {
+    Numbers x(carried.start.data(), carried.start.data() + size);
+    add_root(v, x.data());
+    return x;
+  }
+
+  /// The states from there to the newest time, one after the other.
+  [[nodiscard]] Numbers trajectory(const Carried& carried, const T* v) const {
+    Numbers x = start_of(carried, v);
+    x.resize((carried.window.length() + 1) * size);
+    for (std::size_t n = 0; n < carried.window.length(); ++n)
+      setting_.model.step(&x[n * size], &x[(n + 1) * size]);
+    return x;
+  }
+
+  [[nodiscard]] Columns tangents(const Carried& carried, const Numbers& x) const {
+    Columns columns;
+    columns.newest.resize(size * size);
+    std::vector<std::size_t> times;
+    for_batches(carried, [&](const Observed&, std::size_t n) {
+      columns.observed.emplace_back(size * slots);
+      times.push_back(n);
+    });
+    for (std::size_t k = 0; k < size; ++k) {
+      T* dx = &columns.newest[k * size];
+      for (std::size_t i = 0; i < size; ++i) dx[i] = T(root_(i, k));
+      std::size_t left = times.size();
+      for (std::size_t n = 0; n <= carried.window.length(); ++n) {
+        if (n > 0) setting_.model.step_tangent(&x[(n - 1) * size], dx, dx);
+        if (left > 0 && times[left - 1] == n)
+          setting_.network.observe_tangent(&x[n * size], dx, &columns.observed[--left][k * slots]);
+      }
+    }
+    return columns;
+  }
+
+  /// hessian = I + Σ Y_bᵀ R⁻¹ Y_b (lower triangle), step = Σ Y_bᵀ R⁻¹ d_b − v.
+  void normal_equations(const Carried& carried, const Numbers& x, const Columns& columns,
+                        const Numbers& v, Numbers& hessian, Numbers& step) const {
+    std::ranges::fill(hessian, T(0.0));
+    for (std::size_t i = 0; i < size; ++i) hessian[i * size + i] = T(1.0), step[i] = -v[i];
+    std::array<T, slots> d;
+    std::size_t used = 0;
+    for_batches(carried, [&](const Observed& observed, std::size_t n) {
+      const Numbers& y = columns.observed[used++];
+      setting_.network.observe(&x[n * size], d.data());
+      for (std::size_t j = 0; j < slots; ++j) d[j] = observed.values[j] - d[j];
+      for (std::size_t i = 0; i < size; ++i) {
+        std::array<T, slots> weighted;
+        for (std::size_t j = 0; j < slots; ++j) {
+          weighted[j] = observed.precision[j] * y[i * slots + j];
+          step[i] += weighted[j] * d[j];
+        }
+        for (std::size_t k = 0; k <= i; ++k) {
+          T sum(0.0);
+          for (std::size_t j = 0; j < slots; ++j) sum += weighted[j] * y[k * slots + j];
+          hessian[i * size + k] += sum;
+        }
+      }
+    });
+  }
+
+  /// x ← A⁻¹ x by Cholesky's factorisation in all lanes at once; a: lower triangle, destroyed.
+  static void solve_in_place(Numbers& a, Numbers& x) {
+    using std::sqrt;
+    for (std::size_t i = 0; i < size; ++i) {
+      for (std::size_t j = 0; j <= i; ++j) {
+        T sum = a[i * size + j];
+        for (std::size_t k = 0; k < j; ++k) sum -= a[i * size + k] * a[j * size + k];
+        a[i * size + j] = i == j ? sqrt(sum) : sum / a[j * size + j];
+      }
+      for (std::size_t k = 0; k < i; ++k) x[i] -= a[i * size + k] * x[k];
+      x[i] /= a[i * size + i];
+    }
+    for (std::size_t i = size; i-- > 0;) {
+      for (std::size_t k = i + 1; k < size; ++k) x[i] -= a[k * size + i] * x[k];
+      x[i] /= a[i * size + i];
+    }
+  }
+
+  Setting setting_;
+  Var4dConfig config_;
+  Matrix root_ = zeros<double>(size, size);  ///< B^{1/2}, symmetric
+};
+
+}  // namespace dan

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dan/core/error.hpp"
+#include "dan/core/tensor.hpp"
+#include "dan/io/safetensors.hpp"
+#include "dan/network/analysis_network.hpp"
+
+namespace dan {
+
+/// An analysis network with its parameters, and its file.
+///
+/// The file is a safetensors file: per layer `NAME.weight` (kernel × in × out) and `NAME.bias`
+/// (out), with the architecture and the input scaling in the metadata.
+template <class Network_, class Real_ = float>
+struct Trained {
+  using Network = Network_;
+  using Real = Real_;
+
+  Network network{};                                              ///< input scaling
+  Tensor<Real, 1> parameters = zeros<Real>(Network::parameters);  ///< in the order of `places`
+
+  Trained() = default;
+  explicit Trained(const Network& scaled) : network(scaled) {}
+};
+
+namespace detail {
+inline constexpr std::string_view weights_format = "dan analysis network 1";
+
+/// The architecture as the text that stands in a weights file.
+template <class Network>
+nlohmann::ordered_json architecture() {
+  constexpr NetworkShape s = Network::shape;
+  constexpr std::array nonlinearities{"silu", "tanh", "relu", "identity"};
+  return {{"filters", s.filters},
+          {"blocks", s.blocks},
+          {"sub_blocks", s.sub_blocks},
+          {"kernel", s.kernel},
+          {"members", s.members},
+          {"activation", nonlinearities[static_cast<std::size_t>(s.activation)]},
+          {"head", Network::gain ? "gain" : "plain"},
+          {"memory", s.memory},
+          {"gain_radius", Network::gain ? s.gain_radius : 0},
+          {"sees_forecast", s.sees_forecast},
+          {"channels", Network::channels}};
+}
+}  // namespace detail
+
+/// Writes a trained network, all or nothing; `notes` (command, seed, cost, …) join the metadata.
+///
+/// Throws FileError if the file cannot be written and NumericalError, before anything is written,
+/// if a parameter is not finite.
+template <class Network, class Real>
+void save_weights(const std::filesystem::path& path, const Trained<Network, Real>& trained,
+                  const std::map<std::string, std::string>& notes = {}) {
+  for (const Real p : trained.parameters)
+    if (!std::isfinite(p))
+      throw NumericalError("save_weights: a parameter is not finite; the training has diverged");
+  TensorFile<Real> file;
+  file.metadata = notes;
+  file.metadata["format"] = detail::weights_format;
+  file.metadata["architecture"] = detail::architecture<Network>().dump();
+  file.metadata["scaling"] =
+      nlohmann::ordered_json{{"input_mean", trained.network.input_mean},
+                             {"input_deviation", trained.network.input_deviation},
+                             {"uplift_scale", trained.network.uplift_scale}}
+          .dump();
+  const auto from = span_of(trained.parameters);
+  const auto copy = [&](std::size_t offset, std::size_t count) {
+    const auto part = from.subspan(offset, count);
+    return std::vector<Real>(part.begin(), part.end());
+  };
+  for (const auto& place : Network::places()) {
+    file.tensors.push_back({place.name + ".weight",
+                            {place.kernel, place.in, place.out},
+                            copy(place.offset, place.weights())});
+    file.tensors.push_back(
+        {place.name + ".bias", {place.out}, copy(place.offset + place.weights(), place.out)});
+  }
+  save_safetensors(path, file);
+}
+
+/// Reads a trained network; `load_weights<AnalysisNetwork<…>>(path)`.
+///
+/// Throws FileError, naming what was found and what was expected, if the file is missing, damaged,
+/// of another format, or holds another architecture.
+template <class Network, class Real = float>
+[[nodiscard]] Trained<Network, Real> load_weights(const std::filesystem::path& path) {
+  const auto fail = [&](const auto&... what) {
+    throw FileError(text("load_weights: ", path.string(), " ", what...));
+  };
+  const auto file = load_safetensors<Real>(path);
+  const auto metadata = [&](const std::string& key) {
+    const auto at = file.metadata.find(key);
+    return at == file.metadata.end() ? std::string() : at->second;
+  };
+  if (metadata("format") != detail::weights_format)
+    fail("has format '", metadata("format"), "', expected '", detail::weights_format, "'");
+  const auto found = nlohmann::ordered_json::parse(metadata("architecture"), nullptr, false);
+  const nlohmann::ordered_json expected = detail::architecture<Network>();
+  for (const auto& [key, value] : expected.items())
+    if (!found.is_object() || !found.contains(key) || found[key] != value)
+      fail("holds a network with ", key, " = ",
+           found.is_object() && found.contains(key) ? found[key].dump() : "nothing", ", expected ",
+           value.dump(), "; it was saved as ", metadata("architecture"));
+
+  Trained<Network, Real> trained;
+  try {
+    const auto scaling = nlohmann::json::parse(metadata("scaling"));
+    scaling.at("input_mean").get_to(trained.network.input_mean);
+    scaling.at("input_deviation").get_to(trained.network.input_deviation);
+    scaling.at("uplift_scale").get_to(trained.network.uplift_scale);
+  } catch (const nlohmann::json::exception& e) {
+    fail("has an unreadable input scaling: ", e.what());
+  }
+  const auto to = span_of(trained.parameters);
+  const auto copy = [&](const std::string& name, const std::vector<std::size_t>& shape,
+                        std::size_t offset) {
+    const auto& tensor = file.at(name);
+    if (tensor.shape != shape)
+      fail("has shape ", nlohmann::json(tensor.shape).dump(), " for ", name, ", expected ",
+           nlohmann::json(shape).dump());
+    for (const Real value : tensor.values)
+      if (!std::isfinite(value)) fail("has a number in ", name, " that is not finite");
+    std::ranges::copy(tensor.values, to.begin() + static_cast<std::ptrdiff_t>(offset));
+  };
+  for (const auto& place : Network::places()) {
+    copy(place.name + ".weight", {place.kernel, place.in, place.out}, place.offset);
+    copy(place.name + ".bias", {place.out}, place.offset + place.weights());
+  }
+  return trained;
+}
+
+}  // namespace dan

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dan/analysis/ensemble.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+
+#include "dan/integrate/rk4.hpp"
+#include "dan/models/lorenz96.hpp"
+#include "dan/observe/full.hpp"
+
+using namespace dan;
+
+namespace {
+using Problem = Setting<Rk4<Lorenz96<6>>, FullNetwork<6>>;
+
+template <std::size_t Members>
+auto started(std::uint64_t seed = 3) {
+  typename EnsembleFilter<Problem, Members>::FirstGuessBatch guess;
+  guess.fill(2);
+  return EnsembleFilter<Problem, Members>(Problem{}).start(guess, 0.5, {.seed = seed});
+}
+}  // namespace
+
+TEST_CASE_TEMPLATE("ensemble: mean and spread are those of the members, padding left out", Count,
+                   std::integral_constant<std::size_t, 2>, std::integral_constant<std::size_t, 5>,
+                   std::integral_constant<std::size_t, 16>) {
+  constexpr std::size_t members = Count::value;
+  const EnsembleFilter<Problem, members> filter(Problem{});
+  const auto carried = started<members>();
+  typename EnsembleFilter<Problem, members>::Estimate estimate;
+  filter.estimate(carried, estimate);
+  double variance = 0;
+  for (std::size_t i = 0; i < 6; ++i) {
+    double mean = 0, squares = 0;
+    for (std::size_t m = 0; m < members; ++m) mean += carried.ensemble.at(i, m) / members;
+    for (std::size_t m = 0; m < members; ++m)
+      squares += std::pow(carried.ensemble.at(i, m) - mean, 2);
+    CHECK(estimate.at(i, 0) == doctest::Approx(mean).epsilon(1e-14));
+    variance += squares / (members - 1) / 6;
+  }
+  std::array<double, 1> spread;
+  filter.spread(carried, spread);
+  CHECK(spread[0] == doctest::Approx(std::sqrt(variance)).epsilon(1e-14));
+}
+
+TEST_CASE("ensemble: a member's first state does not depend on how many there are") {
+  const auto few = started<3>(), other = started<3>(4);
+  const auto many = started<19>();
+  for (std::size_t i = 0; i < 6; ++i) {
+    for (std::size_t m = 0; m < 3; ++m) CHECK(few.ensemble.at(i, m) == many.ensemble.at(i, m));
+    CHECK(few.ensemble.at(i, 0) != other.ensemble.at(i, 0));
+  }
+}
+
+TEST_CASE("ensemble: the first deviation must be positive") {
+  EnsembleFilter<Problem, 3>::FirstGuessBatch guess;
+  CHECK_THROWS_WITH_AS(
+      (void)(EnsembleFilter<Problem, 3>(Problem{}).start(guess, 0, {})),
+      "EnsembleFilter::start: deviation is 0, expected a finite number greater than zero",
+      ConfigError);
+}
+
+TEST_CASE("ensemble: a rotation is orthogonal, keeps the mean and depends on its key") {
+  constexpr std::size_t n = 11;
+  EnsembleSpace<n> space, other;
+  for (auto* s : {&space, &other}) {
+    s->clear();
+    s->decompose();  // S = 0: the root of the identity is the identity
+    s->find_root(1, 1);
+  }
+  space.rotate({.seed = 1, .cycle = 2});
+  other.rotate({.seed = 1, .cycle = 3});
+  for (std::size_t i = 0; i < n; ++i) {
+    double row = 0, column = 0;
+    for (std::size_t j = 0; j < n; ++j) {
+      row += space.root(i)[j];
+      column += space.root(j)[i];
+      const double dot = sum_lanes(space.root(i) * space.root(j));
+      CHECK(std::abs(dot - (i == j ? 1 : 0)) < 1e-14);
+    }
+    CHECK(row == doctest::Approx(1).epsilon(1e-14));
+    CHECK(column == doctest::Approx(1).epsilon(1e-14));
+  }
+  CHECK(space.root(0)[0] != other.root(0)[0]);
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dan/analysis/etkf.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstddef>
+
+#include "dan/core/linalg.hpp"
+#include "support/ensemble.hpp"
+
+using namespace dan;
+
+static_assert(Analysis<Etkf<test::Sakov, 20>>);
+
+TEST_CASE("etkf: six cycles agree with DAPPER") {
+  const Etkf<test::Sakov, 20> filter(test::Sakov{}, {.inflation = {.factor = 1.04}});
+  test::check_against_dapper(filter, "analysis_etkf_infl1.04.npy", 1e-12);
+}
+
+TEST_CASE("etkf: a full-rank ensemble gives the Kalman filter's mean and covariance") {
+  constexpr std::size_t n = 8, slots = 4, members = 13;
+  const auto observed = test::half_observations();
+  for (const bool rotation : {false, true}) {
+    const Etkf<test::Half, members> filter(test::Half{}, {.rotation = rotation});
+    auto carried = filter.start({}, 1.5, {.seed = 6});
+    const auto moments = [&](Matrix& mean, Matrix& covariance) {
+      mean = zeros<double>(n, 1), covariance = zeros<double>(n, n);
+      for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t m = 0; m < members; ++m) mean(i, 0) += carried.ensemble.at(i, m) / members;
+      for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t j = 0; j < n; ++j)
+          for (std::size_t m = 0; m < members; ++m)
+            covariance(i, j) += (carried.ensemble.at(i, m) - mean(i, 0)) *
+                                (carried.ensemble.at(j, m) - mean(j, 0)) / (members - 1);
+    };
+    Matrix mean, p;
+    moments(mean, p);
+    // K = P Hᵀ (H P Hᵀ + R)⁻¹, H picks every second variable.
+    auto h = zeros<double>(slots, n), departure = zeros<double>(slots, 1);
+    for (std::size_t j = 0; j < slots; ++j) {
+      h(j, 2 * j) = 1;
+      departure(j, 0) = observed.values[j] - mean(2 * j, 0);
+    }
+    auto innovation = product(h, product(p, transposed(h)));
+    for (std::size_t j = 0; j < slots; ++j) innovation(j, j) += 1 / observed.precision[j];
+    const auto gain = transposed(solve(innovation, product(h, p)));
+    const auto increment = product(gain, departure);
+    const auto reduction = product(gain, product(h, p));
+
+    filter.analyse(carried, observed, {.seed = 1});
+    Matrix mean_a, p_a;
+    moments(mean_a, p_a);
+    for (std::size_t i = 0; i < n; ++i) {
+      CHECK(std::abs(mean_a(i, 0) - mean(i, 0) - increment(i, 0)) < 1e-12);
+      for (std::size_t j = 0; j < n; ++j)
+        CHECK(std::abs(p_a(i, j) - p(i, j) + reduction(i, j)) < 1e-12);
+    }
+  }
+}
+
+TEST_CASE("etkf: silent slots change nothing, and without observations the ensemble stays") {
+  test::check_silent_slots(Etkf<test::Half, 5>(test::Half{}),
+                           Etkf<test::Silent, 5>(test::Silent{}));
+  const Etkf<test::Half, 5> filter(test::Half{});
+  auto carried = filter.start({}, 1, {});
+  const auto before = carried.ensemble.array();
+  filter.analyse(carried, {}, {});
+  const auto after = carried.ensemble.array();
+  for (std::size_t i = 0; i < before.size(); ++i)
+    CHECK(after.data()[i] == doctest::Approx(before.data()[i]).epsilon(1e-13));
+}
+
+TEST_CASE("etkf: bad inflation and a diverged ensemble are errors") {
+  CHECK_THROWS_WITH_AS((Etkf<test::Half, 5>(test::Half{}, {.inflation = {.factor = 0}})),
+                       "Etkf: inflation.factor is 0, expected a finite number greater than zero",
+                       ConfigError);
+  CHECK_THROWS_AS((Etkf<test::Half, 5>(test::Half{}, {.inflation = {.factor = std::nan("")}})),
+                  ConfigError);
+  test::check_divergence(Etkf<test::Half, 5>(test::Half{}), "Etkf::analyse");
+}

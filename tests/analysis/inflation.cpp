@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dan/analysis/inflation.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstddef>
+
+#include "dan/analysis/denkf.hpp"
+#include "dan/analysis/enkf.hpp"
+#include "dan/analysis/letkf.hpp"
+#include "dan/integrate/rk4.hpp"
+#include "dan/models/lorenz96.hpp"
+#include "support/battery.hpp"
+
+using namespace dan;
+
+namespace {
+constexpr std::size_t members = 5;
+using T = lanes_t<double, members>;
+
+T row(std::uint64_t run) {
+  const auto numbers = test::normal_numbers(members, run);
+  double mean = 0;
+  for (const double x : numbers) mean += x / members;
+  T out(0);
+  for (std::size_t m = 0; m < members; ++m) out[m] = numbers[m] - mean;
+  return out;
+}
+double norm(const T& x) { return std::sqrt(sum_lanes(x * x)); }
+}  // namespace
+
+TEST_CASE("inflation: each part does what its equation says") {
+  const T prior = row(1), posterior = 0.4 * row(2);
+  CHECK(norm(Inflation{}.applied(prior, posterior) - posterior) == 0);
+  CHECK(norm(Inflation{.factor = 1.5}.applied(prior, posterior) - 1.5 * posterior) <= 1e-15);
+  const T mixed = Inflation{.relax_perturbations = 0.3}.applied(prior, posterior);
+  CHECK(norm(mixed - (0.7 * posterior + 0.3 * prior)) <= 1e-15);
+  const T relaxed = Inflation{.relax_spread = 0.3}.applied(prior, posterior);
+  CHECK(std::abs(norm(relaxed) - (0.7 * norm(posterior) + 0.3 * norm(prior))) <= 1e-14);
+  CHECK(norm(relaxed - norm(relaxed) / norm(posterior) * posterior) <= 1e-14);
+  CHECK(std::abs(sum_lanes(relaxed)) <= 1e-15);
+}
+
+TEST_CASE("inflation: the ends of the range, and all parts together") {
+  const T prior = row(1), posterior = 0.4 * row(2);
+  CHECK(norm(Inflation{.relax_perturbations = 1}.applied(prior, posterior) - prior) <= 1e-15);
+  CHECK(std::abs(norm(Inflation{.relax_spread = 1}.applied(prior, posterior)) - norm(prior)) <=
+        1e-14);
+  CHECK(norm(Inflation{.relax_spread = 0.5}.applied(prior, T(0))) == 0);  // no spread is left
+  const Inflation all{.factor = 1.1, .relax_spread = 0.2, .relax_perturbations = 0.3};
+  const T mixed = 0.7 * posterior + 0.3 * prior;
+  const double scale = 1.1 * (1 + 0.2 * (norm(prior) - norm(mixed)) / norm(mixed));
+  CHECK(norm(all.applied(prior, posterior) - scale * mixed) <= 1e-14);
+}
+
+TEST_CASE("inflation: numbers out of range") {
+  const auto check = [](const Inflation& inflation) { inflation.require_valid("here"); };
+  CHECK_NOTHROW(check({}));
+  CHECK_NOTHROW(check({.factor = 0.9, .relax_spread = 1, .relax_perturbations = 1}));
+  CHECK_THROWS_WITH_AS(check({.factor = 0}), doctest::Contains("here: inflation.factor is 0"),
+                       ConfigError);
+  CHECK_THROWS_AS(check({.factor = std::nan("")}), ConfigError);
+  CHECK_THROWS_WITH_AS(check({.relax_spread = 1.5}),
+                       doctest::Contains("inflation.relax_spread is 1.5, expected"), ConfigError);
+  CHECK_THROWS_AS(check({.relax_perturbations = -0.1}), ConfigError);
+  CHECK_THROWS_AS(check({.relax_perturbations = std::nan("")}), ConfigError);
+}
+
+using Problem = Setting<Rk4<Lorenz96<6>>, FullNetwork<6>>;
+using Stochastic = Enkf<Problem, members>;
+using Deterministic = Denkf<Problem, members>;
+using Local = Letkf<Problem, members>;
+TEST_CASE_TEMPLATE("inflation: in a filter, full relaxation gives the prior anomalies back", Filter,
+                   Stochastic, Deterministic, Local) {
+  const Filter filter({}, {.inflation = {.relax_perturbations = 1}}), plain({}, {});
+  auto carried = filter.start({}, 1, {}), other = carried;
+  const auto before = carried;
+  typename Filter::Observed observed;
+  set_observations<double, 6, 1>(observed, 0, test::normal_numbers(6), DiagonalNoise<6>(0.5));
+  filter.analyse(carried, observed, {});
+  plain.analyse(other, observed, {});
+  typename Filter::Estimate mean, mean_before, mean_plain;
+  filter.estimate(carried, mean);
+  filter.estimate(before, mean_before);
+  filter.estimate(other, mean_plain);
+  for (std::size_t i = 0; i < 6; ++i) {
+    CHECK(std::abs(mean.at(i, 0) - mean_plain.at(i, 0)) <= 1e-14);
+    for (std::size_t m = 0; m < members; ++m) {
+      const double now = carried.ensemble.at(i, m) - mean.at(i, 0);
+      CHECK(std::abs(now - (before.ensemble.at(i, m) - mean_before.at(i, 0))) <= 1e-14);
+    }
+  }
+}

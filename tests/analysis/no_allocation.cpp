@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Counts the allocations of the whole test program, to show that a cycle of a learned analysis
+// makes none.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+
+#include "dan/analysis/learned.hpp"
+#include "dan/integrate/rk4.hpp"
+#include "dan/models/lorenz96.hpp"
+#include "dan/observe/full.hpp"
+
+namespace {
+std::atomic<std::size_t> allocations{0};
+
+void* counted(std::size_t size, std::size_t alignment) {
+  ++allocations;
+  return std::aligned_alloc(alignment, (size + alignment) / alignment * alignment);
+}
+void* counted_or_throw(std::size_t size, std::size_t alignment) {
+  if (void* p = counted(size, alignment)) return p;
+  throw std::bad_alloc();
+}
+constexpr std::size_t usual = alignof(std::max_align_t);
+}  // namespace
+
+void* operator new(std::size_t size) { return counted_or_throw(size, usual); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return counted_or_throw(size, static_cast<std::size_t>(alignment));
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return counted(size, usual);
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+namespace {
+using namespace dan;
+using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+
+template <NetworkShape Shape, std::size_t Runs>
+std::size_t allocations_of_cycles() {
+  using Network = AnalysisNetwork<Shape>;
+  Trained<Network> trained;
+  Network::initialise(1, span_of(trained.parameters));
+  const Learned<Problem, Network, Runs> analysis(Problem{}, trained);
+  typename Learned<Problem, Network, Runs>::FirstGuessBatch guess;
+  for (std::size_t i = 0; i < guess.size; ++i)
+    for (std::size_t l = 0; l < Runs; ++l) guess.at(i, l) = static_cast<double>(i % 5);
+  guess.repeat_last_lane();
+  typename Learned<Problem, Network, Runs>::Observed observed;
+  typename Learned<Problem, Network, Runs>::Estimate estimate;
+  auto carried = analysis.start(guess, 1, {});
+  const std::size_t before = allocations;
+  for (int cycle = 0; cycle < 3; ++cycle) {
+    analysis.forecast(carried);
+    analysis.analyse(carried, observed, {});
+    analysis.estimate(carried, estimate);
+  }
+  return allocations - before;
+}
+}  // namespace
+
+TEST_CASE("learned: a cycle allocates nothing, for one state or many") {
+  constexpr NetworkShape plain{.filters = 8, .blocks = 2, .sub_blocks = 2};
+  constexpr NetworkShape recurrent{
+      .filters = 8, .blocks = 1, .sub_blocks = 2, .members = 2, .head = Head::gain, .memory = 2};
+  const std::size_t before = allocations;
+  CHECK(Trained<AnalysisNetwork<plain>>{}.parameters.size() > 0);
+  CHECK(allocations > before);  // the counter counts
+  CHECK(allocations_of_cycles<plain, 1>() == 0);
+  CHECK(allocations_of_cycles<plain, 2 * simd_width<float>>() == 0);
+  CHECK(allocations_of_cycles<recurrent, 1>() == 0);
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dan/analysis/oi.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "dan/core/linalg.hpp"
+#include "support/ensemble.hpp"
+
+using namespace dan;
+
+static_assert(Analysis<Oi<test::Sakov>>);
+
+TEST_CASE("oi: the textbook's estimate from the climate, whatever came before") {
+  auto y = zeros<double>(8, 12);
+  fill_normal<double>({.seed = 3}, span_of(y));
+  Climate climate{zeros<double>(8), product(y, transposed(y))};
+  fill_normal<double>({.seed = 4}, span_of(climate.mean));
+  const Oi<test::Half, 1> analysis(test::Half{}, climate);
+  auto carried = analysis.start({}, 1, {});
+  Oi<test::Half, 1>::Estimate before, once, again;
+  const auto observed = test::half_observations();
+  for (auto* estimate : {&once, &again}) {
+    analysis.forecast(carried);
+    analysis.estimate(carried, before);
+    CHECK(std::ranges::equal(before.numbers(), span_of(climate.mean)));
+    analysis.analyse(carried, observed, {});
+    analysis.estimate(carried, *estimate);
+  }
+  CHECK(std::ranges::equal(once.numbers(), again.numbers()));
+
+  auto h = zeros<double>(4, 8), departure = zeros<double>(4, 1);
+  for (std::size_t j = 0; j < 4; ++j) {
+    h(j, 2 * j) = 1;
+    departure(j, 0) = observed.values[j] - climate.mean[2 * j];
+  }
+  const auto cross = product(climate.covariance, transposed(h));
+  auto innovation = product(h, cross);
+  for (std::size_t j = 0; j < 4; ++j) innovation(j, j) += 1 / observed.precision[j];
+  const auto increment = product(cross, solve(innovation, departure));
+  for (std::size_t i = 0; i < 8; ++i)
+    CHECK(std::abs(once[i] - climate.mean[i] - increment(i, 0)) < 1e-12);
+}
+
+TEST_CASE("oi: the climate must fit the model") {
+  CHECK_THROWS_AS((Oi<test::Half>(test::Half{}, {zeros<double>(3), zeros<double>(3, 3)})),
+                  ShapeError);
+}

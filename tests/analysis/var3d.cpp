@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dan/analysis/var3d.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+#include "dan/core/linalg.hpp"
+#include "support/ensemble.hpp"
+
+using namespace dan;
+
+namespace {
+
+/// y_i = x_i² / 2: the smallest nonlinear network.
+struct SquareNetwork : FullNetwork<8> {
+  static constexpr bool linear = false;
+  template <class T>
+  void observe(const T* x, T* y) const {
+    for (std::size_t i = 0; i < slots; ++i) y[i] = T(0.5) * x[i] * x[i];
+  }
+  template <class T>
+  void observe_tangent(const T* x, const T* dx, T* dy) const {
+    for (std::size_t i = 0; i < slots; ++i) dy[i] = x[i] * dx[i];
+  }
+  template <class T>
+  void observe_adjoint(const T* x, const T* d_y, T* d_x) const {
+    for (std::size_t i = 0; i < slots; ++i) d_x[i] += x[i] * d_y[i];
+  }
+};
+using Square = Setting<Rk4<Lorenz96<8>>, SquareNetwork>;
+
+/// A climate with a random covariance.
+Climate some_climate() {
+  auto y = zeros<double>(8, 12);
+  fill_normal<double>({.seed = 3}, span_of(y));
+  return {zeros<double>(8), product(y, transposed(y))};
+}
+
+/// B Hᵀ (H B Hᵀ + R)⁻¹ d with H, R and d of the reporting slots.
+Matrix textbook_increment(const Matrix& b, const Matrix& h, const Matrix& r, const Matrix& d) {
+  auto innovation = product(h, product(b, transposed(h)));
+  for (std::size_t i = 0; i < innovation.size(); ++i) innovation.data()[i] += r.data()[i];
+  return product(product(b, transposed(h)), solve(innovation, d));
+}
+
+Matrix scaled(Matrix a, double factor) {
+  for (double& x : span_of(a)) x *= factor;
+  return a;
+}
+
+}  // namespace
+
+static_assert(Analysis<Var3d<test::Sakov>>);
+static_assert(Analysis<Var3d<Square, 1>>);
+
+TEST_CASE("var3d: every lane gets the textbook's increment, whatever its precision") {
+  constexpr std::size_t runs = 5;
+  const auto climate = some_climate();
+  const Var3d<test::Silent, runs> analysis(test::Silent{}, climate, 0.3);
+  Var3d<test::Silent, runs>::FirstGuessBatch guess;
+  fill_normal<double>({.seed = 1}, guess.numbers());
+  auto carried = analysis.start(guess, 1, {});
+  Var3d<test::Silent, runs>::Observed observed;
+  for (std::uint64_t cycle = 0; cycle < 3; ++cycle) {  // a new network in every cycle
+    fill_normal<double>({.seed = 2, .cycle = cycle}, observed.values.numbers());
+    for (std::size_t l = 0; l < runs; ++l)
+      for (std::size_t j = 0; j < 8; ++j)
+        observed.precision.at(j, l) =
+            (j + l + cycle) % 3 == 0 ? 0 : 1.0 + static_cast<double>(j + l);
+    const auto before = carried.state;
+    analysis.analyse(carried, observed, {});
+    for (std::size_t l = 0; l < runs; ++l) {
+      std::vector<std::size_t> reporting;
+      for (std::size_t j = 0; j < 8; ++j)
+        if (observed.precision.at(j, l) > 0) reporting.push_back(j);
+      const std::size_t count = reporting.size();
+      auto h = zeros<double>(count, 8), r = zeros<double>(count, count);
+      auto d = zeros<double>(count, 1);
+      for (std::size_t k = 0; k < count; ++k) {
+        h(k, reporting[k]) = 1;
+        r(k, k) = 1 / observed.precision.at(reporting[k], l);
+        d(k, 0) = observed.values.at(reporting[k], l) - before.at(reporting[k], l);
+      }
+      const auto increment = textbook_increment(scaled(climate.covariance, 0.3), h, r, d);
+      for (std::size_t i = 0; i < 8; ++i)
+        CHECK(std::abs(carried.state.at(i, l) - before.at(i, l) - increment(i, 0)) < 1e-12);
+    }
+  }
+}
+
+TEST_CASE("var3d: a nonlinear network is linearised at the forecast") {
+  const auto climate = some_climate();
+  const Var3d<Square, 2> analysis(Square{}, climate, 0.1);
+  Var3d<Square, 2>::FirstGuessBatch guess;
+  fill_normal<double>({.seed = 1}, guess.numbers());
+  auto carried = analysis.start(guess, 1, {});
+  Var3d<Square, 2>::Observed observed;
+  fill_normal<double>({.seed = 2}, observed.values.numbers());
+  observed.precision.fill(4);
+  analysis.analyse(carried, observed, {});
+  for (std::size_t l = 0; l < 2; ++l) {
+    auto h = zeros<double>(8, 8), r = zeros<double>(8, 8), d = zeros<double>(8, 1);
+    for (std::size_t i = 0; i < 8; ++i) {
+      const double x = guess.at(i, l);
+      h(i, i) = x, r(i, i) = 0.25, d(i, 0) = observed.values.at(i, l) - x * x / 2;
+    }
+    const auto increment = textbook_increment(scaled(climate.covariance, 0.1), h, r, d);
+    for (std::size_t i = 0; i < 8; ++i)
+      CHECK(std::abs(carried.state.at(i, l) - guess.at(i, l) - increment(i, 0)) < 1e-12);
+  }
+}
+
+TEST_CASE("var3d: silent slots equal a network without them") {
+  const auto climate = some_climate();
+  const Var3d<test::Half, 1> half(test::Half{}, climate);
+  const Var3d<test::Silent, 1> silent(test::Silent{}, climate);
+  auto a = half.start({}, 1, {});
+  auto b = silent.start({}, 1, {});
+  half.analyse(a, test::half_observations(), {});
+  silent.analyse(b, test::silent_observations(), {});
+  for (std::size_t i = 0; i < 8; ++i)
+    CHECK(a.state.at(i, 0) == doctest::Approx(b.state.at(i, 0)).epsilon(1e-12));
+}
+
+TEST_CASE("var3d: a lane that is not finite stays alone") {
+  const Var3d<test::Silent, 3> analysis(test::Silent{}, some_climate());
+  auto carried = analysis.start({}, 1, {});
+  carried.state.at(2, 1) = std::numeric_limits<double>::quiet_NaN();
+  Var3d<test::Silent, 3>::Observed observed;
+  observed.precision.fill(1);
+  observed.values.fill(0.5);
+  analysis.analyse(carried, observed, {});
+  CHECK(std::isfinite(carried.state.at(2, 0)));
+  CHECK(std::isnan(carried.state.at(2, 1)));
+  CHECK(carried.state.at(2, 2) == carried.state.at(2, 0));
+}
+
+TEST_CASE("var3d: bad input") {
+  CHECK_THROWS_WITH_AS((Var3d<test::Silent>(test::Silent{}, some_climate(), -0.1)),
+                       "Var3d: scale is -0.1, expected a finite number greater than zero",
+                       ConfigError);
+  CHECK_THROWS_AS((Var3d<test::Sakov>(test::Sakov{}, some_climate())), ShapeError);
+  auto climate = some_climate();
+  climate.covariance = scaled(climate.covariance, -1);
+  const Var3d<test::Silent> analysis(test::Silent{}, climate, 1);
+  auto carried = analysis.start({}, 1, {});
+  Var3d<test::Silent>::Observed observed;
+  observed.precision.fill(1);
+  CHECK_THROWS_AS(analysis.analyse(carried, observed, {}), NumericalError);
+}
