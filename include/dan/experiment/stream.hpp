@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "dan/analysis/setting.hpp"
+#include "dan/core/random.hpp"
+
+namespace dan {
+
+/// How a truth begins.
+struct StreamConfig {
+  std::uint64_t seed = 1;
+  std::size_t first_run = 0;   ///< lane l is run first_run + l
+  std::size_t spin_up = 400;   ///< cycles from the random start to the attractor, not counted
+  double start_mean = 2;       ///< mean of the random start, each element
+  double start_deviation = 3;  ///< standard deviation of the random start
+};
+
+/// Endless truth and observations of `Runs` independent runs.
+///
+/// Truth: a model trajectory from a random start keyed by (seed, run), after a spin-up.
+/// Observations: y = H(x) + ε on the reporting slots, keyed by (seed, run, cycle).
+/// Run r is the same bits for any `Runs` and any first run, because the truth is always computed
+/// in SIMD registers of double. Cost: one model step per `next`; memory: three states per run.
+template <class Setting_, std::size_t Runs>
+class ObservationStream {
+ public:
+  using Setting = Setting_;
+  static constexpr std::size_t runs = Runs, size = Setting::size, slots = Setting::slots;
+  using Truth = Batch<double, Setting::points, Setting::channels, Runs>;
+  using Observed = Observations<double, slots, Runs>;
+
+  ObservationStream(const Setting& setting, const StreamConfig& config)
+      : setting_(setting), config_(config) {
+    std::array<double, size> start;
+    for (std::size_t g = 0; g < groups; ++g) {
+      for (std::size_t l = 0; l < width; ++l) {
+        const std::size_t run = std::min(g * width + l, Runs - 1);
+        fill_normal<double>(key(run).with(Stream::truth), start);
+        for (std::size_t i = 0; i < size; ++i)
+          lane_of(columns_[g][i], l) = config.start_mean + config.start_deviation * start[i];
+      }
+      for (std::size_t n = 0; n < config.spin_up; ++n)
+        setting_.model.step(columns_[g].data(), columns_[g].data());
+    }
+    copy_truth();
+  }
+
+  /// Advances the truth by one cycle and observes it.
+  void next() {
+    ++cycle_;
+    for (auto& column : columns_) setting_.model.step(column.data(), column.data());
+    copy_truth();
+    std::array<double, slots> y, errors;
+    std::array<bool, slots> mask;
+    std::array<double, size> x;
+    for (std::size_t l = 0; l < Runs; ++l) {
+      for (std::size_t i = 0; i < size; ++i) x[i] = truth_.at(i, l);
+      setting_.network.observe(x.data(), y.data());
+      setting_.network.available(key(l), mask.data());
+      setting_.noise.sample(key(l), errors);
+      for (std::size_t j = 0; j < slots; ++j) {
+        observed_.values.at(j, l) = mask[j] ? y[j] + errors[j] : 0;
+        observed_.precision.at(j, l) = mask[j] ? setting_.noise.precision(j) : 0;
+      }
+    }
+    observed_.values.repeat_last_lane();
+    observed_.precision.repeat_last_lane();
+  }
+
+  /// Cycles so far; the truth before the first `next` is cycle 0.
+  [[nodiscard]] std::size_t cycle() const { return cycle_; }
+  [[nodiscard]] const Truth& truth() const { return truth_; }
+  [[nodiscard]] const Observed& observed() const { return observed_; }
+  /// The truth's state, for a checkpoint: numbers that `restore` takes back.
+  [[nodiscard]] std::vector<double> save() const {
+    std::vector<double> numbers;
+    for (const auto& column : columns_)
+      numbers.insert(numbers.end(), column.numbers().begin(), column.numbers().end());
+    return numbers;
+  }
+  /// Goes on from a saved truth after `cycle` cycles, with the same bits as without a break.
+  /// Throws ShapeError for a wrong number of numbers.
+  void restore(std::size_t cycle, std::span<const double> numbers) {
+    require_size("ObservationStream::restore", "numbers", numbers.size(), groups * size * width,
+                 "number of the truth");
+    for (std::size_t g = 0; g < groups; ++g)
+      std::ranges::copy(numbers.subspan(g * size * width, size * width),
+                        columns_[g].numbers().begin());
+    cycle_ = cycle;
+    copy_truth();
+  }
+
+  /// Seed, run and cycle of lane `lane`.
+  [[nodiscard]] RandomKey key(std::size_t lane) const {
+    return {config_.seed, Stream::truth, config_.first_run + lane, cycle_};
+  }
+
+ private:
+  static constexpr std::size_t width = simd_width<double>;
+  static constexpr std::size_t groups = (Runs + width - 1) / width;
+
+  void copy_truth() {
+    for (std::size_t g = 0; g < groups; ++g)
+      for (std::size_t l = 0; l < width && g * width + l < Runs; ++l)
+        for (std::size_t i = 0; i < size; ++i)
+          truth_.at(i, g * width + l) = lane_of(columns_[g][i], l);
+    truth_.repeat_last_lane();
+  }
+
+  Setting setting_;
+  StreamConfig config_;
+  std::array<Batch<double, Setting::points, Setting::channels, width>, groups> columns_;
+  Truth truth_;
+  Observed observed_;
+  std::size_t cycle_ = 0;
+};
+
+}  // namespace dan

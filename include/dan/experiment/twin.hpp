@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dan/core/error.hpp"
+#include "dan/core/parallel.hpp"
+#include "dan/core/progress.hpp"
+#include "dan/experiment/score.hpp"
+#include "dan/experiment/stream.hpp"
+
+namespace dan {
+
+/// A twin experiment: `runs` independent truths of `cycles` cycles each.
+struct TwinConfig {
+  std::size_t runs = 8;
+  std::size_t cycles = 1300;         ///< cycles of each run, burn-in included
+  std::size_t burn_in = 50;          ///< first cycles of each run, not scored
+  std::uint64_t seed = 1;            ///< of truths, observations and first guesses
+  std::size_t threads = 0;           ///< 0: all cores; changes no bit of the scores
+  double first_guess_deviation = 1;  ///< standard deviation of the first guess's error
+  bool progress = true;              ///< show a progress bar if it takes long
+  std::size_t keep_series = 0;       ///< first cycles, burn-in included, to keep the RMSE of
+  std::size_t keep_fields = 0;       ///< first scored cycles of run 0 to keep the states of
+};
+
+/// A run that an analysis could not finish; its scores up to there count.
+struct TwinFailure {
+  std::size_t run, cycle;  ///< cycle: 1 is the first analysis
+  std::string reason;
+};
+
+/// What a twin experiment found; not a number where there is nothing to average.
+struct TwinScores {
+  double analysis_rmse = std::numeric_limits<double>::quiet_NaN();  ///< aRMSE
+  double forecast_rmse = analysis_rmse;   ///< the same of the forecasts (estimate before `analyse`)
+  double spread = analysis_rmse;          ///< time mean of the ensemble spread after `analyse`
+  Interval interval;                      ///< of the aRMSE, 95 %, see interval_of
+  double smoothing_rmse = analysis_rmse;  ///< the same of the oldest state in a smoother's window
+  Interval smoothing_interval;            ///< of the smoothing_rmse
+  std::vector<double> run_rmse;           ///< the aRMSE of each run; shows which ones were lost
+  std::size_t cycles = 0;                 ///< scored cycles, all runs together
+  double seconds = 0;                     ///< wall time, truth and observations included
+  std::vector<TwinFailure> failures;      ///< in the order of the runs
+  std::vector<double> series;             ///< per cycle: mean over runs of the analysis RMSE
+  std::vector<std::vector<double>> truth, analysis;  ///< cycle × state element, run 0
+};
+
+namespace detail {
+
+/// What is known of one run, per cycle, and why it ended early. `smoothed`: after the burn-in only.
+struct TwinRun {
+  std::vector<double> analysis, forecast, spread, smoothed;
+  std::string failure;
+};
+
+/// Runs the group of `runs.size()` ≤ Method::runs runs that begins with run `first`.
+template <class Setting, class Method>
+void run_twin_group(const Setting& setting, const Method& analysis, const TwinConfig& config,
+                    std::size_t first, std::span<TwinRun> runs, TwinScores& scores,
+                    Progress& progress) {
+  constexpr std::size_t width = Method::runs, size = Setting::size;
+  ObservationStream<Setting, width> stream(setting, {.seed = config.seed, .first_run = first});
+  typename Method::FirstGuessBatch guess;
+  typename Method::Observed observed;
+  typename Method::Estimate estimate;
+  std::array<double, size> error;
+  for (std::size_t l = 0; l < width; ++l) {
+    fill_normal<double>(stream.key(l).with(Stream::first_guess), error);
+    for (std::size_t i = 0; i < size; ++i)
+      guess.at(i, l) = stream.truth().at(i, l) + config.first_guess_deviation * error[i];
+  }
+  guess.repeat_last_lane();
+
+  // Adds the RMSE of every run that is still going to the series that `member` points to.
+  const auto score = [&](const auto& carried, std::vector<double> TwinRun::*member) {
+    analysis.estimate(carried, estimate);
+    for (std::size_t l = 0; l < runs.size(); ++l) {
+      if (!runs[l].failure.empty()) continue;
+      const double value = rmse(estimate, stream.truth(), l);
+      if (std::isfinite(value))
+        (runs[l].*member).push_back(value);
+      else
+        runs[l].failure = "the estimate is not finite";
+    }
+    return std::ranges::any_of(runs, [](const TwinRun& run) { return run.failure.empty(); });
+  };
+
+  // The same for a smoother's oldest state, which belongs to a truth of some cycles ago.
+  std::deque<typename ObservationStream<Setting, width>::Truth> truths{stream.truth()};
+  std::size_t longest = 0;
+  const auto score_smoothed = [&](const auto& carried, std::size_t cycle) {
+    if constexpr (requires { analysis.smoothed(carried, estimate); }) {
+      truths.push_back(stream.truth());
+      const std::size_t lag = analysis.smoothed(carried, estimate);
+      if (lag >= longest && cycle > config.burn_in)
+        for (std::size_t l = 0; l < runs.size(); ++l)
+          if (runs[l].failure.empty())
+            runs[l].smoothed.push_back(rmse(estimate, truths[truths.size() - 1 - lag], l));
+      longest = std::max(longest, lag);
+      while (truths.size() > longest + 1) truths.pop_front();
+    }
+  };
+
+  try {
+    auto carried = analysis.start(guess, config.first_guess_deviation, stream.key(0));
+    std::size_t shown = 0;
+    for (std::size_t cycle = 1; cycle <= config.cycles; ++cycle) {
+      stream.next();
+      convert(stream.observed().values, observed.values);
+      convert(stream.observed().precision, observed.precision);
+      analysis.forecast(carried);
+      if (!score(carried, &TwinRun::forecast)) break;
+      analysis.analyse(carried, observed, stream.key(0).with(Stream::analysis));
+      if (!score(carried, &TwinRun::analysis)) break;
+      if constexpr (requires(std::span<double> to) { analysis.spread(carried, to); }) {
+        std::array<double, width> spread;
+        analysis.spread(carried, spread);
+        for (std::size_t l = 0; l < runs.size(); ++l)
+          if (runs[l].failure.empty()) runs[l].spread.push_back(spread[l]);
+      }
+      if (first == 0 && runs[0].failure.empty() && cycle > config.burn_in &&
+          cycle <= config.burn_in + config.keep_fields) {
+        auto& truth = scores.truth.emplace_back(size);
+        auto& field = scores.analysis.emplace_back(size);
+        for (std::size_t i = 0; i < size; ++i)
+          truth[i] = stream.truth().at(i, 0), field[i] = estimate.at(i, 0);
+      }
+      score_smoothed(carried, cycle);
+      if (cycle % 64 == 0 || cycle == config.cycles)
+        progress.advance((cycle - std::exchange(shown, cycle)) * runs.size());
+    }
+  } catch (const NumericalError& e) {
+    for (auto& run : runs)
+      if (run.failure.empty()) run.failure = e.what();
+  }
+}
+
+}  // namespace detail
+
+/// Runs an analysis against known truths and scores it.
+///
+///   aRMSE = mean over runs and cycles after the burn-in of
+///           √(mean over the state of (estimate − truth)²).
+/// Run r has the same truth, observations and first guess (truth + N(0, first_guess_deviation²))
+/// for every analysis: all are keyed by (seed, r, cycle). Groups of `Analysis::runs` runs are
+/// worked off in parallel; `runs` need not be a multiple. `analysis` may hold another model than
+/// `setting`: an imperfect one.
+/// An analysis with `smoothed(carried, estimate)`, which returns for how many cycles ago its
+/// estimate holds, is scored there as well (smoothing_rmse), in the cycles in which its window is
+/// full. A run whose estimate is not finite, and all runs of a group whose analysis throws
+/// NumericalError, end there and are listed in `failures`; other exceptions pass. Throws
+/// ConfigError unless runs > 0, burn_in < cycles and the deviation is finite and not negative.
+/// Cost: truth and analysis; memory: 4 · runs · cycles numbers.
+template <class Setting, Analysis Method>
+[[nodiscard]] TwinScores run_twin(const Setting& setting, const Method& analysis,
+                                  const TwinConfig& config = {}) {
+  static_assert(Method::points == Setting::points && Method::channels == Setting::channels &&
+                    Method::slots == Setting::slots,
+                "run_twin: the analysis must be made for states and slots like the setting's");
+  require_at_least("run_twin", "runs", config.runs, 1);
+  if (config.burn_in >= config.cycles)
+    throw ConfigError(text("run_twin: burn_in is ", config.burn_in,
+                           ", expected less than the cycles of a run, ", config.cycles));
+  if (!(config.first_guess_deviation >= 0 && std::isfinite(config.first_guess_deviation)))
+    throw ConfigError(text("run_twin: first_guess_deviation is ", config.first_guess_deviation,
+                           ", expected a finite number, not negative"));
+
+  using detail::TwinRun;
+  std::vector<TwinRun> runs(config.runs);
+  TwinScores scores;
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    Progress progress("twin experiment", config.runs * config.cycles, config.progress);
+    constexpr std::size_t width = Method::runs;
+    Workers(config.threads).for_each((config.runs + width - 1) / width, [&](std::size_t group) {
+      const std::size_t first = group * width, count = std::min(width, config.runs - first);
+      detail::run_twin_group(setting, analysis, config, first,
+                             std::span(runs).subspan(first, count), scores, progress);
+    });
+  }
+
+  // Summed in the order of the runs, whichever thread did them.
+  const auto scored = [&](std::vector<double> TwinRun::*member) {
+    std::vector<std::span<const double>> out;
+    for (const TwinRun& run : runs)
+      if ((run.*member).size() > config.burn_in)
+        out.push_back(std::span(run.*member).subspan(config.burn_in));
+    return out;
+  };
+  const auto analyses = scored(&TwinRun::analysis);
+  for (const auto& run : analyses) {
+    scores.cycles += run.size();
+    scores.run_rmse.push_back(interval_of({run}).mean);
+  }
+  scores.interval = interval_of(analyses);
+  scores.analysis_rmse = scores.interval.mean;
+  std::vector<std::span<const double>> smoothed;
+  for (const TwinRun& run : runs) smoothed.emplace_back(run.smoothed);
+  scores.smoothing_interval = interval_of(smoothed);
+  scores.smoothing_rmse = scores.smoothing_interval.mean;
+  scores.forecast_rmse = interval_of(scored(&TwinRun::forecast)).mean;
+  scores.spread = interval_of(scored(&TwinRun::spread)).mean;
+  for (std::size_t r = 0; r < config.runs; ++r)
+    if (!runs[r].failure.empty())
+      scores.failures.push_back({r, runs[r].analysis.size() + 1, runs[r].failure});
+  for (std::size_t c = 0; c < std::min(config.keep_series, config.cycles); ++c) {
+    double sum = 0, count = 0;
+    for (const TwinRun& run : runs)
+      if (c < run.analysis.size()) sum += run.analysis[c], ++count;
+    scores.series.push_back(sum / count);
+  }
+  scores.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return scores;
+}
+
+}  // namespace dan

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dan/experiment/tune.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "dan/analysis/etkf.hpp"
+#include "dan/integrate/rk4.hpp"
+#include "dan/models/lorenz96.hpp"
+#include "dan/observe/full.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace dan;
+
+namespace {
+using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Values = std::span<const double>;
+
+bool same_table(const Tuning& a, const Tuning& b) {
+  bool same = a.trials.size() == b.trials.size() && a.best.values == b.best.values;
+  for (std::size_t n = 0; same && n < a.trials.size(); ++n)
+    same = a.trials[n].values == b.trials[n].values && a.trials[n].score == b.trials[n].score;
+  return same;
+}
+}  // namespace
+
+TEST_CASE("tune: the grid's best value, and all that was tried") {
+  const auto tuning = tune_on_grid({1.0, 2.0, 3.0, 4.0}, [](double x) {
+    return x == 2.0 ? std::nan("") : (x - 2.2) * (x - 2.2);
+  });
+  CHECK(tuning.best.values[0] == 3);
+  CHECK(tuning.best.score == doctest::Approx(0.64));
+  CHECK(tuning.trials.size() == 4);
+  CHECK(std::isnan(tuning.trials[1].score));
+}
+
+TEST_CASE("tune: several parameters, the last one fastest") {
+  const auto tuning = tune_on_grid({{"a", {1, 2, 3}}, {"b", {10, 20}}}, [](Values v) {
+    return std::abs(v[0] - 2) + std::abs(v[1] - 20);
+  });
+  CHECK(tuning.names == std::vector<std::string>{"a", "b"});
+  REQUIRE(tuning.trials.size() == 6);
+  CHECK(tuning.trials[1].values == std::vector<double>{1, 20});
+  CHECK(tuning.trials[4].values == std::vector<double>{3, 10});
+  CHECK(tuning.best.values == std::vector<double>{2, 20});
+  CHECK(tuning.best.score == 0);
+}
+
+TEST_CASE("tune: golden section finds a minimum, past values that fail") {
+  const auto tuning = tune_by_golden_section("x", 0, 10, 25, [](double x) {
+    return x > 8 ? std::nan("") : (x - 2.345) * (x - 2.345) + 1;
+  });
+  CHECK(tuning.best.values[0] == doctest::Approx(2.345).epsilon(1e-4));
+  CHECK(tuning.trials.size() == 25);
+}
+
+TEST_CASE("tune: an analysis; the number of threads changes no bit") {
+  const Problem problem;
+  const std::vector<TunedParameter> grid{{"inflation", {1.0, 1.04, 1.5}}};
+  const auto make = [&](Values v) {
+    return Etkf<Problem, 20>(problem, {.inflation = {.factor = v[0]}});
+  };
+  TwinConfig twin = tuning_twin();
+  twin.runs = 2, twin.cycles = 150;
+  const auto one = tune_analysis(problem, grid, make, twin, {.threads = 1});
+  CHECK(one.best.values[0] < 1.5);
+  CHECK(same_table(one, tune_analysis(problem, grid, make, twin, {.threads = 3})));
+}
+
+TEST_CASE("tune: a search that was killed goes on from its file") {
+  const test::TemporaryFolder folder;
+  const auto score = [](double x) { return x * x - 3 * x; };
+  std::size_t calls = 0, limit = 2;
+  const auto evaluate = [&](double x) {
+    if (calls == limit) throw std::logic_error("killed");
+    ++calls;
+    return x == 1.0 ? std::nan("") : score(x);
+  };
+  const TuneConfig config{.file = folder / "trials.json"};
+  const std::vector<double> values{1.0, 1.1, 1.3, 2.0};
+  CHECK_THROWS_AS((void)tune_on_grid(values, evaluate, config), std::logic_error);
+  limit = 100;
+  const auto tuning = tune_on_grid(values, evaluate, config);
+  CHECK(calls == 4);
+  CHECK(std::isnan(tuning.trials[0].score));
+  CHECK(tuning.best.values[0] == 1.3);
+  CHECK(tuning.best.score == doctest::Approx(score(1.3)));
+  CHECK_THROWS_AS((void)tune_by_golden_section("x", 0, 1, 3, score, config), FileError);
+}
+
+TEST_CASE("tune: nothing to try, or nothing that works") {
+  CHECK_THROWS_AS((void)tune_on_grid(std::vector<double>{}, [](double x) { return x; }),
+                  ConfigError);
+  CHECK_THROWS_WITH_AS((void)tune_on_grid({1.0, 2.0}, [](double) { return std::nan(""); }),
+                       "tune_on_grid: none of the 2 values has a finite score; try others",
+                       NumericalError);
+  const auto square = [](double x) { return x * x; };
+  CHECK_THROWS_AS((void)tune_by_golden_section("x", 1, 1, 5, square), ConfigError);
+  CHECK_THROWS_AS((void)tune_by_golden_section("x", 0, 1, 1, square), ConfigError);
+}
+
+TEST_CASE("tune: x_B of 3D-Var on Lorenz 96 is near 0.02") {
+  const Problem problem;
+  const double scale = tune_var3d(problem, climatology_of(problem));
+  CHECK(scale >= 0.015);
+  CHECK(scale <= 0.03);
+}
