@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/// \file
+/// Everything, in reading order; docs/architecture.md tells the idea.
+
+// clang-format off
+// Numbers with lanes, storage, randomness, work in parallel.
+#include "dan/version.hpp"
+#include "dan/core/error.hpp"
+#include "dan/core/simd.hpp"
+#include "dan/core/tensor.hpp"
+#include "dan/core/symmetric_eigen.hpp"
+#include "dan/core/linalg.hpp"
+#include "dan/core/random.hpp"
+#include "dan/core/parallel.hpp"
+#include "dan/core/progress.hpp"
+#include "dan/concepts.hpp"
+
+// Differentiable maps.
+#include "dan/autodiff/map.hpp"
+#include "dan/autodiff/unroll.hpp"
+#include "dan/autodiff/checks.hpp"
+
+// Models and their integrators.
+#include "dan/integrate/rk4.hpp"
+#include "dan/models/lorenz63.hpp"
+#include "dan/models/lorenz96.hpp"
+
+// Observations.
+#include "dan/observe/full.hpp"
+#include "dan/observe/subset.hpp"
+#include "dan/observe/random_network.hpp"
+#include "dan/observe/nonlinear.hpp"
+#include "dan/observe/noise.hpp"
+#include "dan/observe/whitened.hpp"
+#include "dan/observe/observations.hpp"
+
+// Networks.
+#include "dan/network/geometry.hpp"
+#include "dan/network/activation.hpp"
+#include "dan/network/convolution.hpp"
+#include "dan/network/analysis_network.hpp"
+
+// Analyses, and a cycle of them.
+#include "dan/analysis/setting.hpp"
+#include "dan/analysis/climatology.hpp"
+#include "dan/analysis/ekf.hpp"
+#include "dan/analysis/var3d.hpp"
+#include "dan/analysis/var4d.hpp"
+#include "dan/analysis/ensemble.hpp"
+#include "dan/analysis/inflation.hpp"
+#include "dan/analysis/localisation.hpp"
+#include "dan/analysis/oi.hpp"
+#include "dan/analysis/etkf.hpp"
+#include "dan/analysis/enkf_n.hpp"
+#include "dan/analysis/enkf.hpp"
+#include "dan/analysis/denkf.hpp"
+#include "dan/analysis/letkf.hpp"
+#include "dan/analysis/window.hpp"
+#include "dan/analysis/ienks.hpp"
+#include "dan/analysis/cycle.hpp"
+#include "dan/analysis/learned.hpp"
+#include "dan/analysis/weights.hpp"
+
+// Experiments.
+#include "dan/experiment/stream.hpp"
+#include "dan/experiment/score.hpp"
+#include "dan/experiment/twin.hpp"
+#include "dan/experiment/tune.hpp"
+
+// Training.
+#include "dan/train/loss.hpp"
+#include "dan/train/optimiser.hpp"
+#include "dan/train/schedule.hpp"
+#include "dan/train/trainer.hpp"
+
+// Files.
+#include "dan/io/file.hpp"
+#include "dan/io/json.hpp"
+#include "dan/io/npy.hpp"
+#include "dan/io/safetensors.hpp"

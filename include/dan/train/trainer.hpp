@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dan/analysis/cycle.hpp"
+#include "dan/analysis/weights.hpp"
+#include "dan/autodiff/unroll.hpp"
+#include "dan/core/parallel.hpp"
+#include "dan/core/progress.hpp"
+#include "dan/experiment/stream.hpp"
+#include "dan/train/loss.hpp"
+#include "dan/train/optimiser.hpp"
+#include "dan/train/schedule.hpp"
+
+namespace dan {
+
+/// How to train. The number of parallel runs is groups · Lanes.
+struct TrainConfig {
+  std::size_t updates = 5000;       ///< parameter updates in all
+  std::size_t groups = 4;           ///< groups of Lanes runs, each with a gradient slot
+  std::size_t window = 4;           ///< chained cycles that a gradient goes through, N_iter
+  std::size_t first_window = 0;     ///< the same for the unstable first updates; 0: no difference
+  std::size_t first_updates = 800;  ///< how many updates have the first window
+  double learning_rate = 3e-3;      ///< peak of the schedule
+  std::size_t warm_up = 500;        ///< updates of linear warm-up
+  double clip = 1;                  ///< largest norm of a gradient
+  bool use_muon = true;             ///< Muon for the hidden convolutions, else Adam for all
+  AdamConfig adam{};
+  MuonConfig muon{};
+  double first_guess_deviation = 1;  ///< error of a run's first state, at the start and restarts
+  std::uint64_t seed = 1;
+  std::size_t threads = 0;  ///< 0: all cores
+  bool progress = true;     ///< show a progress bar
+};
+
+/// What a training did.
+struct TrainReport {
+  std::vector<float> rmse;       ///< per update: analysis RMSE over the window
+  std::size_t restarts = 0;      ///< lanes restarted because they lost the truth
+  std::size_t last_restart = 0;  ///< the update of the last restart
+  std::size_t skipped = 0;       ///< updates left out because the gradient was not finite
+  double seconds = 0;
+};
+
+/// Sets a network's input scaling from the climate of the model: mean and standard deviation per
+/// channel over a truth run, and the observation errors' size for ζ.
+/// Throws NumericalError if the model diverges. Cost: 16 runs of 1,400 model steps.
+template <class Setting, class Network>
+void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed = 1) {
+  constexpr std::size_t runs = 16, cycles = 1000, channels = Setting::channels;
+  ObservationStream<Setting, runs> stream(setting, {.seed = seed});
+  std::array<double, channels> sum{}, square{};
+  for (std::size_t n = 0; n < cycles; ++n) {
+    stream.next();
+    for (std::size_t i = 0; i < Setting::size; ++i)
+      for (std::size_t l = 0; l < runs; ++l) {
+        const double x = stream.truth().at(i, l);
+        sum[i % channels] += x, square[i % channels] += x * x;
+      }
+  }
+  const auto count = static_cast<double>(cycles * runs * Setting::points);
+  for (std::size_t c = 0; c < channels; ++c) {
+    network.input_mean[c] = sum[c] / count;
+    network.input_deviation[c] = std::sqrt(square[c] / count - std::pow(sum[c] / count, 2));
+    if (!std::isfinite(network.input_deviation[c]))
+      throw NumericalError("scale_inputs: the truth is not finite; take a smaller time step");
+  }
+  double variance = 0;
+  for (std::size_t j = 0; j < Setting::slots; ++j) variance += setting.noise.variance(j);
+  network.uplift_scale = std::sqrt(variance / static_cast<double>(Setting::slots));
+}
+
+/// Trains an analysis network by truncated backpropagation through chained cycles.
+///
+/// Persistent runs: the analysis of a window's last cycle starts the next window, detached. Truth
+/// and observations come from the model without end, so no data is seen twice. A lane whose error
+/// exceeds the climatological deviation has lost the truth and restarts from truth + noise.
+/// Runs are cut into groups of `Lanes`; each group has its own gradient slot, the slots are summed
+/// in order, so the number of threads changes no bit of the result.
+/// Memory: groups × the memory of one `Unrolled` window.
+template <class Setting_, class Network_, std::size_t Lanes, Keep Policy = Keep::everything,
+          class Real = float>
+class Trainer {
+ public:
+  using Setting = Setting_;
+  using Network = Network_;
+  static_assert(Lanes % simd_width<Real> == 0,
+                "Trainer: Lanes must be a multiple of dan::simd_width<Real>");
+  static constexpr std::size_t lanes = Lanes;
+
+  /// Throws ConfigError for a value out of range.
+  Trainer(const Setting& setting, const Network& network, const TrainConfig& config)
+      : setting_(setting),
+        config_(config),
+        trained_(network),
+        optimiser_(Network::parameters, config.adam,
+                   config.use_muon ? hidden_matrices() : std::vector<MatrixPlace>{}, config.muon),
+        workers_(config.threads) {
+    constexpr auto name = "Trainer";
+    require_at_least(name, "updates", config.updates, 1);
+    require_at_least(name, "groups", config.groups, 1);
+    require_at_least(name, "window", config.window, 1);
+    if (config.warm_up >= config.updates)
+      throw ConfigError(text("Trainer: warm_up is ", config.warm_up, ", expected fewer than the ",
+                             config.updates, " updates"));
+    require_positive(name, "learning_rate", config.learning_rate);
+    require_positive(name, "clip", config.clip);
+    require_positive(name, "adam.epsilon", config.adam.epsilon);
+    require_positive(name, "muon.rate", config.muon.rate);
+    require_fraction("adam.beta1", config.adam.beta1);
+    require_fraction("adam.beta2", config.adam.beta2);
+    require_fraction("muon.momentum", config.muon.momentum);
+    require_positive(name, "network.uplift_scale", network.uplift_scale);
+    require_positive(name, "first_guess_deviation", config.first_guess_deviation);
+    Network::initialise(config.seed, span_of(trained_.parameters));
+    for (std::size_t c = 0; c < Network::channels; ++c) {
+      const double mean = network.input_mean[c], deviation = network.input_deviation[c];
+      require_positive(name, "network.input_deviation", deviation);
+      if (!std::isfinite(mean))
+        throw ConfigError(text("Trainer: network.input_mean is ", mean, ", expected finite"));
+      low_ = std::min(low_, mean - reach * deviation);
+      high_ = std::max(high_, mean + reach * deviation);
+      climate_variance_ += deviation * deviation / static_cast<double>(Network::channels);
+    }
+    for (std::size_t g = 0; g < config.groups; ++g)
+      groups_.push_back(std::make_unique<Group>(setting, config, g));
+    workers_.for_each(config.groups, [&](std::size_t g) {
+      for (const double x : groups_[g]->stream.truth().numbers())
+        if (!(x >= low_ && x <= high_))
+          throw ConfigError(text("Trainer: the truth has a value ", x, " outside the bounds ", low_,
+                                 " to ", high_,
+                                 " of the network's input scaling; call "
+                                 "scale_inputs(setting, network) first"));
+      for (std::size_t l = 0; l < Lanes; ++l) start_lane(*groups_[g], l, Stream::first_guess);
+    });
+  }
+
+  /// One window of every run and one update of the parameters; returns the analysis RMSE.
+  double update() {
+    const bool first = config_.first_window > 0 && updates_ < config_.first_updates;
+    const std::size_t cycles =
+        first ? std::min(config_.first_window, config_.window) : config_.window;
+    const double weight = 1 / static_cast<double>(config_.groups * Lanes * cycles * Setting::size);
+    workers_.for_each(config_.groups,
+                      [&](std::size_t g) { run_window(*groups_[g], cycles, weight); });
+    double loss = 0;
+    for (auto& group : groups_) {
+      loss += group->loss;
+      if (group->restarts > 0) report_.last_restart = updates_;
+      report_.restarts += group->restarts;
+    }
+    const auto gradient = span_of(groups_.front()->gradient);
+    for (std::size_t g = 1; g < groups_.size(); ++g) {
+      const auto other = span_of(groups_[g]->gradient);
+      for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] += other[i];
+    }
+    if (std::isfinite(clip_norm(gradient, config_.clip))) {
+      const CosineSchedule schedule{
+          .peak = config_.learning_rate, .warm_up = config_.warm_up, .updates = config_.updates};
+      optimiser_.update(span_of(trained_.parameters), gradient, schedule.rate(updates_), workers_);
+    } else {
+      ++report_.skipped;
+    }
+    ++updates_;
+    report_.rmse.push_back(static_cast<float>(std::sqrt(2 * loss)));
+    return report_.rmse.back();
+  }
+
+  /// All updates that are left, with a progress bar; returns the trained network.
+  ///
+  /// With `checkpoint`, goes on from that file if it is there, and writes it every
+  /// `seconds_between` seconds; a training that is killed loses no more than that.
+  const Trained<Network, Real>& run(const std::filesystem::path& checkpoint = {},
+                                    double seconds_between = 60) {
+    using Clock = std::chrono::steady_clock;
+    const auto since = [](Clock::time_point begin) {
+      return std::chrono::duration<double>(Clock::now() - begin).count();
+    };
+    if (!checkpoint.empty() && std::filesystem::exists(checkpoint)) resume(checkpoint);
+    Progress progress("training", config_.updates - updates_, config_.progress);
+    auto begin = Clock::now();
+    while (updates_ < config_.updates) {
+      const double rmse = update();
+      progress.advance(1, text("RMSE ", std::round(rmse * 1e4) / 1e4));
+      if (checkpoint.empty() || since(begin) < seconds_between) continue;
+      report_.seconds += since(begin);
+      begin = Clock::now();
+      save_checkpoint(checkpoint);
+    }
+    report_.seconds += since(begin);
+    if (report_.skipped == updates_)
+      throw NumericalError("Trainer::run: no update had a finite gradient; lower learning_rate");
+    if (!checkpoint.empty()) save_checkpoint(checkpoint);
+    return trained_;
+  }
+
+  /// Writes everything that `resume` needs to go on with the same bits; all or nothing.
+  /// Throws FileError if the file cannot be written.
+  void save_checkpoint(const std::filesystem::path& path) {
+    TensorFile<double> file;
+    file.metadata = {{"format", std::string(checkpoint_format)}, {"training", description()}};
+    for_each_array([&](const std::string& name, auto values) {
+      file.tensors.push_back({name, {values.size()}, {values.begin(), values.end()}});
+    });
+    file.tensors.push_back(
+        {"report.rmse", {report_.rmse.size()}, {report_.rmse.begin(), report_.rmse.end()}});
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      const auto truth = groups_[g]->stream.save();
+      file.tensors.push_back({text("groups.", g, ".truth"), {truth.size()}, truth});
+    }
+    const auto cycle = static_cast<double>(groups_.front()->stream.cycle());
+    file.tensors.push_back(
+        {"counters",
+         {7},
+         {static_cast<double>(updates_), static_cast<double>(optimiser_.updates()), cycle,
+          static_cast<double>(report_.restarts), static_cast<double>(report_.last_restart),
+          static_cast<double>(report_.skipped), report_.seconds}});
+    save_safetensors(path, file);
+  }
+
+  /// Goes on from a checkpoint of the same training: the final weights are bit for bit those of an
+  /// uninterrupted run. Throws FileError, and changes nothing, if the file is missing, damaged, or
+  /// of a training with another architecture or configuration.
+  void resume(const std::filesystem::path& path) {
+    const auto file = load_safetensors<double>(path);
+    const auto value = [&](const std::string& key) {
+      const auto at = file.metadata.find(key);
+      return at == file.metadata.end() ? std::string("nothing") : at->second;
+    };
+    const auto fail = [&](const auto&... what) {
+      throw FileError(text("Trainer::resume: ", path.string(), " ", what...));
+    };
+    if (value("format") != checkpoint_format)
+      fail("has format '", value("format"), "', expected '", checkpoint_format, "'");
+    if (value("training") != description())
+      fail("is of the training ", value("training"), ", expected ", description());
+    const auto size_of = [&](const std::string& name, std::size_t expected) {
+      if (file.at(name).values.size() != expected)
+        fail("has ", file.at(name).values.size(), " numbers in ", name, ", expected ", expected);
+    };
+    for_each_array([&](const std::string& name, auto values) { size_of(name, values.size()); });
+    size_of("counters", 7);
+    const auto& counters = file.at("counters").values;
+    for (const double c : counters)
+      if (!(c >= 0 && c < 1e15)) fail("has the counter ", c, ", expected a number from zero");
+    const auto counter = [&](std::size_t i) { return static_cast<std::size_t>(counters[i]); };
+    size_of("report.rmse", counter(0));
+    for (std::size_t g = 0; g < groups_.size(); ++g)
+      size_of(text("groups.", g, ".truth"), groups_[g]->stream.save().size());
+
+    for_each_array([&](const std::string& name, auto values) {
+      std::ranges::transform(file.at(name).values, values.begin(),
+                             [](double x) { return static_cast<Real>(x); });
+    });
+    const auto& rmse = file.at("report.rmse").values;
+    report_.rmse.assign(rmse.size(), 0);
+    std::ranges::transform(rmse, report_.rmse.begin(),
+                           [](double x) { return static_cast<float>(x); });
+    for (std::size_t g = 0; g < groups_.size(); ++g)
+      groups_[g]->stream.restore(counter(2), file.at(text("groups.", g, ".truth")).values);
+    updates_ = counter(0);
+    optimiser_.updates() = counter(1);
+    report_.restarts = counter(3);
+    report_.last_restart = counter(4);
+    report_.skipped = counter(5);
+    report_.seconds = counters[6];
+  }
+
+  /// Updates done so far.
+  [[nodiscard]] std::size_t updates() const { return updates_; }
+  [[nodiscard]] const Trained<Network, Real>& trained() const { return trained_; }
+  [[nodiscard]] const TrainReport& report() const { return report_; }
+
+ private:
+  /// Runs of a training have numbers of their own, so that no seed makes it see test data.
+  static constexpr std::size_t training_runs = std::size_t{1} << 33;
+  static constexpr double reach = 8;  ///< analysis states are bounded to mean ± reach deviations
+  using T = lanes_t<Real, Lanes>;
+  using Observed = Observations<Real, Setting::slots, Lanes>;
+  using Cycle = LearnedCycle<Setting, Network, Observed>;
+  using Truth = Batch<Real, Setting::points, Setting::channels, Lanes>;
+
+  static constexpr std::string_view checkpoint_format = "dan training checkpoint 1";
+
+  static void require_fraction(std::string_view argument, double value) {
+    if (!(value >= 0 && value < 1))
+      throw ConfigError(
+          text("Trainer: ", argument, " is ", value, ", expected a number from 0 to below 1"));
+  }
+
+  /// Numbers that change with model, observation network or noise: one step from a fixed state,
+  /// its observations, and the errors and reporting slots of one cycle.
+  [[nodiscard]] std::vector<double> fingerprint() const {
+    std::array<double, Setting::size> x;
+    std::array<double, Setting::slots> y, errors;
+    std::array<bool, Setting::slots> mask;
+    fill_normal<double>({1, Stream::user}, x);
+    setting_.model.step(x.data(), x.data());
+    setting_.network.observe(x.data(), y.data());
+    setting_.noise.sample({1, Stream::user}, errors);
+    setting_.network.available({1, Stream::user}, mask.data());
+    std::vector<double> sums(4);
+    for (const double value : x) sums[0] += value;
+    for (std::size_t j = 0; j < Setting::slots; ++j) {
+      const auto weight = static_cast<double>(j + 1);
+      sums[1] += weight * y[j], sums[2] += weight * errors[j], sums[3] += mask[j] ? weight : 0;
+    }
+    return sums;
+  }
+
+  /// Architecture and configuration, all that must agree for the same bits.
+  [[nodiscard]] std::string description() const {
+    const auto& c = config_;
+    return nlohmann::ordered_json{
+        {"architecture", detail::architecture<Network>()},
+        {"points", Setting::points},
+        {"lanes", Lanes},
+        {"bytes", sizeof(Real)},
+        {"setting", fingerprint()},
+        {"groups", c.groups},
+        {"updates", c.updates},
+        {"window", {c.window, c.first_window, c.first_updates}},
+        {"rate", {c.learning_rate, static_cast<double>(c.warm_up), c.clip}},
+        {"optimiser",
+         {c.adam.beta1, c.adam.beta2, c.adam.epsilon, static_cast<double>(c.use_muon),
+          c.muon.momentum, c.muon.rate}},
+        {"scaling", {trained_.network.input_mean, trained_.network.input_deviation}},
+        {"uplift_scale", trained_.network.uplift_scale},
+        {"first_guess_deviation", c.first_guess_deviation},
+        {"seed", c.seed}}
+        .dump();
+  }
+
+  /// use(name, numbers) for every array of Real that the next update depends on.
+  template <class Use>
+  void for_each_array(const Use& use) {
+    use("parameters", span_of(trained_.parameters));
+    use("optimiser.first", optimiser_.first());
+    use("optimiser.second", optimiser_.second());
+    for (std::size_t g = 0; g < groups_.size(); ++g)
+      use(text("groups.", g, ".carried"),
+          std::span<Real>(reinterpret_cast<Real*>(groups_[g]->window.state(0)),
+                          Cycle::carried * Lanes));
+  }
+
+  /// The weights of the residual blocks as (kernel · in) × out matrices.
+  static std::vector<MatrixPlace> hidden_matrices() {
+    std::vector<MatrixPlace> matrices;
+    for (const auto& place : Network::places())
+      if (place.name.starts_with("blocks"))
+        matrices.push_back({place.offset, place.kernel * place.in, place.out});
+    return matrices;
+  }
+
+  struct Group {
+    ObservationStream<Setting, Lanes> stream;
+    std::vector<Observed> observed;
+    std::vector<Truth> truth;
+    Unrolled<Cycle, T, Policy> window;
+    Tensor<Real, 1> gradient = zeros<Real>(Network::parameters);
+    double loss = 0;
+    std::size_t restarts = 0;
+
+    Group(const Setting& setting, const TrainConfig& config, std::size_t g)
+        : stream(setting, {.seed = config.seed, .first_run = training_runs + g * Lanes}),
+          observed(config.window),
+          truth(config.window),
+          window(config.window) {}
+  };
+
+  /// Lane `lane` of the window's input becomes truth + noise with an empty memory.
+  void start_lane(Group& group, std::size_t lane, Stream stream) {
+    std::array<double, Cycle::states> error;
+    fill_normal<double>(group.stream.key(lane).with(stream), error);
+    T* state = group.window.state(0);
+    for (std::size_t i = 0; i < Cycle::states; ++i)
+      lane_of(state[i], lane) = static_cast<Real>(group.stream.truth().at(i % Setting::size, lane) +
+                                                  config_.first_guess_deviation * error[i]);
+    for (std::size_t i = Cycle::states; i < Cycle::carried; ++i) lane_of(state[i], lane) = Real(0);
+  }
+
+  void run_window(Group& group, std::size_t cycles, double weight) {
+    for (std::size_t n = 0; n < cycles; ++n) {
+      group.stream.next();
+      convert(group.stream.observed().values, group.observed[n].values);
+      convert(group.stream.observed().precision, group.observed[n].precision);
+      convert(group.stream.truth(), group.truth[n]);
+    }
+    for (const double x : group.stream.truth().numbers())
+      if (!std::isfinite(x))
+        throw NumericalError(text("Trainer::update: the truth is not finite in cycle ",
+                                  group.stream.cycle(), "; take a smaller time step"));
+    const auto cycle = [&](std::size_t n) {
+      return Cycle{setting_, trained_.network, group.observed[n], low_, high_};
+    };
+    const Real* params = trained_.parameters.data();
+    group.window.forward(params, cycle, cycles);
+    group.gradient.fill(Real(0));
+    group.loss = 0;
+    Scratch<T> d_first(Cycle::carried);
+    group.window.backward(
+        params, cycle,
+        [&](std::size_t n, T* d) {
+          group.loss += supervised_loss<Network::members, Setting::size>(
+              group.window.state(n), group.truth[n - 1].data(), weight, d);
+        },
+        d_first.data(), group.gradient.data());
+    std::copy_n(group.window.state(cycles), Cycle::carried, group.window.state(0));
+    restart_lost_lanes(group);
+  }
+
+  void restart_lost_lanes(Group& group) {
+    group.restarts = 0;
+    const T* state = group.window.state(0);
+    for (std::size_t l = 0; l < Lanes; ++l) {
+      double square = 0;
+      for (std::size_t i = 0; i < Cycle::states; ++i)
+        square += std::pow(static_cast<double>(lane_of(state[i], l)) -
+                               group.stream.truth().at(i % Setting::size, l),
+                           2);
+      if (!(square <= climate_variance_ * static_cast<double>(Cycle::states))) {
+        start_lane(group, l, Stream::restart);
+        ++group.restarts;
+      }
+    }
+  }
+
+  Setting setting_;
+  TrainConfig config_;
+  Trained<Network, Real> trained_;
+  Optimiser<Real> optimiser_;
+  Workers workers_;
+  std::vector<std::unique_ptr<Group>> groups_;
+  TrainReport report_;
+  std::size_t updates_ = 0;
+  double low_ = 1e30, high_ = -1e30, climate_variance_ = 0;
+};
+
+}  // namespace dan

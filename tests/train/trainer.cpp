@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dan/train/trainer.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "../support/map_battery.hpp"
+#include "../support/temporary_folder.hpp"
+#include "dan/integrate/rk4.hpp"
+#include "dan/models/lorenz96.hpp"
+#include "dan/observe/full.hpp"
+#include "dan/observe/random_network.hpp"
+
+using namespace dan;
+
+namespace {
+using Full = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Small = AnalysisNetwork<NetworkShape{.filters = 8, .blocks = 1, .sub_blocks = 2}>;
+constexpr std::size_t lanes = simd_width<float>;
+
+template <class S>
+Small scaled(const S& setting) {
+  Small network;
+  scale_inputs(setting, network);
+  return network;
+}
+
+template <Keep Policy, class S>
+auto train(const S& setting, std::size_t threads, std::size_t updates = 25) {
+  Trainer<S, Small, lanes, Policy> trainer(
+      setting, scaled(setting),
+      {.updates = updates, .groups = 3, .warm_up = 10, .threads = threads, .progress = false});
+  trainer.run();
+  return std::pair(trainer.trained().parameters, trainer.report().rmse);
+}
+}  // namespace
+
+TEST_CASE("trainer: threads and recomputation change no bit") {
+  const Full setting;
+  const auto one = train<Keep::everything>(setting, 1);
+  CHECK(one == train<Keep::everything>(setting, 2));
+  CHECK(one == train<Keep::everything>(setting, 5));
+  CHECK(one == train<Keep::inputs>(setting, 2));
+}
+
+TEST_CASE("trainer: learns to assimilate, also under a random network") {
+  // An observation has error 1; an untrained network lets the error grow to the climate's 5. Five
+  // seeds of this small network reached 0.3 to 0.4 and 0.5 to 0.9; the bounds leave a factor.
+  const auto last = [](const std::vector<float>& rmse) {
+    return std::accumulate(rmse.end() - 20, rmse.end(), 0.0) / 20;
+  };
+  CHECK(last(train<Keep::everything>(Full{}, 2, 400).second) < 0.75);
+  using Sparse = Setting<Rk4<Lorenz96<40>>, RandomNetwork<40>>;
+  const Sparse sparse{.network = RandomNetwork<40>(20, 40)};
+  CHECK(last(train<Keep::everything>(sparse, 2, 400).second) < 1.5);
+}
+
+TEST_CASE("trainer: killed at any moment and resumed, it ends with the same bits") {
+  const Full setting;
+  const auto network = scaled(setting);
+  const TrainConfig config{.updates = 20, .groups = 2, .warm_up = 5, .progress = false};
+  using T = Trainer<Full, Small, lanes>;
+  T whole(setting, network, config);
+  whole.run();
+  const test::TemporaryFolder folder;
+  const auto file = folder / "checkpoint.safetensors";
+  for (const std::size_t moment : {1u, 2u, 3u, 5u, 7u, 8u, 11u, 13u, 17u, 19u}) {
+    {
+      T killed(setting, network, config);
+      while (killed.updates() < moment) killed.update();
+      killed.save_checkpoint(file);
+      killed.update();  // lost work
+    }
+    T resumed(setting, network, config);
+    resumed.resume(file);
+    CHECK(resumed.updates() == moment);
+    resumed.run();
+    CHECK(resumed.trained().parameters == whole.trained().parameters);
+    CHECK(resumed.report().rmse == whole.report().rmse);
+    CHECK(resumed.report().restarts == whole.report().restarts);
+  }
+  CHECK(folder.files() == 1);
+
+  auto other = config;
+  other.seed = 2;
+  T another(setting, network, other);
+  CHECK_THROWS_AS(another.resume(file), FileError);
+  const Full forced{.model = {.ode = {.forcing = 7}}};
+  T elsewhere(forced, network, config);
+  CHECK_THROWS_AS(elsewhere.resume(file), FileError);
+  CHECK_THROWS_AS(another.resume(folder / "none"), FileError);
+  std::filesystem::resize_file(file, 1000);
+  T damaged(setting, network, config);
+  CHECK_THROWS_AS(damaged.run(file), FileError);
+}
+
+TEST_CASE("trainer: lanes that have lost the truth restart and recover") {
+  const Full setting;
+  Trainer<Full, Small, lanes> trainer(
+      setting, scaled(setting),
+      {.updates = 100, .groups = 1, .warm_up = 10, .first_guess_deviation = 50, .progress = false});
+  trainer.update();
+  CHECK(trainer.report().restarts == lanes);  // an error of 50, bounded to some 20, is no forecast
+  CHECK(trainer.report().last_restart == 0);
+  CHECK(std::isfinite(trainer.report().rmse.back()));
+}
+
+TEST_CASE("trainer: wrong scaling and a diverging model are told") {
+  const Full setting;
+  using T = Trainer<Full, Small, lanes>;
+  CHECK_THROWS_WITH_AS(T(setting, Small{}, {}), doctest::Contains("call scale_inputs"),
+                       ConfigError);
+  const Full wild{.model = {.time_step = 0.5}};
+  Small network;
+  CHECK_THROWS_AS(scale_inputs(wild, network), NumericalError);
+}
+
+TEST_CASE("trainer: bad configurations are refused") {
+  const Full setting;
+  const auto network = scaled(setting);
+  using T = Trainer<Full, Small, lanes>;
+  CHECK_THROWS_WITH_AS(T(setting, network, {.window = 0}),
+                       "Trainer: window is 0, expected at least 1", ConfigError);
+  CHECK_THROWS_AS(T(setting, network, {.groups = 0}), ConfigError);
+  CHECK_THROWS_AS(T(setting, network, {.updates = 100, .warm_up = 100}), ConfigError);
+  CHECK_THROWS_AS(T(setting, network, {.adam = {.beta2 = 1}}), ConfigError);
+  CHECK_THROWS_AS(T(setting, network, {.learning_rate = -1}), ConfigError);
+  CHECK_THROWS_AS(T(setting, network, {.clip = std::nan("")}), ConfigError);
+}
+
+TEST_CASE("loss: half the mean square, with the right gradient") {
+  const auto x = test::normal(12, 1), truth = test::normal(4, 2), u = test::normal(12, 3);
+  const auto f = [&](std::span<const double> at) {
+    std::vector<double> d(12);
+    return std::vector<double>{supervised_loss<3, 4>(at.data(), truth.data(), 0.25, d.data())};
+  };
+  const auto tangent = [&](std::span<const double> v) {
+    std::vector<double> d(12);
+    supervised_loss<3, 4>(x.data(), truth.data(), 0.25, d.data());
+    return std::vector<double>{std::inner_product(d.begin(), d.end(), v.begin(), 0.0)};
+  };
+  const auto fit = taylor_slope(f, tangent, x, u, 0.1);
+  CHECK_MESSAGE(fit.passes(), "slope ", fit.slope);
+  double expected = 0;
+  for (std::size_t i = 0; i < 4; ++i)
+    expected += std::pow((x[i] + x[4 + i] + x[8 + i]) / 3 - truth[i], 2) / 8;
+  CHECK(f(x)[0] == doctest::Approx(expected));
+}
+
+TEST_CASE("optimiser: the first steps of Adam as published") {
+  // Written out by hand from algorithm 1 of Kingma and Ba for g = 2, then g = −1.
+  Workers workers(1);
+  std::vector<double> x{1.0};
+  Optimiser<double> adam(1, {.beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8});
+  adam.update(std::span(x), std::vector{2.0}, 0.1, workers);
+  CHECK(x[0] == doctest::Approx(0.9).epsilon(1e-8));
+  const double m = (0.9 * 0.2 - 0.1) / (1 - 0.81), v = (0.99 * 0.04 + 0.01) / (1 - 0.9801);
+  const double before = x[0];
+  adam.update(std::span(x), std::vector{-1.0}, 0.1, workers);
+  CHECK(x[0] == doctest::Approx(before - 0.1 * m / (std::sqrt(v) + 1e-8)).epsilon(1e-12));
+}
+
+TEST_CASE("optimiser: Muon steps along an orthogonal matrix, Adam takes the rest") {
+  // For a gradient U diag(s) Vᵀ the first direction is U diag(t) Vᵀ with t between 0.6 and 1.3.
+  Workers workers(2);
+  constexpr std::size_t rows = 30, columns = 6, offset = 5;
+  std::vector<double> x(offset + rows * columns + 3), before = x;
+  const auto gradient = test::normal(x.size(), 1);
+  Optimiser<double> muon(x.size(), {}, {{offset, rows, columns}}, {.rate = 1});
+  muon.update(std::span(x), gradient, 1.0, workers);
+  for (std::size_t i = 0; i < offset; ++i) CHECK(std::abs(x[i]) == doctest::Approx(1));
+  double along = 0;
+  for (std::size_t i = 0; i < columns; ++i) {
+    for (std::size_t j = 0; j < columns; ++j) {
+      double dot = 0;
+      for (std::size_t r = 0; r < rows; ++r)
+        dot += x[offset + r * columns + i] * x[offset + r * columns + j];
+      CHECK(std::abs(dot - (i == j ? 1 : 0)) < 0.7);  // singular values within 0.6 to 1.3
+      if (i == j) along += dot;
+    }
+  }
+  CHECK(along / columns == doctest::Approx(0.9).epsilon(0.3));
+  double descent = 0;
+  for (std::size_t i = 0; i < rows * columns; ++i) descent -= x[offset + i] * gradient[offset + i];
+  CHECK(descent > 0);
+}
+
+TEST_CASE("schedule: warm-up, peak, cosine to zero; clipping keeps the direction") {
+  const CosineSchedule schedule{.peak = 2, .warm_up = 10, .updates = 110};
+  CHECK(schedule.rate(0) == doctest::Approx(0.2));
+  CHECK(schedule.rate(9) == doctest::Approx(2));
+  CHECK(schedule.rate(60) == doctest::Approx(1));
+  CHECK(schedule.rate(110) == 0);
+  std::vector<double> g{3, 4};
+  CHECK(clip_norm(std::span(g), 1) == doctest::Approx(5));
+  CHECK(g[0] == doctest::Approx(0.6));
+  CHECK(g[1] == doctest::Approx(0.8));
+}
