@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// expect: model.step(x, y)
+#include <cstddef>
+
+#include "dan/analysis/setting.hpp"
+#include "dan/observe/full.hpp"
+
+/// Almost a model: its step takes one argument.
+struct Bad {
+  static constexpr std::size_t points = 4, channels = 1;
+  void step(double* x) const { x[0] += 1; }
+};
+struct Good : Bad {
+  void step(const double* x, double* y) const { y[0] = x[0] + 1; }
+};
+static_assert(!dan::DynamicalModel<Bad>);
+static_assert(dan::DynamicalModel<Good> && !dan::DifferentiableModel<Good>);
+
+#ifdef MISUSE
+dan::Setting<Bad, dan::FullNetwork<4>> setting;
+#else
+dan::Setting<Good, dan::FullNetwork<4>> setting;
+#endif

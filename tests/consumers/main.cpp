@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The program of all three consumers: steps a Lorenz 96 model and prints a number.
+#include <array>
+#include <cstdio>
+#include <dan/dan.hpp>
+
+double first_element_after(int steps);  // other.cpp, which includes dan/dan.hpp too
+
+int main() {
+  const dan::Rk4<dan::Lorenz96<40>> model;
+  std::array<double, 40> x;
+  x.fill(8);
+  x[0] = 8.01;
+  for (int i = 0; i < 20; ++i) model.step(x.data(), x.data());
+  std::printf("dan %d.%d: %.9f\n", DAN_VERSION_MAJOR, DAN_VERSION_MINOR, x[0]);
+  return x[0] == first_element_after(20) ? 0 : 1;
+}

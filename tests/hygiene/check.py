@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Checks of the house rules that the compiler does not make.
+
+    check.py RULE BUILD_DIRECTORY [FILE]
+
+alone     every header compiles alone and without a warning
+layers    includes go downward only (docs/architecture.md)
+names     xtensor, xsimd and xtensor-blas are named by the headers meant for it only
+umbrella  dan.hpp includes every header
+licence   every source file begins with its licence
+listed    every test, benchmark and example is in the meson.build that builds it
+misuse    tests/FILE compiles, and with -DMISUSE fails with the words it expects
+"""
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+INCLUDE = ROOT / "include"
+HEADERS = sorted(path.relative_to(INCLUDE).as_posix() for path in INCLUDE.rglob("*.hpp"))
+UMBRELLA = "dan/dan.hpp"
+LEVELS = {"core": 1, "autodiff": 2, "integrate": 3, "observe": 3, "network": 3, "io": 3,
+          "models": 4, "analysis": 4, "experiment": 5, "train": 6, "diagnose": 6}
+NAMES = {r"\bxtensor\b|\bxt::": ["core/tensor.hpp", "core/linalg.hpp", "io/npy.hpp"],
+         r"\bxsimd\b": ["core/simd.hpp"],
+         r"xtensor-blas|\bxlinalg\b|\bxt::linalg\b|\bcblas|\bLAPACK": ["core/linalg.hpp"]}
+
+
+def read(header):
+    return (INCLUDE / header).read_text(encoding="utf-8")
+
+
+def includes(header):
+    return re.findall(r'^\s*#\s*include\s*["<](dan/[^">]+)[">]', read(header), re.MULTILINE)
+
+
+def compile_only(build, *arguments):
+    """Runs the compile command of tests/main.cpp on other input, without output; returns it."""
+    commands = json.loads((pathlib.Path(build) / "compile_commands.json").read_text())
+    entry = next(c for c in commands if c["file"].endswith("tests/main.cpp"))
+    command = shlex.split(entry["command"])
+    for option in ["-o", "-c", "-MQ", "-MF"]:  # each with its value
+        if option in command:
+            at = command.index(option)
+            del command[at:at + 2]
+    command += ["-fsyntax-only", "-fdiagnostics-color=never", *arguments]
+    return subprocess.run(command, cwd=entry["directory"], text=True, errors="replace",
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def alone(build):
+    def failure(header):
+        done = compile_only(build, "-Werror", "-include", header, "-x", "c++", os.devnull)
+        return f"{header} does not compile alone:\n{done.stdout}" if done.returncode else None
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [text for text in pool.map(failure, HEADERS) if text]
+
+
+def layers(_):
+    found = []
+    for header in HEADERS:
+        folder = pathlib.PurePath(header).parts[1:-1]
+        if header == UMBRELLA:
+            continue
+        if folder and folder[0] not in LEVELS:
+            found.append(f"{header}: folder {folder[0]} has no level; add it to LEVELS")
+            continue
+        level = LEVELS[folder[0]] if folder else 2  # concepts.hpp may include core
+        for other in includes(header):
+            its_folder = pathlib.PurePath(other).parts[1:-1]
+            if other not in HEADERS:
+                found.append(f"{header} includes {other}, which does not exist")
+            elif other == UMBRELLA:
+                found.append(f"{header} includes {UMBRELLA}, which is for users only")
+            elif its_folder and its_folder != folder and LEVELS.get(its_folder[0], 9) >= level:
+                found.append(f"{header} (level {level}) includes {other}; includes go downward")
+        for other in re.findall(r'^\s*#\s*include\s*"(?!dan/)([^"]*)"', read(header), re.MULTILINE):
+            found.append(f'{header} includes "{other}", expected the whole path "dan/..."')
+    return found
+
+
+def names(_):
+    found = []
+    for header in HEADERS:
+        code = re.sub(r"//.*|/\*.*?\*/", "", read(header))
+        for name, allowed in NAMES.items():
+            if header.removeprefix("dan/") not in allowed:
+                found += [f"{header} says {m.group()}, allowed in {', '.join(allowed)} only"
+                          for m in re.finditer(name, code)]
+    return found
+
+
+def umbrella(_):
+    missing = set(HEADERS) - set(includes(UMBRELLA)) - {UMBRELLA}
+    return [f"{UMBRELLA} does not include {header}" for header in sorted(missing)]
+
+
+def licence(_):
+    files = [path for folder in ["include", "tests", "benchmarks", "examples"]
+             for path in sorted((ROOT / folder).rglob("*")) if path.suffix in (".hpp", ".cpp")]
+    return [f"{path.relative_to(ROOT)} does not begin with the SPDX line" for path in files
+            if not path.read_text().startswith("// SPDX-License-Identifier: BSD-3-Clause\n")]
+
+
+def listed(_):
+    found = []
+    for folder in [ROOT / "tests", ROOT / "benchmarks", ROOT / "examples"]:
+        plan = (folder / "meson.build").read_text()
+        for path in sorted(folder.rglob("*.cpp")):
+            name = path.relative_to(folder).as_posix()
+            if f"'{name}'" not in plan and not name.startswith("consumers/"):
+                found.append(f"{folder.name}/meson.build does not list {name}")
+    return found
+
+
+def readme(_):
+    shown = re.search(r"```cpp\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    source = (ROOT / "docs/twenty_lines.cpp").read_text()
+    return [] if shown and source.endswith(shown[1]) else [
+        "the program in README.md is not the end of docs/twenty_lines.cpp"]
+
+
+def misuse(build, file):
+    source = ROOT / "tests" / file
+    expected = re.findall(r"^// expect: (.*)$", source.read_text(), re.MULTILINE)
+    right = compile_only(build, str(source))
+    wrong = compile_only(build, "-DMISUSE", str(source))
+    found = []
+    if right.returncode:
+        found.append(f"{source.name} does not compile:\n{right.stdout}")
+    if not wrong.returncode:
+        found.append(f"{source.name} compiles with -DMISUSE, expected an error")
+    found += [f"{source.name}: the error does not say '{words}':\n{wrong.stdout}"
+              for words in expected if words not in wrong.stdout]
+    return found or ([] if expected else [f"{source.name} has no line '// expect: words'"])
+
+
+def main():
+    rule, *arguments = sys.argv[1:]
+    found = {f.__name__: f for f in [alone, layers, names, umbrella, licence, listed, readme, misuse]}[rule](
+        *arguments)
+    print("\n".join(found) or f"{rule}: good")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
