@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Trains a small data assimilation network (DAN) on Lorenz 96 from scratch, then runs it against
+// climatology, 3D-Var and the EnKF-N on the same unseen truth and observations.
+#include "support.hpp"
+
+namespace {
+
+using namespace dan;
+
+// The setting of Bocquet et al., Chaos 34 (2024) 091104: 40 variables, all observed at every
+// step of 0.05 with error variance 1.
+using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+
+// 10 convolutions of 24 filters; the last layer gives a local gain.
+using Network = AnalysisNetwork<NetworkShape{
+    .filters = 24, .blocks = 5, .sub_blocks = 2, .kernel = 5, .head = Head::gain}>;
+
+using nlohmann::ordered_json;
+
+/// The fields and curves that scripts/plot.py draws.
+ordered_json figure_of(const TrainReport& training, const std::vector<example::Row>& rows) {
+  ordered_json figure{{"training_rmse", training.rmse}};
+  for (const auto& row : rows)
+    figure["methods"].push_back({{"method", row.method},
+                                 {"rmse", row.scores.series},
+                                 {"truth", row.scores.truth},
+                                 {"analysis", row.scores.analysis}});
+  return figure;
+}
+
+void quickstart(const example::Options& options) {
+  const Problem problem;
+  const std::size_t updates = options.quick ? 200 : 5000;
+
+  std::printf("Training a DAN of %zu weights on Lorenz 96 (%zu updates) ...\n", Network::parameters,
+              updates);
+  Network network;
+  scale_inputs(problem, network, options.seed);
+  Trainer<Problem, Network, 32> trainer(problem, network,
+                                        {.updates = updates,
+                                         .groups = 2,
+                                         .warm_up = updates / 10,
+                                         .seed = options.seed,
+                                         .threads = options.threads});
+  const auto& trained = trainer.run();
+  const auto& training = trainer.report();
+  std::printf("trained in %.0f s", training.seconds);
+  if (training.restarts > 0)
+    std::printf(", %zu lanes restarted, the last one at update %zu", training.restarts,
+                training.last_restart);
+  if (training.skipped > 0) std::printf(", %zu updates skipped", training.skipped);
+  std::printf("\n\n");
+
+  // Unseen data: another seed. The burn-in is for the EnKF-N, whose first ensemble is noise.
+  const TwinConfig config{.runs = 32,
+                          .cycles = options.quick ? 200u : 1400u,
+                          .burn_in = options.quick ? 100u : 400u,
+                          .seed = options.seed + 1000,
+                          .threads = options.threads,
+                          .keep_series = 200,
+                          .keep_fields = 100};
+  std::vector<example::Row> rows;
+  const auto compete = [&](const std::string& method, const auto& analysis) {
+    rows.push_back({method, run_twin(problem, analysis, config)});
+    example::print_row(rows.back());
+  };
+  example::print_heading();
+  const auto climate = climatology_of(problem);
+  compete("climatology", Climatology<Problem>(climate));
+  const double x_b = tune_var3d(problem, climate);
+  compete(text("3D-Var, x_B = ", x_b), Var3d<Problem>(problem, climate, x_b));
+  compete("EnKF-N, 20 members", EnkfN<Problem, 20>(problem));
+  compete("DAN, one state", Learned<Problem, Network>(problem, trained));
+  rows.back().more = {{"training_seconds", training.seconds}, {"weights", Network::parameters}};
+
+  const auto json = example::result("01_quickstart",
+                                    {{"seed", options.seed},
+                                     {"updates", updates},
+                                     {"architecture", detail::architecture<Network>()},
+                                     {"runs", config.runs},
+                                     {"cycles", config.cycles},
+                                     {"burn_in", config.burn_in}},
+                                    rows);
+  if (!options.json.empty()) write_json(options.json, json);
+  if (!options.out.empty()) {
+    const std::filesystem::path out = options.out;
+    save_weights(out / "dan.safetensors", trained,
+                 {{"command", text("01_quickstart --seed ", options.seed)},
+                  {"training_seconds", text(training.seconds)}});
+    write_json(out / "results.json", json);
+    write_json(out / "figure.json", figure_of(training, rows));
+    std::printf("\nwrote weights, results and figure data to %s\n", out.c_str());
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return example::run(
+      argc, argv,
+      "Trains a small data assimilation network on Lorenz 96 (one to two minutes on two cores) "
+      "and\n"
+      "compares it with climatology, 3D-Var and the EnKF-N on the same unseen observations.",
+      {}, quickstart);
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Filtering and smoothing error against the length of the window: EnKF-N, 4D-Var and IEnKS-N with
+// 20 members on Lorenz 96 in the mild regime (40 variables, all observed every 0.05, R = I).
+// After Bocquet and Sakov, Nonlin. Processes Geophys. 20 (2013) 803–818, figure 3; drawn by
+// scripts/plot.py window_length FOLDER.
+#include "../support.hpp"
+
+namespace {
+
+using namespace dan;
+using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+constexpr std::size_t members = 20;
+
+struct Curve {
+  std::string method;
+  nlohmann::ordered_json points = nlohmann::ordered_json::array();
+};
+
+class Figure {
+ public:
+  explicit Figure(const example::Options& options) : options_(options) {
+    std::printf("%-26s %4s %-16s %9s  %-18s %9s %8s\n", "method", "lag", "tuned", "filtering",
+                "95 % interval", "smoothing", "seconds");
+  }
+
+  [[nodiscard]] TwinConfig tuning() const {
+    TwinConfig twin = tuning_twin();
+    twin.seed = options_.seed + 2000;
+    twin.threads = options_.threads;
+    twin.cycles = options_.quick ? 20 : 400;
+    twin.burn_in = options_.quick ? 10 : 100;
+    return twin;
+  }
+
+  template <class Method>
+  void add(Curve& curve, const Method& analysis, std::size_t lag, const std::string& tuned) const {
+    const auto s = run_twin(problem, analysis,
+                            {.runs = 8,
+                             .cycles = options_.quick ? 40U : 1500U,
+                             .burn_in = options_.quick ? 20U : 200U,
+                             .seed = options_.seed,
+                             .threads = options_.threads,
+                             .first_guess_deviation = 0.3});
+    const std::string interval = text('[', std::round(s.interval.low * 1e4) / 1e4, ", ",
+                                      std::round(s.interval.high * 1e4) / 1e4, ']');
+    std::printf("%-26s %4zu %-16s %9.4f  %-18s %9.4f %8.1f\n", curve.method.c_str(), lag,
+                tuned.c_str(), s.analysis_rmse, interval.c_str(), s.smoothing_rmse, s.seconds);
+    for (const auto& failure : s.failures)
+      std::printf("  run %zu failed at cycle %zu: %s\n", failure.run, failure.cycle,
+                  failure.reason.c_str());
+    std::fflush(stdout);
+    const auto interval_json = [](const Interval& i) {
+      return nlohmann::ordered_json::array({i.low, i.high});
+    };
+    curve.points.push_back({{"lag", lag},
+                            {"tuned", tuned},
+                            {"filtering", s.analysis_rmse},
+                            {"filtering_interval", interval_json(s.interval)},
+                            {"smoothing", s.smoothing_rmse},
+                            {"smoothing_interval", interval_json(s.smoothing_interval)},
+                            {"failed_runs", s.failures.size()}});
+  }
+
+  const Problem problem{};
+
+ private:
+  example::Options options_;
+};
+
+void window_length(const example::Options& options) {
+  const Figure figure(options);
+  const Climate climate = climatology_of(figure.problem);
+  const std::vector<std::size_t> lags =
+      options.quick ? std::vector<std::size_t>{1, 5}
+                    : std::vector<std::size_t>{1, 2, 4, 6, 8, 10, 13, 16, 20};
+
+  Curve enkf_n{"EnKF-N"};
+  figure.add(enkf_n, EnkfN<Problem, members>(figure.problem), 0, "-");
+
+  // IEnKS-N: no inflation to tune.
+  std::vector<Curve> curves{{"IEnKS-N"}, {"4D-Var"}};
+  for (const std::size_t lag : lags)
+    figure.add(curves[0],
+               Ienks<Problem, members>(figure.problem, {.lag = lag, .finite_size = true}), lag,
+               "-");
+
+  // 4D-Var uses all observations of its window; its x_B is tuned for every lag.
+  for (const std::size_t lag : lags) {
+    const auto var4d = [&](double logarithm) {
+      return Var4d<Problem>(figure.problem, climate,
+                            {.scale = std::pow(10, logarithm), .lag = lag, .use = WindowUse::all});
+    };
+    const auto tuning =
+        tune_by_golden_section("log10 x_B", -5, -1.5, options.quick ? 2 : 8, [&](double x) {
+          return score_to_tune(run_twin(figure.problem, var4d(x), figure.tuning()));
+        });
+    const double best = tuning.best.values[0];
+    figure.add(curves[1], var4d(best), lag,
+               text("x_B ", std::round(std::pow(10, best) * 1e5) / 1e5));
+  }
+
+  nlohmann::ordered_json json{{"example", "window_length"},
+                              {"config", {{"seed", options.seed}, {"members", members}}},
+                              {"version", version},
+                              {"curves", nlohmann::ordered_json::array()}};
+  curves.insert(curves.begin(), enkf_n);
+  for (const auto& curve : curves)
+    json["curves"].push_back({{"method", curve.method}, {"points", curve.points}});
+  if (!options.json.empty()) write_json(options.json, json);
+  if (!options.out.empty())
+    write_json(std::filesystem::path(options.out) / "window_length.json", json);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return example::run(argc, argv,
+                      "Filtering and smoothing error of EnKF-N, 4D-Var and IEnKS-N against the "
+                      "window's length.",
+                      {}, window_length);
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// What the examples share: their options, their table and their JSON result.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "dan/dan.hpp"
+
+extern "C" const char* openblas_get_corename() __attribute__((weak));
+
+namespace example {
+
+/// The options of every example.
+struct Options {
+  std::uint64_t seed = 1;
+  std::size_t threads = 0;
+  std::string json;
+  std::string out;
+  bool quick = false;
+};
+
+/// One line of a table of results.
+struct Row {
+  std::string method;
+  dan::TwinScores scores;
+  nlohmann::ordered_json more = nlohmann::ordered_json::object();  ///< what else was measured
+};
+
+inline void print_heading() {
+  std::printf("%-30s %8s  %-18s %9s %8s %8s %8s\n", "method", "aRMSE", "95 % interval", "forecast",
+              "spread", "cycles", "seconds");
+}
+
+inline void print_row(const Row& row) {
+  const auto& s = row.scores;
+  const std::string interval = dan::text('[', std::round(s.interval.low * 1e4) / 1e4, ", ",
+                                         std::round(s.interval.high * 1e4) / 1e4, ']');
+  char spread[16] = "-";
+  if (std::isfinite(s.spread)) std::snprintf(spread, sizeof spread, "%.4f", s.spread);
+  std::printf("%-30s %8.4f  %-18s %9.4f %8s %8zu %8.1f\n", row.method.c_str(), s.analysis_rmse,
+              interval.c_str(), s.forecast_rmse, spread, s.cycles, s.seconds);
+  for (const auto& failure : s.failures)
+    std::printf("  run %zu failed at cycle %zu: %s\n", failure.run, failure.cycle,
+                failure.reason.c_str());
+  std::fflush(stdout);
+}
+
+/// The result of an example: its configuration and a list of rows.
+inline nlohmann::ordered_json result(const std::string& example, nlohmann::ordered_json config,
+                                     const std::vector<Row>& rows) {
+  nlohmann::ordered_json json{{"example", example},
+                              {"config", std::move(config)},
+                              {"version", dan::version},
+                              {"results", nlohmann::ordered_json::array()}};
+  for (const auto& row : rows) {
+    const auto& s = row.scores;
+    nlohmann::ordered_json one{{"method", row.method},
+                               {"analysis_rmse", s.analysis_rmse},
+                               {"interval", {s.interval.low, s.interval.high}},
+                               {"forecast_rmse", s.forecast_rmse},
+                               {"cycles", s.cycles},
+                               {"seconds", s.seconds}};
+    if (std::isfinite(s.spread)) one["spread"] = s.spread;
+    for (const auto& f : s.failures)
+      one["failures"].push_back({{"run", f.run}, {"cycle", f.cycle}, {"reason", f.reason}});
+    one.update(row.more);
+    json["results"].push_back(std::move(one));
+  }
+  return json;
+}
+
+/// Says once if OpenBLAS does not know this processor and fell back to kernels without AVX.
+inline void warn_about_slow_blas() {
+  if (&openblas_get_corename == nullptr) return;
+  const std::string core = openblas_get_corename();
+#if defined(__AVX2__)
+  if (core == "Prescott" || core == "Core2" || core == "Nehalem" || core == "generic")
+    std::fprintf(stderr,
+                 "note: OpenBLAS runs its slow %s kernels because it does not know this processor; "
+                 "set OPENBLAS_CORETYPE=Haswell (or SkylakeX with AVX-512) to make it faster\n",
+                 core.c_str());
+#endif
+}
+
+/// Throws FileError, before any work is done, unless the files asked for can be written.
+inline void check_writable(const Options& options) {
+  namespace fs = std::filesystem;
+  std::error_code failure;
+  const auto check = [](const char* option, const fs::path& folder, const std::string& reason) {
+    if (!reason.empty() || ::access(folder.c_str(), W_OK) != 0)
+      throw dan::FileError(dan::text(option, ": cannot write to ", folder.string(), ": ",
+                                     reason.empty() ? std::strerror(errno) : reason));
+  };
+  if (!options.out.empty()) {
+    fs::create_directories(options.out, failure);
+    check("--out", options.out, failure ? failure.message() : "");
+  }
+  if (!options.json.empty()) {
+    const fs::path file = options.json;
+    const bool folder = fs::is_directory(file, failure);
+    check("--json", file.has_parent_path() ? file.parent_path() : fs::path("."),
+          folder ? "the name is that of a folder" : "");
+  }
+}
+
+/// Reads the options, makes the output folder and runs `body(options)`; errors become a message
+/// and exit code 1. `add` may add options of the example's own.
+template <class Body, class Add>
+int run(int argc, char** argv, const std::string& about, Options options, const Body& body,
+        const Add& add) {
+  CLI::App app{about};
+  app.option_defaults()->always_capture_default();
+  const CLI::Validator whole(
+      [](const std::string& value) {
+        return value.starts_with('-') ? "expected a whole number from zero" : "";
+      },
+      "FROM ZERO");
+  app.add_option("--seed", options.seed, "Seed of truth, observations and initial weights")
+      ->check(whole);
+  app.add_option("--threads", options.threads, "Threads; 0 means one per core")
+      ->check(CLI::Range(0, 1024));
+  app.add_option("--json", options.json, "Write the results to this JSON file");
+  app.add_option("--out", options.out, "Write all files (weights, results, figure data) here");
+  app.add_flag("--quick", options.quick,
+               "A few seconds only: shows that it runs, scores mean little");
+  add(app);
+  CLI11_PARSE(app, argc, argv);
+  try {
+    warn_about_slow_blas();
+    check_writable(options);
+    std::setvbuf(stdout, nullptr, _IOLBF, 4096);
+    body(options);
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return 1;
+  }
+}
+template <class Body>
+int run(int argc, char** argv, const std::string& about, const Options& options, const Body& body) {
+  return run(argc, argv, about, options, body, [](CLI::App&) {});
+}
+
+}  // namespace example

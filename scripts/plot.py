@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Draws the figures of the examples: scripts/plot.py NAME FOLDER reads the files that the example
+NAME wrote into FOLDER and puts PNG files beside them."""
+import argparse
+import json
+import pathlib
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+COLOURS = {"climatology": "0.6", "3D-Var": "tab:orange", "EnKF-N": "tab:blue", "DAN": "tab:red",
+           "4D-Var": "tab:brown", "IEnKS": "tab:green"}
+
+
+def colour(method):
+    return next((c for name, c in COLOURS.items() if method.startswith(name)), None)
+
+
+def smoothed(values, width):
+    """Mean over blocks of `width` values, and the index of each block's middle."""
+    count = max(1, len(values) // width)
+    blocks = np.array_split(np.asarray(values, float), count)
+    middle = np.cumsum([len(b) for b in blocks]) - width / 2
+    return middle, np.array([b.mean() for b in blocks])
+
+
+def training_curve(ax, rmse):
+    ax.loglog(*smoothed(rmse, 10), color="tab:red", lw=1)
+    ax.set(xlabel="update", ylabel="analysis RMSE", title="Training: RMSE over the window")
+    ax.grid(alpha=0.3, which="both")
+
+
+def hovmoeller(axes, method):
+    truth, analysis = np.array(method["truth"]), np.array(method["analysis"])
+    extent = [0, len(truth), 0, truth.shape[1]]
+    limit = np.abs(truth).max()
+    panels = [("truth", truth, "RdBu_r", limit), (f"analysis: {method['method']}", analysis,
+              "RdBu_r", limit), ("error", analysis - truth, "PuOr", 1.0)]
+    for ax, (title, field, cmap, bound) in zip(axes, panels):
+        image = ax.imshow(field.T, aspect="auto", origin="lower", extent=extent, cmap=cmap,
+                          vmin=-bound, vmax=bound, interpolation="nearest")
+        ax.set(title=title, ylabel="variable")
+        plt.colorbar(image, ax=ax, pad=0.01)
+    axes[-1].set_xlabel("cycle")
+
+
+def error_curves(ax, methods):
+    for method in methods:
+        ax.semilogy(method["rmse"], label=method["method"], color=colour(method["method"]), lw=1.2)
+    ax.set(xlabel="cycle", ylabel="analysis RMSE, mean over runs", title="Error of all methods")
+    ax.legend(ncol=2, fontsize=9)
+    ax.grid(alpha=0.3, which="both")
+
+
+def quickstart(folder):
+    data = json.loads((folder / "figure.json").read_text())
+    figure = plt.figure(figsize=(13, 9), constrained_layout=True)
+    grid = figure.add_gridspec(6, 2, width_ratios=[1, 1.2])
+    training_curve(figure.add_subplot(grid[:3, 0]), data["training_rmse"])
+    error_curves(figure.add_subplot(grid[3:, 0]), data["methods"])
+    hovmoeller([figure.add_subplot(grid[2 * i:2 * i + 2, 1]) for i in range(3)],
+               data["methods"][-1])
+    return [("quickstart", figure)]
+
+
+def window_length(folder):
+    data = json.loads((folder / "window_length.json").read_text())
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), constrained_layout=True, sharey=True)
+    for ax, score in zip(axes, ["filtering", "smoothing"]):
+        for curve in data["curves"]:
+            points = [p for p in curve["points"] if p[score] is not None]
+            if not points:
+                continue
+            value = np.array([p[score] for p in points])
+            low, high = np.array([p[f"{score}_interval"] for p in points]).T
+            shown = dict(color=colour(curve["method"]), label=curve["method"])
+            if len(points) == 1:  # a filter: no window
+                ax.axhline(value[0], ls="--", **shown)
+                ax.axhspan(low[0], high[0], color=shown["color"], alpha=0.15, lw=0)
+            else:
+                ax.errorbar([p["lag"] for p in points], value, [value - low, high - value],
+                            marker="o", ms=4, capsize=2, lw=1.2, **shown)
+        ax.set(xlabel="length of the window (cycles of 0.05)", title=score.capitalize())
+        ax.grid(alpha=0.3)
+        ax.legend()
+    axes[0].set(ylabel="aRMSE", ylim=(0, None))
+    figure.suptitle(f"Lorenz 96, {data['config']['members']} members")
+    return [("window_length", figure)]
+
+
+FIGURES = {"quickstart": quickstart, "window_length": window_length}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=sorted(FIGURES))
+    parser.add_argument("folder", type=pathlib.Path)
+    arguments = parser.parse_args()
+    for name, figure in FIGURES[arguments.name](arguments.folder):
+        path = arguments.folder / f"{name}.png"
+        figure.savefig(path, dpi=110)
+        print(f"drew {path}")
+
+
+if __name__ == "__main__":
+    main()
