@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The kernels on one core: GFLOP/s and the share of the FMA peak measured just before.
+#include <benchmark/benchmark.h>
+
+#include <memory>
+
+#include "dan/integrate/rk4.hpp"
+#include "dan/models/lorenz96.hpp"
+#include "peak.hpp"
+
+namespace {
+using namespace dan;
+
+/// Reports `flops` per iteration as a rate and as a share of the peak.
+template <class Real, class F>
+void measure(benchmark::State& state, double flops, const F& call) {
+  Workers one(1);
+  const double peak = bench::fma_peak<Real>(one);
+  const double begin = bench::seconds();
+  for (auto _ : state) call();
+  const double rate = flops * static_cast<double>(state.iterations()) / (bench::seconds() - begin);
+  state.counters["GFLOP/s"] = rate * 1e-9;
+  state.counters["share_of_peak"] = rate / peak;
+}
+
+template <std::size_t Filters, std::size_t Lanes>
+struct Layer {
+  using Map = Convolution<Ring<40>, Filters, Filters, 5, Silu>;
+  using T = lanes_t<float, Lanes>;
+  static constexpr double flops = 2.0 * 40 * 5 * Filters * Filters * Lanes;
+  Map map;
+  Scratch<float> params{Map::parameters}, d_params{Map::parameters};
+  Scratch<T> in{Map::inputs}, out{Map::outputs}, d_in{Map::inputs}, d_out{Map::outputs};
+  std::unique_ptr<typename Map::template Cache<T>> cache =
+      std::make_unique<typename Map::template Cache<T>>();
+  Layer() {
+    fill_normal<float>({1, Stream::user}, params);
+    for (auto& p : params) p *= 0.05F;
+    for (auto& x : in) x = T(0.5F);
+    for (auto& d : d_out) d = T(0.1F);
+    map.forward(params.data(), in.data(), out.data(), *cache);
+  }
+};
+
+template <std::size_t Filters, std::size_t Lanes>
+void convolution_forward(benchmark::State& state) {
+  Layer<Filters, Lanes> layer;
+  measure<float>(state, layer.flops, [&] {
+    layer.map.forward(layer.params.data(), layer.in.data(), layer.out.data(), *layer.cache);
+    benchmark::ClobberMemory();
+  });
+}
+template <std::size_t Filters, std::size_t Lanes>
+void convolution_backward_input(benchmark::State& state) {
+  Layer<Filters, Lanes> layer;
+  measure<float>(state, layer.flops, [&] {
+    layer.map.backward_input(layer.params.data(), layer.d_out.data(), layer.d_in.data());
+    benchmark::ClobberMemory();
+  });
+}
+template <std::size_t Filters, std::size_t Lanes>
+void convolution_backward_weights(benchmark::State& state) {
+  Layer<Filters, Lanes> layer;
+  measure<float>(state, layer.flops, [&] {
+    layer.map.backward_weights(layer.in.data(), layer.d_out.data(), layer.d_params.data());
+    benchmark::ClobberMemory();
+  });
+}
+
+constexpr std::size_t w = simd_width<float>;
+BENCHMARK(convolution_forward<40, 2 * w>)->Name("convolution_forward/40_filters");
+BENCHMARK(convolution_backward_input<40, 2 * w>)->Name("convolution_backward_input/40_filters");
+BENCHMARK(convolution_backward_weights<40, 2 * w>)->Name("convolution_backward_weights/40_filters");
+BENCHMARK(convolution_forward<24, w>)->Name("convolution_forward/24_filters");
+BENCHMARK(convolution_backward_input<24, w>)->Name("convolution_backward_input/24_filters");
+BENCHMARK(convolution_backward_weights<24, w>)->Name("convolution_backward_weights/24_filters");
+
+// Lorenz 96 with 40 variables; a tendency has 4 flops per point, a Runge–Kutta step 4 tendencies
+// and 13 flops per point, its adjoint twice that and the forward stages again.
+constexpr double step_flops = 40 * (4 * 4 + 13);
+void model_step(benchmark::State& state) {
+  const Rk4<Lorenz96<40>> model;
+  constexpr std::size_t lanes = 4 * simd_width<double>;
+  Batch<double, 40, 1, lanes> x;
+  for (std::size_t i = 0; i < 40; ++i) x[i] = 8.0 + 0.01 * static_cast<double>(i);
+  measure<double>(state, step_flops * lanes, [&] { model.step(x.data(), x.data()); });
+}
+void model_adjoint(benchmark::State& state) {
+  const Rk4<Lorenz96<40>> model;
+  constexpr std::size_t lanes = 4 * simd_width<double>;
+  Batch<double, 40, 1, lanes> x, d_y, d_x;
+  for (std::size_t i = 0; i < 40; ++i) x[i] = 8.0 + 0.01 * static_cast<double>(i);
+  measure<double>(state, 3 * step_flops * lanes,
+                  [&] { model.step_adjoint(x.data(), d_y.data(), d_x.data()); });
+}
+BENCHMARK(model_step)->Name("lorenz96_step/4_registers");
+BENCHMARK(model_adjoint)->Name("lorenz96_step_adjoint/4_registers");
+
+}  // namespace

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Where the time of a training update goes, on one core: the parts measured one by one at the shape
+// that they have in the update, as a share of the whole. "not told apart" is the rest: what the
+// parts cost more when the caches hold the others' data, residual sums, heads, summing gradients.
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+#include <memory>
+
+#include "dan/integrate/rk4.hpp"
+#include "dan/models/lorenz96.hpp"
+#include "dan/observe/full.hpp"
+#include "dan/train/trainer.hpp"
+#include "peak.hpp"
+
+namespace {
+using namespace dan;
+using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+
+/// Seconds of a call: the fastest of several tenths of a second.
+template <class F>
+double time_of(const F& call) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int n = 0; n < 5; ++n) {
+    const double begin = bench::seconds();
+    int calls = 0;
+    while (bench::seconds() - begin < 0.1) call(), ++calls;
+    best = std::min(best, (bench::seconds() - begin) / calls);
+  }
+  return best;
+}
+
+/// Forward, backward to the input, to the weights, and the rest of backward, of one layer.
+template <class Map, class T>
+struct Layer {
+  double forward, backward_input, backward_weights, backward_rest;
+  Layer() {
+    const Map map;
+    const auto cache = std::make_unique<typename Map::template Cache<T>>();
+    Scratch<float> params(Map::parameters), d_params(Map::parameters);
+    Scratch<T> in(Map::inputs), out(Map::outputs), d_in(Map::inputs), d_out(Map::outputs);
+    fill_normal<float>({1, Stream::user}, params);
+    for (auto& p : params) p *= 0.05F;
+    for (auto& x : in) x = T(0.5F);
+    for (auto& d : d_out) d = T(1e-3F);
+    forward = time_of([&] { map.forward(params.data(), in.data(), out.data(), *cache); });
+    backward_input = time_of([&] { map.backward_input(params.data(), d_out.data(), d_in.data()); });
+    backward_weights =
+        time_of([&] { map.backward_weights(in.data(), d_out.data(), d_params.data()); });
+    const double backward = time_of([&] {
+      map.backward(params.data(), in.data(), *cache, d_out.data(), d_in.data(), d_params.data());
+    });
+    backward_rest = std::max(0.0, backward - backward_input - backward_weights);
+  }
+};
+
+template <NetworkShape Shape, std::size_t Lanes>
+void shares() {
+  constexpr std::size_t window = 4, layers = Shape.blocks * Shape.sub_blocks;
+  using Network = AnalysisNetwork<Shape>;
+  using T = lanes_t<float, Lanes>;
+  const Problem problem;
+  Network network;
+  scale_inputs(problem, network);
+  const auto update_time = [&](bool muon) {
+    Trainer<Problem, Network, Lanes> trainer(problem, network,
+                                             {.updates = 100000,
+                                              .groups = 1,
+                                              .window = window,
+                                              .use_muon = muon,
+                                              .threads = 1,
+                                              .progress = false});
+    return time_of([&] { trainer.update(); });
+  };
+  const double whole = update_time(false), with_muon = update_time(true);
+
+  const Layer<typename Network::Hidden, T> hidden;
+  const Layer<typename Network::InputLayer, T> first;
+  const Layer<typename Network::OutputLayer, T> last;
+  const auto ends = [](const auto& l) {
+    return l.forward + l.backward_input + l.backward_weights + l.backward_rest;
+  };
+  Scratch<T> x(40), y(40), d_x(40);
+  for (std::size_t i = 0; i < 40; ++i) x[i] = T(8 + 0.1F * static_cast<float>(i % 7));
+  const double model = time_of([&] { problem.model.step(x.data(), y.data()); }) + time_of([&] {
+                         std::fill(d_x.begin(), d_x.end(), T(0.0F));
+                         problem.model.step_adjoint(x.data(), y.data(), d_x.data());
+                       });
+  ObservationStream<Problem, Lanes> stream(problem, {});
+  const double truth = time_of([&] { stream.next(); });
+  Workers one(1);
+  Optimiser<float> adam(Network::parameters);
+  Scratch<float> params(Network::parameters), gradient(Network::parameters);
+  std::fill(gradient.begin(), gradient.end(), 1e-3F);
+  const double optimiser =
+      time_of([&] { adam.update(std::span(params), std::span<const float>(gradient), 1e-6, one); });
+
+  std::printf(
+      "%zu filters, %zu layers, %zu lanes, window %zu, one group, one core: "
+      "%.2f ms an update with Adam, %.2f with Muon\n",
+      Shape.filters, layers, Lanes, window, 1e3 * whole, 1e3 * with_muon);
+  double rest = whole;
+  const auto line = [&](const char* part, double seconds) {
+    std::printf("  %-42s %8.3f ms %6.1f %%\n", part, 1e3 * seconds, 100 * seconds / whole);
+    rest -= seconds;
+  };
+  constexpr double passes = window * layers;
+  line("hidden convolutions forward, with SiLU", passes * hidden.forward);
+  line("hidden convolutions backward to the input", passes * hidden.backward_input);
+  line("hidden convolutions backward to the weights", passes * hidden.backward_weights);
+  line("d_z = SiLU' d_out and bias gradients", passes * hidden.backward_rest);
+  line("first and last layer", window * (ends(first) + ends(last)));
+  line("model and its adjoint", window * model);
+  line("truth and observations (double)", window * truth);
+  line("Adam", optimiser);
+  line("not told apart", rest);
+}
+}  // namespace
+
+int main() {
+  constexpr std::size_t w = simd_width<float>;
+  shares<NetworkShape{.filters = 40, .blocks = 5, .sub_blocks = 5}, 2 * w>();
+  shares<NetworkShape{.filters = 24, .blocks = 3, .sub_blocks = 3}, w>();
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Whole training steps (truth, forward, backward, model, optimiser) against the FMA peak of the
+// same cores: medians of five alternations. Counted are 6 · N_x · layers · kernel · N_f² flops per
+// sample-cycle, no others.
+#include <benchmark/benchmark.h>
+
+#include "dan/integrate/rk4.hpp"
+#include "dan/models/lorenz96.hpp"
+#include "dan/observe/full.hpp"
+#include "dan/train/trainer.hpp"
+#include "peak.hpp"
+
+namespace {
+using namespace dan;
+
+template <NetworkShape Shape, std::size_t Lanes, std::size_t Groups>
+void training_step(benchmark::State& state) {
+  using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+  using Network = AnalysisNetwork<Shape>;
+  const auto threads = static_cast<std::size_t>(state.range(0));
+  constexpr std::size_t window = 4, layers = Shape.blocks * Shape.sub_blocks;
+  constexpr double flops = 6.0 * 40 * layers * Shape.kernel * Shape.filters * Shape.filters;
+  const Problem problem;
+  Network network;
+  scale_inputs(problem, network);
+  Trainer<Problem, Network, Lanes> trainer(problem, network,
+                                           {.updates = 100000,
+                                            .groups = Groups,
+                                            .window = window,
+                                            .threads = threads,
+                                            .progress = false});
+  Workers workers(threads);
+  constexpr auto samples = static_cast<double>(Groups * Lanes * window);
+  for (int n = 0; n < 3; ++n) trainer.update();
+  std::vector<double> share, rate;
+  for (auto _ : state) {
+    for (int alternation = 0; alternation < 5; ++alternation) {
+      const double peak = bench::fma_peak<float>(workers);
+      const double begin = bench::seconds();
+      int updates = 0;
+      while (bench::seconds() - begin < 0.5) trainer.update(), ++updates;
+      rate.push_back(updates * samples / (bench::seconds() - begin));
+      share.push_back(rate.back() * flops / peak);
+    }
+  }
+  state.counters["sample_cycles/s"] = bench::median(rate);
+  state.counters["GFLOP/s"] = bench::median(rate) * flops * 1e-9;
+  state.counters["share_of_peak"] = bench::median(share);
+}
+
+constexpr NetworkShape reference{.filters = 40, .blocks = 5, .sub_blocks = 5};
+constexpr NetworkShape small{.filters = 24, .blocks = 3, .sub_blocks = 3};
+constexpr std::size_t w = simd_width<float>;
+
+BENCHMARK(training_step<reference, 2 * w, 4>)
+    ->Name("training_step/40_filters_25_layers/threads")
+    ->Arg(1)
+    ->Arg(2)
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(training_step<small, w, 4>)
+    ->Name("training_step/24_filters_9_layers/threads")
+    ->Arg(1)
+    ->Arg(2)
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
+
+}  // namespace
