@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Cycles per second of the analyses on Lorenz 96 (40 variables, all observed) on one core, truth
-// and observations not counted. GFLOP/s count the products with the ensemble's anomalies only
-// (4 · 40 · N² flops a cycle) and are given as a share of the FMA peak measured just before.
+// Cycles per second of the analyses on Lorenz 96 (40 variables, all observed), truth and
+// observations not counted but for `many`. GFLOP/s count the products with the ensemble's anomalies
+// only (4 · 40 · N² flops a cycle) and are given as a share of the FMA peak measured just before.
 #include <benchmark/benchmark.h>
 
 #include "dan/dan.hpp"
@@ -11,11 +11,13 @@ namespace {
 using namespace dan;
 using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
 
+/// One analysis on one core, every `steps` model steps.
 template <class Method>
-void cycles(benchmark::State& state, const Method& analysis, double flops) {
-  ObservationStream<Problem, Method::runs> stream(Problem{}, {});
+void cycles(benchmark::State& state, const Problem& problem, const Method& analysis,
+            double flops = 0) {
+  ObservationStream<Problem, Method::runs> stream(problem, {});
   typename Method::FirstGuessBatch guess = stream.truth();
-  auto carried = analysis.start(guess, 1, {});
+  auto carried = analysis.start(guess, 0.3, {});
   std::vector<typename Method::Observed> observed(512);
   for (auto& o : observed) {
     stream.next();
@@ -28,7 +30,7 @@ void cycles(benchmark::State& state, const Method& analysis, double flops) {
   double counted = 0;
   for (auto _ : state) {
     if (n % observed.size() == 0) {  // the same 512 cycles again, from the same start
-      carried = analysis.start(guess, 1, {});
+      carried = analysis.start(guess, 0.3, {});
       n = 0;
     }
     analysis.forecast(carried);
@@ -43,17 +45,64 @@ void cycles(benchmark::State& state, const Method& analysis, double flops) {
   }
 }
 
-void var3d(benchmark::State& state) {
-  cycles(state, Var3d<Problem>(Problem{}, climatology_of(Problem{})), 4.0 * 40 * 40);
+/// Sixteen independent EnKF-N on `threads` cores, truth, observations and scores included.
+void many(benchmark::State& state) {
+  const EnkfN<Problem, 20> analysis{Problem{}};
+  const TwinConfig config{.runs = 16,
+                          .cycles = 2000,
+                          .burn_in = 100,
+                          .threads = static_cast<std::size_t>(state.range(0)),
+                          .progress = false};
+  double counted = 0;
+  const double begin = bench::seconds();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(run_twin(Problem{}, analysis, config));
+    counted += static_cast<double>(config.runs * config.cycles);
+  }
+  state.counters["cycles/s"] = counted / (bench::seconds() - begin);
 }
-void etkf(benchmark::State& state) {
-  cycles(state, Etkf<Problem, 20>(Problem{}, {.inflation = {.factor = 1.04}}), 4.0 * 40 * 20 * 20);
+
+/// Registers one method; make() returns it.
+template <class Make>
+void add(const char* name, const Make& make, double flops = 0, const Problem& problem = {}) {
+  benchmark::RegisterBenchmark(
+      name, [=](benchmark::State& state) { cycles(state, problem, make(), flops); });
 }
-void enkf_n(benchmark::State& state) {
-  cycles(state, EnkfN<Problem, 20>(Problem{}), 4.0 * 40 * 20 * 20);
-}
-BENCHMARK(var3d);
-BENCHMARK(etkf)->Name("etkf/20_members");
-BENCHMARK(enkf_n)->Name("enkf_n/20_members");
+
+const bool registered = [] {
+  const Problem problem;
+  Problem longer;
+  longer.model.steps = 4;
+  const auto products = [](double members) { return 4 * 40 * members * members; };
+  const Inflation inflation{.factor = 1.04};
+  add("oi", [=] { return Oi<Problem>(problem, climatology_of(problem)); });
+  add(
+      "var3d", [=] { return Var3d<Problem>(problem, climatology_of(problem)); }, 4.0 * 40 * 40);
+  add("var4d/lag_4",
+      [=] { return Var4d<Problem>(problem, climatology_of(problem), {.scale = 0.01, .lag = 4}); });
+  add("extended_kf", [=] { return Ekf<Problem>(problem, {.inflation = 1.1}); });
+  add("enkf/40_members",
+      [=] { return Enkf<Problem, 40>(problem, {.inflation = {.factor = 1.06}}); });
+  add("denkf/40_members",
+      [=] { return Denkf<Problem, 40>(problem, {.inflation = {.factor = 1.01}}); });
+  add(
+      "etkf/20_members", [=] { return Etkf<Problem, 20>(problem, {.inflation = inflation}); },
+      products(20));
+  add(
+      "enkf_n/20_members", [=] { return EnkfN<Problem, 20>(problem); }, products(20));
+  add(
+      "enkf_n/40_members", [=] { return EnkfN<Problem, 40>(problem); }, products(40));
+  add("letkf/7_members",
+      [=] { return Letkf<Problem, 7>(problem, {.radius = 4, .inflation = inflation}); });
+  add("ienks/lag_1/20_members",
+      [=] { return Ienks<Problem, 20>(problem, {.lag = 1, .finite_size = true}); });
+  add("ienks/lag_4/20_members",
+      [=] { return Ienks<Problem, 20>(problem, {.lag = 4, .finite_size = true}); });
+  add(
+      "ienks/lag_4/20_members/0.2_apart",
+      [=] { return Ienks<Problem, 20>(longer, {.lag = 4, .finite_size = true}); }, 0, longer);
+  benchmark::RegisterBenchmark("enkf_n/20_members/16_experiments/threads", many)->Arg(1)->Arg(2);
+  return true;
+}();
 
 }  // namespace

@@ -2,11 +2,14 @@
 // The main function of every benchmark: Google Benchmark's, and a word about OpenBLAS.
 #include <benchmark/benchmark.h>
 
-#include "blas.hpp"
+#include <cstdio>
+
+#include "dan/core/blas.hpp"
 
 int main(int argc, char** argv) {
-  dan::bench::warn_about_slow_blas();
-  benchmark::AddCustomContext("openblas_core", dan::bench::blas_core());
+  if (const auto note = dan::slow_blas_note(); !note.empty())
+    std::fprintf(stderr, "note: %s\n", note.c_str());
+  benchmark::AddCustomContext("openblas_core", dan::blas_core());
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();

@@ -18,8 +18,6 @@
 
 #include "dan/dan.hpp"
 
-extern "C" const char* openblas_get_corename() __attribute__((weak));
-
 namespace example {
 
 /// The options of every example.
@@ -43,6 +41,15 @@ inline void print_heading() {
               "spread", "cycles", "seconds");
 }
 
+/// The runs that failed or lost the truth, if any.
+inline void print_failures(const dan::TwinScores& s) {
+  for (const auto& [run, cycle, reason] : s.failures)
+    std::printf("  run %zu failed at cycle %zu: %s\n", run, cycle, reason.c_str());
+  for (const auto& [run, cycle, reason] : s.lost)
+    std::printf("  run %zu from cycle %zu: %s\n", run, cycle, reason.c_str());
+  std::fflush(stdout);
+}
+
 inline void print_row(const Row& row) {
   const auto& s = row.scores;
   const std::string interval = dan::text('[', std::round(s.interval.low * 1e4) / 1e4, ", ",
@@ -51,10 +58,7 @@ inline void print_row(const Row& row) {
   if (std::isfinite(s.spread)) std::snprintf(spread, sizeof spread, "%.4f", s.spread);
   std::printf("%-30s %8.4f  %-18s %9.4f %8s %8zu %8.1f\n", row.method.c_str(), s.analysis_rmse,
               interval.c_str(), s.forecast_rmse, spread, s.cycles, s.seconds);
-  for (const auto& failure : s.failures)
-    std::printf("  run %zu failed at cycle %zu: %s\n", failure.run, failure.cycle,
-                failure.reason.c_str());
-  std::fflush(stdout);
+  print_failures(s);
 }
 
 /// The result of an example: its configuration and a list of rows.
@@ -75,23 +79,12 @@ inline nlohmann::ordered_json result(const std::string& example, nlohmann::order
     if (std::isfinite(s.spread)) one["spread"] = s.spread;
     for (const auto& f : s.failures)
       one["failures"].push_back({{"run", f.run}, {"cycle", f.cycle}, {"reason", f.reason}});
+    for (const auto& f : s.lost)
+      one["lost"].push_back({{"run", f.run}, {"cycle", f.cycle}, {"reason", f.reason}});
     one.update(row.more);
     json["results"].push_back(std::move(one));
   }
   return json;
-}
-
-/// Says once if OpenBLAS does not know this processor and fell back to kernels without AVX.
-inline void warn_about_slow_blas() {
-  if (&openblas_get_corename == nullptr) return;
-  const std::string core = openblas_get_corename();
-#if defined(__AVX2__)
-  if (core == "Prescott" || core == "Core2" || core == "Nehalem" || core == "generic")
-    std::fprintf(stderr,
-                 "note: OpenBLAS runs its slow %s kernels because it does not know this processor; "
-                 "set OPENBLAS_CORETYPE=Haswell (or SkylakeX with AVX-512) to make it faster\n",
-                 core.c_str());
-#endif
 }
 
 /// Throws FileError, before any work is done, unless the files asked for can be written.
@@ -138,7 +131,8 @@ int run(int argc, char** argv, const std::string& about, Options options, const 
   add(app);
   CLI11_PARSE(app, argc, argv);
   try {
-    warn_about_slow_blas();
+    if (const auto note = dan::slow_blas_note(); !note.empty())
+      std::fprintf(stderr, "note: %s\n", note.c_str());
     check_writable(options);
     std::setvbuf(stdout, nullptr, _IOLBF, 4096);
     body(options);

@@ -12,6 +12,7 @@
 #include "dan/core/tensor.hpp"
 #include "dan/core/symmetric_eigen.hpp"
 #include "dan/core/linalg.hpp"
+#include "dan/core/blas.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/parallel.hpp"
 #include "dan/core/progress.hpp"
@@ -62,6 +63,7 @@
 #include "dan/analysis/cycle.hpp"
 #include "dan/analysis/learned.hpp"
 #include "dan/analysis/weights.hpp"
+#include "dan/analysis/pretrained.hpp"
 
 // Experiments.
 #include "dan/experiment/stream.hpp"
