@@ -56,10 +56,7 @@ class Table {
     std::snprintf(interval, sizeof interval, "[%.4f, %.4f]", s.interval.low, s.interval.high);
     std::printf("%-20s %-20s %8.4f  %-18s %8s %9s %8.1f\n", method.c_str(), tuned.c_str(),
                 s.analysis_rmse, interval, spread, published.c_str(), seconds);
-    for (const auto& failure : s.failures)
-      std::printf("  run %zu failed at cycle %zu: %s\n", failure.run, failure.cycle,
-                  failure.reason.c_str());
-    std::fflush(stdout);
+    example::print_failures(s);
   }
 
   [[nodiscard]] const std::vector<example::Row>& rows() const { return rows_; }

@@ -144,7 +144,7 @@ TEST_CASE("twin: what fails keeps its scores so far, with the reason") {
   REQUIRE(scores.failures.size() == 4);
   CHECK(scores.failures[0].run == 1);
   CHECK(scores.failures[0].cycle == 5);
-  CHECK(scores.failures[0].reason == "the estimate is not finite");
+  CHECK(scores.failures[0].reason.find("the estimate is not finite: ") == 0);
   CHECK(scores.failures[3].run == 4);
   CHECK(scores.failures[3].cycle == 7);
   CHECK(scores.failures[3].reason == "Failing: as told");
@@ -163,6 +163,19 @@ TEST_CASE("twin: a diverging model ends its run only") {
   REQUIRE(scores.failures.size() == 2);
   CHECK(scores.failures[1].run == 1);
   CHECK(scores.failures[0].reason != "");
+}
+
+TEST_CASE(
+    "twin: a filter that has lost the truth is told, with the cycle; climatology is not one") {
+  TwinConfig config{.runs = 4, .cycles = 600, .burn_in = 100, .progress = false};
+  const auto small = run_twin(Problem{}, Etkf<Problem, 5>(Problem{}), config);
+  CHECK(small.failures.empty());
+  REQUIRE(small.lost.size() == 4);
+  CHECK(small.lost[3].run == 3);
+  CHECK(small.lost[3].cycle > 1);
+  CHECK(small.lost[3].reason.find("lost the truth") == 0);
+  CHECK(run_twin(Problem{}, Climatology<Problem>(climate()), config).lost.empty());
+  CHECK(run_twin(Problem{}, EnkfN<Problem, 20>(Problem{}), config).lost.empty());
 }
 
 TEST_CASE("twin: a smoothed state is scored at the time it belongs to") {

@@ -48,10 +48,11 @@ struct TwinScores {
   Interval interval;                      ///< of the aRMSE, 95 %, see interval_of
   double smoothing_rmse = analysis_rmse;  ///< the same of the oldest state in a smoother's window
   Interval smoothing_interval;            ///< of the smoothing_rmse
-  std::vector<double> run_rmse;           ///< the aRMSE of each run; shows which ones were lost
+  std::vector<double> run_rmse;           ///< the aRMSE of each run that outlived the burn-in
   std::size_t cycles = 0;                 ///< scored cycles, all runs together
   double seconds = 0;                     ///< wall time, truth and observations included
   std::vector<TwinFailure> failures;      ///< in the order of the runs
+  std::vector<TwinFailure> lost;          ///< runs that went on but lost the truth, see run_twin
   std::vector<double> series;             ///< per cycle: mean over runs of the analysis RMSE
   std::vector<std::vector<double>> truth, analysis;  ///< cycle × state element, run 0
 };
@@ -61,8 +62,35 @@ namespace detail {
 /// What is known of one run, per cycle, and why it ended early. `smoothed`: after the burn-in only.
 struct TwinRun {
   std::vector<double> analysis, forecast, spread, smoothed;
+  std::vector<double> sum, squares;  ///< of each element of the truth, over the cycles
   std::string failure;
 };
+
+/// The climate's deviation, √(mean over elements of the truth's variance over all runs).
+inline double deviation_of_truth(const std::vector<TwinRun>& runs) {
+  double variance = 0, cycles = 0;
+  for (const TwinRun& run : runs) cycles += static_cast<double>(run.analysis.size());
+  const std::size_t size = runs.front().sum.size();
+  for (std::size_t i = 0; i < size; ++i) {
+    double sum = 0, squares = 0;
+    for (const TwinRun& run : runs) sum += run.sum[i], squares += run.squares[i];
+    variance += (squares - sum * sum / cycles) / cycles / static_cast<double>(size);
+  }
+  return std::sqrt(variance);
+}
+
+/// The first cycle (from 1) of 100 whose mean is above `bound`; 0 if there is none.
+inline std::size_t first_lost_cycle(const std::vector<double>& rmse, double bound) {
+  constexpr std::size_t length = 100;
+  double sum = 0;
+  for (std::size_t c = 0; c < rmse.size(); ++c) {
+    sum += rmse[c];
+    if (c + 1 < length) continue;
+    if (sum > bound * length) return c + 2 - length;
+    sum -= rmse[c + 1 - length];
+  }
+  return 0;
+}
 
 /// Runs the group of `runs.size()` ≤ Method::runs runs that begins with run `first`.
 template <class Setting, class Method>
@@ -91,7 +119,9 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
       if (std::isfinite(value))
         (runs[l].*member).push_back(value);
       else
-        runs[l].failure = "the estimate is not finite";
+        runs[l].failure =
+            "the estimate is not finite: the analysis has diverged; shorten the model's time step, "
+            "or give the background or ensemble more spread";
     }
     return std::ranges::any_of(runs, [](const TwinRun& run) { return run.failure.empty(); });
   };
@@ -112,6 +142,7 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
     }
   };
 
+  for (auto& run : runs) run.sum.assign(size, 0), run.squares.assign(size, 0);
   try {
     auto carried = analysis.start(guess, config.first_guess_deviation, stream.key(0));
     std::size_t shown = 0;
@@ -136,6 +167,13 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
         for (std::size_t i = 0; i < size; ++i)
           truth[i] = stream.truth().at(i, 0), field[i] = estimate.at(i, 0);
       }
+      for (std::size_t l = 0; l < runs.size(); ++l) {
+        if (!runs[l].failure.empty()) continue;
+        for (std::size_t i = 0; i < size; ++i) {
+          const double x = stream.truth().at(i, l);
+          runs[l].sum[i] += x, runs[l].squares[i] += x * x;
+        }
+      }
       score_smoothed(carried, cycle);
       if (cycle % 64 == 0 || cycle == config.cycles)
         progress.advance((cycle - std::exchange(shown, cycle)) * runs.size());
@@ -159,7 +197,9 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
 /// An analysis with `smoothed(carried, estimate)`, which returns for how many cycles ago its
 /// estimate holds, is scored there as well (smoothing_rmse), in the cycles in which its window is
 /// full. A run whose estimate is not finite, and all runs of a group whose analysis throws
-/// NumericalError, end there and are listed in `failures`; other exceptions pass. Throws
+/// NumericalError, end there and are listed in `failures`; other exceptions pass. A run that goes
+/// on with a mean error above 1.2 times the truth's own deviation for 100 cycles (two unrelated
+/// states are √2 times apart) is listed in `lost`, with the first of them, and still counts. Throws
 /// ConfigError unless runs > 0, burn_in < cycles and the deviation is finite and not negative.
 /// Cost: truth and analysis; memory: 4 · runs · cycles numbers.
 template <class Setting, Analysis Method>
@@ -214,6 +254,14 @@ template <class Setting, Analysis Method>
   for (std::size_t r = 0; r < config.runs; ++r)
     if (!runs[r].failure.empty())
       scores.failures.push_back({r, runs[r].analysis.size() + 1, runs[r].failure});
+  const double deviation = detail::deviation_of_truth(runs);
+  for (std::size_t r = 0; r < config.runs; ++r)
+    if (const auto cycle = detail::first_lost_cycle(runs[r].analysis, 1.2 * deviation); cycle > 0)
+      scores.lost.push_back(
+          {r, cycle,
+           text("lost the truth: over 100 cycles the mean error is above 1.2 climatological "
+                "deviations of ",
+                deviation, "; an ensemble wants more members, inflation or localisation")});
   for (std::size_t c = 0; c < std::min(config.keep_series, config.cycles); ++c) {
     double sum = 0, count = 0;
     for (const TwinRun& run : runs)
