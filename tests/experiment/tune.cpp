@@ -92,6 +92,10 @@ TEST_CASE("tune: a search that was killed goes on from its file") {
   CHECK(tuning.best.values[0] == 1.3);
   CHECK(tuning.best.score == doctest::Approx(score(1.3)));
   CHECK_THROWS_AS((void)tune_by_golden_section("x", 0, 1, 3, score, config), FileError);
+  const TuneConfig other{.file = config.file, .problem = "another model"};
+  CHECK_THROWS_WITH_AS((void)tune_on_grid(values, evaluate, other),
+                       doctest::Contains("expected \"another model\""), FileError);
+  CHECK(calls == 4);
 }
 
 TEST_CASE("tune: nothing to try, or nothing that works") {

@@ -34,6 +34,7 @@ struct TuneConfig {
   std::size_t threads = 1;       ///< trials at a time; 0: one per core; changes no bit of the table
   bool progress = false;         ///< show a progress bar if it takes long
   std::filesystem::path file{};  ///< trials are kept here; a search that was killed goes on from it
+  std::string problem{};         ///< what is tuned on what; a file of another one is refused
 };
 
 /// What a search for the best parameters tried, in the order of the grid or of the search.
@@ -62,15 +63,19 @@ namespace detail {
 /// Finished trials of a search, in memory and in a file that every new one rewrites as a whole.
 class TrialRecord {
  public:
-  /// Throws FileError if the file holds trials of other parameters.
-  TrialRecord(std::vector<std::string> names, std::filesystem::path file)
-      : names_(std::move(names)), file_(std::move(file)) {
+  /// Throws FileError if the file holds trials of other parameters or another problem.
+  TrialRecord(std::vector<std::string> names, const TuneConfig& config)
+      : names_(std::move(names)), file_(config.file), problem_(config.problem) {
     if (file_.empty() || !std::filesystem::exists(file_)) return;
     const auto json = read_json(file_);
     try {
       if (json.at("names").get<std::vector<std::string>>() != names_)
         throw FileError(text("tune: ", file_.string(), " holds trials of ", json.at("names").dump(),
                              ", expected ", nlohmann::json(names_).dump(), "; remove it"));
+      if (json.at("problem").get<std::string>() != problem_)
+        throw FileError(text("tune: ", file_.string(), " holds trials of the problem ",
+                             json.at("problem").dump(), ", expected \"", problem_,
+                             "\"; remove it"));
       for (const auto& trial : json.at("trials"))
         trials_.push_back({trial.at("values").get<std::vector<double>>(),
                            trial.at("score").is_null() ? std::numeric_limits<double>::quiet_NaN()
@@ -91,7 +96,8 @@ class TrialRecord {
     const std::lock_guard lock(mutex_);
     trials_.push_back({values, score});
     if (file_.empty()) return;
-    nlohmann::json json{{"names", names_}, {"trials", nlohmann::json::array()}};
+    nlohmann::json json{
+        {"problem", problem_}, {"names", names_}, {"trials", nlohmann::json::array()}};
     for (const auto& trial : trials_)
       json["trials"].push_back({{"values", trial.values}, {"score", trial.score}});
     write_json(file_, json);
@@ -100,6 +106,7 @@ class TrialRecord {
  private:
   std::vector<std::string> names_;
   std::filesystem::path file_;
+  std::string problem_;
   std::vector<Tuning::Trial> trials_;
   std::mutex mutex_;
 };
@@ -117,8 +124,8 @@ inline void require_best(const Tuning& tuning, std::string_view function) {
 ///
 /// `values` is a span with one number per parameter. Trials run in parallel, so evaluate must be
 /// safe to call from several threads and should itself use one; the table does not depend on the
-/// number of threads. With a file, a trial found there (same names, same values) is not repeated:
-/// give every problem a file of its own. Throws ConfigError if there is no parameter or one has no
+/// number of threads. With a file, a trial found there (same problem, names and values) is not
+/// repeated. Throws ConfigError if there is no parameter or one has no
 /// value, NumericalError if no score is finite, FileError if the file does not fit.
 template <class Evaluate>
 [[nodiscard]] Tuning tune_on_grid(const std::vector<TunedParameter>& grid, const Evaluate& evaluate,
@@ -137,7 +144,7 @@ template <class Evaluate>
       values[p] = grid[p].values[n % grid[p].values.size()];
     return values;
   };
-  detail::TrialRecord record(tuning.names, config.file);
+  detail::TrialRecord record(tuning.names, config);
   std::vector<double> scores(count);
   {
     Progress progress("tuning", count, config.progress);
@@ -180,7 +187,7 @@ template <class Evaluate>
                            "], expected finite ends, the lower one first"));
   require_at_least("tune_by_golden_section", "trials", trials, 2);
   Tuning tuning{.names = {name}};
-  detail::TrialRecord record(tuning.names, config.file);
+  detail::TrialRecord record(tuning.names, config);
   Progress progress("tuning " + name, trials, config.progress);
   const auto score = [&](double value) {
     const auto known = record.find({value});
@@ -218,14 +225,18 @@ template <class Evaluate>
 
 /// Tunes an analysis on a grid by its aRMSE in twin experiments of one thread each.
 ///
-/// make(values) returns the analysis to try; a trial with a failed run loses. Cost: one twin
-/// experiment per point of the grid.
+/// make(values) returns the analysis to try; a trial with a failed run loses. With a file, the
+/// experiment's runs, cycles, burn-in, seed and first guess belong to the `problem`; say there what
+/// the setting is. Cost: one twin experiment per point of the grid.
 template <class Setting, class Make>
 [[nodiscard]] Tuning tune_analysis(const Setting& setting, const std::vector<TunedParameter>& grid,
                                    const Make& make, TwinConfig twin = tuning_twin(),
-                                   const TuneConfig& config = {.threads = 0}) {
+                                   TuneConfig config = {.threads = 0}) {
   twin.threads = 1;
   twin.progress = false;
+  config.problem +=
+      text(" (", twin.runs, " runs of ", twin.cycles, " cycles, burn-in ", twin.burn_in, ", seed ",
+           twin.seed, ", first guess ", twin.first_guess_deviation, ")");
   return tune_on_grid(
       grid,
       [&](std::span<const double> values) {
