@@ -77,21 +77,22 @@ class ObservationStream {
   [[nodiscard]] std::size_t cycle() const { return cycle_; }
   [[nodiscard]] const Truth& truth() const { return truth_; }
   [[nodiscard]] const Observed& observed() const { return observed_; }
-  /// The truth's state, for a checkpoint: numbers that `restore` takes back.
+  /// The truth's state, for a checkpoint: runs × size numbers that `restore` takes back.
   [[nodiscard]] std::vector<double> save() const {
     std::vector<double> numbers;
-    for (const auto& column : columns_)
-      numbers.insert(numbers.end(), column.numbers().begin(), column.numbers().end());
+    for (std::size_t l = 0; l < Runs; ++l)
+      for (std::size_t i = 0; i < size; ++i) numbers.push_back(truth_.at(i, l));
     return numbers;
   }
-  /// Goes on from a saved truth after `cycle` cycles, with the same bits as without a break.
-  /// Throws ShapeError for a wrong number of numbers.
+  /// Goes on from a saved truth after `cycle` cycles, with the same bits as without a break and
+  /// for any SIMD width. Throws ShapeError for a wrong number of numbers.
   void restore(std::size_t cycle, std::span<const double> numbers) {
-    require_size("ObservationStream::restore", "numbers", numbers.size(), groups * size * width,
+    require_size("ObservationStream::restore", "numbers", numbers.size(), Runs * size,
                  "number of the truth");
     for (std::size_t g = 0; g < groups; ++g)
-      std::ranges::copy(numbers.subspan(g * size * width, size * width),
-                        columns_[g].numbers().begin());
+      for (std::size_t l = 0; l < width; ++l)
+        for (std::size_t i = 0; i < size; ++i)
+          lane_of(columns_[g][i], l) = numbers[std::min(g * width + l, Runs - 1) * size + i];
     cycle_ = cycle;
     copy_truth();
   }
