@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -37,7 +38,13 @@ inline bool is_shape_of(std::span<const std::size_t> shape, std::size_t count) {
   const auto size = std::filesystem::file_size(path, failure);
   if (failure)
     throw FileError(text(function, ": cannot read ", path.string(), ": ", failure.message()));
-  std::string bytes(size, '\0');
+  std::string bytes;
+  try {
+    bytes.resize(size);
+  } catch (const std::exception&) {  // bad_alloc, length_error
+    throw FileError(text(function, ": cannot read ", path.string(), ": found ", size,
+                         " bytes, expected a file that fits into memory"));
+  }
   std::ifstream in(path, std::ios::binary);
   if (!in.read(bytes.data(), static_cast<std::streamsize>(size)))
     throw FileError(text(function, ": cannot read ", path.string(), ": found ", in.gcount(),
@@ -49,7 +56,7 @@ inline bool is_shape_of(std::span<const std::size_t> shape, std::size_t count) {
 ///
 /// The bytes go to a new file in the same folder, which is flushed to the disk and then takes the
 /// name `path`. On failure the file that had this name before is untouched, nothing is left
-/// behind, and FileError is thrown.
+/// behind, and FileError is thrown. Only one thread of a process may write to a path at a time.
 inline void write_file_atomically(const std::filesystem::path& path,
                                   std::span<const std::byte> bytes) {
   const auto fail = [&](std::string_view found) {
@@ -60,16 +67,12 @@ inline void write_file_atomically(const std::filesystem::path& path,
   if (std::filesystem::exists(path, unknown) && !std::filesystem::is_regular_file(path, unknown))
     fail("it exists and is not a regular file; choose another name");
 
-  std::filesystem::path partial;
-  int file = -1, error = EEXIST;
-  for (int n = 0; n < 100 && error == EEXIST; ++n) {
-    partial = path;
-    partial += text(".partial", n);
-    file = ::open(partial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    error = file < 0 ? errno : 0;
-  }
-  if (error != 0) fail(text("cannot create ", partial.string(), ": ", reason(error)));
+  std::filesystem::path partial = path;
+  partial += text(".partial", ::getpid());  // a killed process leaves its own behind
+  const int file = ::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file < 0) fail(text("cannot create ", partial.string(), ": ", reason(errno)));
 
+  int error = 0;
   for (auto rest = bytes; !rest.empty() && error == 0;) {
     const auto written = ::write(file, rest.data(), rest.size());
     if (written >= 0)

@@ -179,16 +179,23 @@ class Trainer {
 
   /// All updates that are left, with a progress bar; returns the trained network.
   ///
-  /// With `checkpoint`, goes on from that file if it is there, and writes it every
-  /// `seconds_between` seconds; a training that is killed loses no more than that.
+  /// With `checkpoint`, goes on from that file if it is there, else writes it at once, so that a
+  /// place that cannot be written is told before the work; then writes it every `seconds_between`
+  /// seconds: a training that is killed loses no more than that.
   const Trained<Network, Real>& run(const std::filesystem::path& checkpoint = {},
                                     double seconds_between = 60) {
     using Clock = std::chrono::steady_clock;
     const auto since = [](Clock::time_point begin) {
       return std::chrono::duration<double>(Clock::now() - begin).count();
     };
-    if (!checkpoint.empty() && std::filesystem::exists(checkpoint)) resume(checkpoint);
-    Progress progress("training", config_.updates - updates_, config_.progress);
+    if (!checkpoint.empty()) {
+      if (std::filesystem::exists(checkpoint))
+        resume(checkpoint);
+      else
+        save_checkpoint(checkpoint);
+    }
+    Progress progress(updates_ == 0 ? "training" : text("training from update ", updates_),
+                      config_.updates - updates_, config_.progress);
     auto begin = Clock::now();
     while (updates_ < config_.updates) {
       const double rmse = update();
