@@ -86,7 +86,7 @@ TEST_CASE("ekf: the covariance follows the tangent of a nonlinear model and netw
   p = product(m, product(p, transposed(m)));
   for (std::size_t i = 0; i < 8; ++i)
     for (std::size_t j = 0; j < 8; ++j)
-      CHECK(std::abs(carried.covariance.at(i, j) - p(i, j)) < 1e-13);
+      CHECK(std::abs(carried.covariance.at(i, j) - p(i, j)) < 1e-12);
   Ekf<Problem>::Observed observed;
   observed.values.fill(1);
   observed.precision.fill(2);

@@ -160,7 +160,9 @@ TEST_CASE("ienks: bundle and transform agree for a small ensemble of a nonlinear
   observed.precision.fill(1e6);
   std::array<Ienks<Problem, 5>::Ensemble, 2> found;
   for (const auto form : {IenksForm::transform, IenksForm::bundle}) {
-    const Ienks<Problem, 5> filter(Problem{}, {.lag = 3, .tolerance = 1e-9, .form = form});
+    // The bundle's members differ by ε · 1e-4 = 1e-8, of which round-off leaves eight digits: w
+    // cannot settle to much better than 1e-8. An error of 1e-6 in w moves a member by 1e-10.
+    const Ienks<Problem, 5> filter(Problem{}, {.lag = 3, .tolerance = 1e-6, .form = form});
     auto carried = filter.start(guess, 1e-4, {.seed = 5});
     for (int c = 0; c < 3; ++c) {
       filter.forecast(carried);
@@ -184,8 +186,8 @@ TEST_CASE("ienks: bundle and transform agree for a small ensemble of a nonlinear
 TEST_CASE("ienks: with lag 0 the weights minimise the cost function of a nonlinear network") {
   using Problem = Setting<Rk4<Lorenz96<8>>, Curved>;
   constexpr std::size_t members = 5;
-  const Ienks<Problem, members> filter(
-      Problem{}, {.lag = 0, .iterations = 30, .tolerance = 1e-12, .form = IenksForm::bundle});
+  const Ienks<Problem, members> filter(  // the bundle's derivative is known to about 1e-11
+      Problem{}, {.lag = 0, .iterations = 30, .tolerance = 1e-8, .form = IenksForm::bundle});
   auto carried = filter.start({}, 1, {.seed = 5});
   filter.forecast(carried);
   const auto prior = carried.ensemble;

@@ -88,7 +88,7 @@ TEST_CASE("letkf: an observation changes the points in its reach and no other") 
     for (std::size_t m = 0; m < 5; ++m)
       moved = std::max(moved, std::abs(carried.ensemble.at(i, m) - before.ensemble.at(i, m)));
     CHECK((moved > 1e-4) == (distance <= 3));
-    if (distance > 3) CHECK(moved <= 1e-14);
+    if (distance > 3) CHECK(moved <= 1e-12);  // T = I to round-off
   }
 }
 
@@ -102,8 +102,8 @@ TEST_CASE("letkf: no observation leaves the ensemble, but for its inflation") {
   filter.analyse(carried, {}, {});
   filter.spread(carried, after);
   filter.estimate(carried, mean_after);
-  CHECK(std::abs(after[0] - 2 * before[0]) <= 1e-13);
-  CHECK(difference(mean, mean_after) <= 1e-14);
+  CHECK(std::abs(after[0] - 2 * before[0]) <= 1e-12);
+  CHECK(difference(mean, mean_after) <= 1e-12);
 }
 
 TEST_CASE("letkf: the rotation keeps mean and covariance of every pair of elements") {
