@@ -65,24 +65,26 @@ TEST_CASE("ensemble: the first deviation must be positive") {
 
 TEST_CASE("ensemble: a rotation is orthogonal, keeps the mean and depends on its key") {
   constexpr std::size_t n = 11;
+  using T = EnsembleSpace<n>::T;
   EnsembleSpace<n> space, other;
-  for (auto* s : {&space, &other}) {
-    s->clear();
-    s->decompose();  // S = 0: the root of the identity is the identity
-    s->find_root(1, 1);
-  }
-  space.rotate({.seed = 1, .cycle = 2});
-  other.rotate({.seed = 1, .cycle = 3});
+  space.find_rotation({.seed = 1, .cycle = 2});
+  other.find_rotation({.seed = 1, .cycle = 3});
+  const auto unit = [](std::size_t i) {
+    T out(0);
+    out[i] = 1;
+    return out;
+  };
+  const auto rotation = [&](std::size_t i) { return space.rotated(unit(i)); };
   for (std::size_t i = 0; i < n; ++i) {
     double row = 0, column = 0;
     for (std::size_t j = 0; j < n; ++j) {
-      row += space.root(i)[j];
-      column += space.root(j)[i];
-      const double dot = sum_lanes(space.root(i) * space.root(j));
+      row += rotation(i)[j];
+      column += rotation(j)[i];
+      const double dot = sum_lanes(rotation(i) * rotation(j));
       CHECK(std::abs(dot - (i == j ? 1 : 0)) < 1e-13);
     }
     CHECK(row == doctest::Approx(1).epsilon(1e-13));
     CHECK(column == doctest::Approx(1).epsilon(1e-13));
   }
-  CHECK(space.root(0)[0] != other.root(0)[0]);
+  CHECK(rotation(0)[0] != other.rotated(unit(0))[0]);
 }

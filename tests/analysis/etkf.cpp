@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <cstddef>
 
@@ -56,6 +57,30 @@ TEST_CASE("etkf: a full-rank ensemble gives the Kalman filter's mean and covaria
       for (std::size_t j = 0; j < n; ++j)
         CHECK(std::abs(p_a(i, j) - p(i, j) + reduction(i, j)) < 1e-12);
     }
+  }
+}
+
+TEST_CASE("etkf: a rotation keeps mean and covariance, also of inflated anomalies") {
+  for (const Inflation& inflation : test::inflations) {
+    std::array<Matrix, 2> covariance, mean;
+    for (const bool rotation : {false, true}) {
+      const Etkf<test::Half, 5> filter(test::Half{},
+                                       {.inflation = inflation, .rotation = rotation});
+      auto carried = filter.start({}, 1.5, {.seed = 6});
+      filter.analyse(carried, test::half_observations(), {.seed = 1});
+      Etkf<test::Half, 5>::Estimate estimate;
+      filter.estimate(carried, estimate);
+      auto x = zeros<double>(8, 5), centre = zeros<double>(8, 1);
+      for (std::size_t i = 0; i < 8; ++i) {
+        centre(i, 0) = estimate[i];
+        for (std::size_t m = 0; m < 5; ++m) x(i, m) = carried.ensemble.at(i, m) - estimate[i];
+      }
+      covariance[rotation] = product(x, transposed(x));
+      mean[rotation] = centre;
+    }
+    for (std::size_t i = 0; i < 64; ++i)
+      CHECK(std::abs(covariance[0].data()[i] - covariance[1].data()[i]) < 1e-12);
+    for (std::size_t i = 0; i < 8; ++i) CHECK(std::abs(mean[0](i, 0) - mean[1](i, 0)) < 1e-12);
   }
 }
 

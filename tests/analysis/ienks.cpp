@@ -119,6 +119,20 @@ TEST_CASE("ienks: on a linear model an ETKF, for any lag, shift, form and iterat
         }
 }
 
+TEST_CASE("ienks: with inflation and rotation an ETKF, on a linear model") {
+  for (const Inflation& inflation : test::inflations)
+    for (const std::size_t lag : {0U, 1U, 3U}) {
+      // RTPS scales row by row, which commutes with no model: the same for lag 0 only.
+      if (inflation.relax_spread > 0 && lag > 0) continue;
+      const auto expected =
+          run(Etkf<Linear, 5>(Linear{}, {.inflation = inflation, .rotation = true}), 9);
+      const auto found = run(
+          Ienks<Linear, 5>(Linear{}, {.lag = lag, .inflation = inflation, .rotation = true}), 9);
+      for (std::size_t c = 0; c < 9; ++c)  // the spread is that before inflation
+        CHECK(distance({expected[c].mean, 0}, {found[c].mean, 0}) < 1e-10);
+    }
+}
+
 TEST_CASE("ienks: with the finite-size prior an EnKF-N, on a linear model") {
   for (const auto prior : {HyperPrior::plain, HyperPrior::mode_corrected}) {
     const auto expected = run(EnkfN<Linear, 5>(Linear{}, {.prior = prior}), 9);

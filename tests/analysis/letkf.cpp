@@ -59,19 +59,21 @@ using HalfSquared = Nonlinear<Half, Square>;
 TEST_CASE_TEMPLATE("letkf: without taper it is the ETKF, whatever the batch and the network",
                    Network, FullNetwork<9>, RandomNetwork<9>, Half, HalfSquared) {
   using Problem = Setting<Model, Network>;
-  for (const bool rotation : {false, true}) {
-    const Etkf<Problem, 5> etkf(Problem{}, {.rotation = rotation});
-    auto expected = ensemble_of(etkf);
-    const auto observed = observations_of<Etkf<Problem, 5>>();
-    etkf.analyse(expected, observed, {.seed = 8});
-    for (const std::size_t batch : std::array<std::size_t, 4>{1, 4, 9, 100}) {
-      const Letkf<Problem, 5> letkf(Problem{},
-                                    {.radius = 1e9, .batch = batch, .rotation = rotation});
-      auto carried = ensemble_of(letkf);
-      letkf.analyse(carried, observed, {.seed = 8});
-      CHECK(difference(carried.ensemble, expected.ensemble) <= 1e-10);
+  for (const bool rotation : {false, true})
+    for (const Inflation& inflation : test::inflations) {
+      const Etkf<Problem, 5> etkf(Problem{}, {.inflation = inflation, .rotation = rotation});
+      auto expected = ensemble_of(etkf);
+      const auto observed = observations_of<Etkf<Problem, 5>>();
+      etkf.analyse(expected, observed, {.seed = 8});
+      for (const std::size_t batch : std::array<std::size_t, 4>{1, 4, 9, 100}) {
+        const Letkf<Problem, 5> letkf(
+            Problem{},
+            {.radius = 1e9, .batch = batch, .inflation = inflation, .rotation = rotation});
+        auto carried = ensemble_of(letkf);
+        letkf.analyse(carried, observed, {.seed = 8});
+        CHECK(difference(carried.ensemble, expected.ensemble) <= 1e-10);
+      }
     }
-  }
 }
 
 TEST_CASE("letkf: an observation changes the points in its reach and no other") {

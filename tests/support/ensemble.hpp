@@ -3,10 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <string>
 
+#include "dan/analysis/inflation.hpp"
 #include "dan/analysis/setting.hpp"
 #include "dan/core/random.hpp"
 #include "dan/integrate/rk4.hpp"
@@ -49,6 +51,15 @@ void check_against_dapper(const Filter& filter, const std::string& file, double 
     CHECK(wrong == 0);
   }
 }
+
+/// No inflation, every part of it alone, and all together.
+inline constexpr std::array<Inflation, 5> inflations{{
+    {},
+    {.factor = 1.3},
+    {.relax_spread = 0.4},
+    {.relax_perturbations = 0.4},
+    {.factor = 1.1, .relax_spread = 0.2, .relax_perturbations = 0.3},
+}};
 
 /// A setting with 8 variables of which every second is observed, and one whose others are silent.
 using Half = Setting<Rk4<Lorenz96<8>>, SubsetNetwork<8, 4>>;

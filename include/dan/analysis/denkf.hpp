@@ -29,7 +29,7 @@ class Denkf : public EnsembleFilter<Setting, Members> {
   using typename Base::Carried, typename Base::Observed, typename Base::T;
 
   explicit Denkf(const Setting& setting, const DenkfConfig& config = {})
-      : Base(setting), config_(config) {
+      : Base(setting, config.inflation) {
     config.inflation.require_valid("Denkf");
   }
 
@@ -39,16 +39,12 @@ class Denkf : public EnsembleFilter<Setting, Members> {
     space.find_weights(Members - 1);
     space.find_root(Members - 1, std::sqrt(Members - 1.0));
     for (std::size_t i = 0; i < Base::size; ++i) {
-      const T x = carried.anomalies[i];
-      const T twice = Base::transformed(Base::transformed(x, space), space);
-      carried.ensemble[i] = T(carried.mean[i] + sum_lanes(x * space.weights())) +
-                            config_.inflation.applied(x, T(0.5) * (x + twice));
+      const T& x = carried.anomalies[i];
+      const T twice = space.transformed(space.transformed(x));
+      carried.ensemble[i] = Base::analysed(space, carried.mean[i], x, T(0.5) * (x + twice));
     }
     carried.ensemble.repeat_last_lane();
   }
-
- private:
-  DenkfConfig config_;
 };
 
 }  // namespace dan

@@ -33,7 +33,7 @@ class Enkf : public EnsembleFilter<Setting, Members> {
   using typename Base::Carried, typename Base::Observed, typename Base::Space, typename Base::T;
 
   explicit Enkf(const Setting& setting, const EnkfConfig& config = {})
-      : Base(setting), config_(config) {
+      : Base(setting, config.inflation) {
     config.inflation.require_valid("Enkf");
   }
 
@@ -44,13 +44,12 @@ class Enkf : public EnsembleFilter<Setting, Members> {
     space.find_root(Members - 1, std::sqrt(Members - 1.0));
     const Rows coupling = observed_perturbations(carried, observed, key);
     for (std::size_t i = 0; i < Base::size; ++i) {
-      const T x = carried.anomalies[i];
-      const T twice = Base::transformed(Base::transformed(x, space), space);
+      const T& x = carried.anomalies[i];
+      const T twice = space.transformed(space.transformed(x));
       T posterior = twice;
       for (std::size_t m = 0; m < Members; ++m)
         Space::add_scaled(-twice[m] / (Members - 1.0), coupling[m], posterior);
-      carried.ensemble[i] = T(carried.mean[i] + sum_lanes(x * space.weights())) +
-                            config_.inflation.applied(x, posterior);
+      carried.ensemble[i] = Base::analysed(space, carried.mean[i], x, posterior);
     }
     carried.ensemble.repeat_last_lane();
   }
@@ -76,8 +75,6 @@ class Enkf : public EnsembleFilter<Setting, Members> {
     }
     return out;
   }
-
-  EnkfConfig config_;
 };
 
 }  // namespace dan

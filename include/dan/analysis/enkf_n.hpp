@@ -93,12 +93,12 @@ class EnkfN : public EnsembleFilter<Setting, Members> {
   using typename Base::Carried, typename Base::Observed;
 
   explicit EnkfN(const Setting& setting, const EnkfNConfig& config = {})
-      : Base(setting), config_(config) {
+      : Base(setting, config.inflation), config_(config) {
     require_positive("EnkfN", "xn", config.xn);
     config.inflation.require_valid("EnkfN");
   }
 
-  void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
+  void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {
     Base::observe("EnkfN::analyse", carried, observed);
     auto& space = carried.space;
     const auto [a, g] = finite_size_prior(config_.prior, config_.xn, space.values());
@@ -111,7 +111,7 @@ class EnkfN : public EnsembleFilter<Setting, Members> {
     } else {
       space.find_root(zeta, factor);
     }
-    Base::update(carried, config_.inflation);
+    Base::update(carried, key);
   }
 
  private:

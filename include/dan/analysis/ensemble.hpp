@@ -21,14 +21,14 @@
 /// Notation: N members x_i, mean x̄, anomalies X = (x_i − x̄); in observation space ȳ = mean of
 /// H(x_i), Y = (H(x_i) − ȳ), departure δ = y − ȳ. Everything happens in the space of the members:
 ///   S = Yᵀ R⁻¹ Y,  b = Yᵀ R⁻¹ δ,  w = (S + ζ I)⁻¹ b,  T = √(N−1) (S + ζ I)^{-1/2},
-///   E^a = x̄ 1ᵀ + X (w 1ᵀ + T),
-/// with ζ = N − 1 for the ETKF and a found ζ for the EnKF-N.
+///   E^a = x̄ 1ᵀ + X w 1ᵀ + X^a U,  X^a = X T, inflated,
+/// with ζ = N − 1 for the ETKF and a found ζ for the EnKF-N; U = I or a random rotation.
 
 namespace dan {
 
 /// The analysis in the space of the members: S, b, their eigenvectors, w and T.
 ///
-/// Rows are packs of N lanes, padding lanes zero. Memory: 3 N² numbers, allocated once.
+/// Rows are packs of N lanes, padding lanes zero. Memory: 5 N² numbers, allocated once.
 /// Cost: N² per observation, about 11 N³ flops for eigenvectors and T.
 template <std::size_t Members>
 class EnsembleSpace {
@@ -67,8 +67,10 @@ class EnsembleSpace {
   [[nodiscard]] const T& vector(std::size_t k) const { return vectors_[k]; }
   /// w; N lanes, padding zero.
   [[nodiscard]] const T& weights() const { return w_; }
-  /// Row i of T.
-  [[nodiscard]] const T& root(std::size_t i) const { return root_[i]; }
+  /// x T.
+  [[nodiscard]] T transformed(const T& x) const { return product(x, root_); }
+  /// x U.
+  [[nodiscard]] T rotated(const T& x) const { return product(x, rotation_); }
 
   /// w = (A + ζ I)⁻¹ b for the decomposed matrix A.
   void find_weights(double zeta) {
@@ -92,12 +94,12 @@ class EnsembleSpace {
     }
   }
 
-  /// T ← T U with U uniform among the orthogonal matrices that keep the mean (U 1 = 1).
+  /// U, uniform among the orthogonal matrices that keep the mean (U 1 = 1).
   ///
   /// U = Qᵀ P: the rows of Q are 1/√N and an orthonormalised Gaussian sample, P is the Householder
   /// reflection with first row 1/√N.
   /// Source: Sakov and Oke, Mon. Weather Rev. 136 (2008) 1042–1053, section 3.
-  void rotate(const RandomKey& key) {
+  void find_rotation(const RandomKey& key) {
     std::vector<double> normal(Members * Members);
     fill_normal<double>(key.with(Stream::analysis), normal);
     Rows& q = matrix_;
@@ -113,11 +115,11 @@ class EnsembleSpace {
     T v(0);
     for (std::size_t j = 0; j < Members; ++j) v[j] = (j == 0 ? 1.0 : 0.0) - first;
     const double beta = 2 / sum_lanes(v * v);
-    for (auto& row : root_) {
-      T turned(0);
-      for (std::size_t k = 0; k < Members; ++k) turned[k] = sum_lanes(row * q[k]);
-      add_scaled(-beta * sum_lanes(turned * v), v, turned);
-      row = turned;
+    for (std::size_t i = 0; i < Members; ++i) {
+      T& row = rotation_[i];
+      row = T(0);
+      for (std::size_t k = 0; k < Members; ++k) row[k] = q[k][i];
+      add_scaled(-beta * sum_lanes(row * v), v, row);
     }
   }
 
@@ -128,14 +130,22 @@ class EnsembleSpace {
     for (std::size_t j = 0; j < lanes_of<T>; ++j) to[j] += a * from[j];
   }
 
- private:
   using Rows = std::vector<T, AlignedAllocator<T>>;
-  Rows gram_ = Rows(Members, T(0)), matrix_ = gram_, vectors_ = gram_, root_ = gram_;
+  /// x A, with A square.
+  [[nodiscard]] static T product(const T& x, const Rows& a) {
+    T out(0);
+    for (std::size_t m = 0; m < Members; ++m) add_scaled(x[m], a[m], out);
+    return out;
+  }
+
+ private:
+  Rows gram_ = Rows(Members, T(0)), matrix_ = gram_, vectors_ = gram_, root_ = gram_,
+       rotation_ = gram_;
   T b_{0.0}, w_{0.0};
   std::array<double, Members> values_{}, projections_{};
 };
 
-/// Start, forecast, mean, spread, and the two halves of the analysis of a square-root filter.
+/// Start, forecast, mean, spread, and the two halves of an analysis.
 ///
 /// Carries an ensemble of one run: points × channels × members. H may be nonlinear: Y and ȳ come
 /// from the observed members. Cost per cycle: N model steps, N² flops per observation and state
@@ -161,7 +171,9 @@ class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
     std::array<double, size> mean{};
   };
 
-  explicit EnsembleFilter(const Setting& setting) : setting_(setting) {}
+  explicit EnsembleFilter(const Setting& setting, const Inflation& inflation = {},
+                          bool rotation = false)
+      : setting_(setting), inflation_(inflation), rotation_(rotation) {}
 
   /// Members guess + N(0, deviation²), keyed by `key`; throws ConfigError unless deviation > 0.
   [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
@@ -230,22 +242,28 @@ class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
     carried.space.decompose();
   }
 
-  /// Second half: E = x̄ 1ᵀ + X (w 1ᵀ + T), the anomalies X T inflated.
-  void update(Carried& carried, const Inflation& inflation) const {
-    const Space& space = carried.space;
+  /// Second half for X^a = X T: E^a from x̄, X and the found w and T; U is found here.
+  void update(Carried& carried, const RandomKey& key) const {
+    Space& space = carried.space;
+    find_rotation(space, key);
     for (std::size_t i = 0; i < size; ++i) {
-      const T x = carried.anomalies[i];
-      carried.ensemble[i] = T(carried.mean[i] + sum_lanes(x * space.weights())) +
-                            inflation.applied(x, transformed(x, space));
+      const T& x = carried.anomalies[i];
+      carried.ensemble[i] = analysed(space, carried.mean[i], x, space.transformed(x));
     }
     carried.ensemble.repeat_last_lane();
   }
 
-  /// x T, with x the anomalies of one number.
-  [[nodiscard]] static T transformed(const T& x, const Space& space) {
-    T out(0);
-    for (std::size_t m = 0; m < Members; ++m) Space::add_scaled(x[m], space.root(m), out);
-    return out;
+  /// U, if the anomalies are to be rotated.
+  void find_rotation(Space& space, const RandomKey& key) const {
+    if (rotation_) space.find_rotation(key);
+  }
+
+  /// One row of E^a = x̄ 1ᵀ + X w 1ᵀ + X^a U; x and `posterior`: that row of X and of X^a, which is
+  /// inflated here, before U mixes the members.
+  [[nodiscard]] T analysed(const Space& space, double mean, const T& x, const T& posterior) const {
+    const T inflated = inflation_.applied(x, posterior);
+    return T(mean + sum_lanes(x * space.weights())) +
+           (rotation_ ? space.rotated(inflated) : inflated);
   }
 
   /// One in the lanes of members, zero in the padding.
@@ -264,6 +282,8 @@ class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
   }
 
   Setting setting_;
+  Inflation inflation_;
+  bool rotation_;  ///< rotate the anomalies randomly after the analysis
 };
 
 }  // namespace dan

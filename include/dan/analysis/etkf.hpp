@@ -17,7 +17,7 @@ struct EtkfConfig {
 /// The ensemble transform Kalman filter with the symmetric square root.
 ///
 ///   w = (YᵀR⁻¹Y + (N−1) I)⁻¹ YᵀR⁻¹ δ,  T = √(N−1) (YᵀR⁻¹Y + (N−1) I)^{-1/2},
-///   E^a = x̄ 1ᵀ + X (w 1ᵀ + T U), inflated,  U = I or a random rotation with U 1 = 1.
+///   E^a = x̄ 1ᵀ + X w 1ᵀ + X^a U,  X^a = X T, inflated,  U = I or a random rotation, U 1 = 1.
 /// The constructor throws ConfigError for an inflation out of range; `analyse` throws
 /// NumericalError when the ensemble is not finite. Cost: see EnsembleFilter. Source: Bishop,
 /// Etherton and Majumdar, Mon. Weather Rev. 129 (2001) 420–436; Hunt, Kostelich and Szunyogh,
@@ -29,7 +29,7 @@ class Etkf : public EnsembleFilter<Setting, Members> {
   using typename Base::Carried, typename Base::Observed;
 
   explicit Etkf(const Setting& setting, const EtkfConfig& config = {})
-      : Base(setting), config_(config) {
+      : Base(setting, config.inflation, config.rotation) {
     config.inflation.require_valid("Etkf");
   }
 
@@ -38,12 +38,8 @@ class Etkf : public EnsembleFilter<Setting, Members> {
     auto& space = carried.space;
     space.find_weights(Members - 1);
     space.find_root(Members - 1, std::sqrt(Members - 1.0));
-    if (config_.rotation) space.rotate(key);
-    Base::update(carried, config_.inflation);
+    Base::update(carried, key);
   }
-
- private:
-  EtkfConfig config_;
 };
 
 }  // namespace dan

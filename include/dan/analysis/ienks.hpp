@@ -54,7 +54,8 @@ struct IenksConfig {
 ///   w ← (S + ζ I)⁻¹ b,  T ← √(N−1) (S + ζ I)^{-1/2},  ζ = N − 1,
 /// and with finite_size ζ = g / (a + wᵀw) of the old w, which falls from iteration to iteration to
 /// the ζ of EnkfN: smaller first steps than with that ζ at once, and fewer diverged filters.
-/// The new ensemble at the start is x̄ 1ᵀ + X (w 1ᵀ + T U), inflated; U = I or a random rotation.
+/// The new ensemble at the start is x̄ 1ᵀ + X w 1ᵀ + X^a U, X^a = X T inflated; U = I or a random
+/// rotation.
 ///
 /// `estimate` and `spread` tell of the ensemble at the newest time: after `forecast` the members
 /// brought there by the model; after `analyse` the last iterate's, moved by the last change of w
@@ -82,7 +83,7 @@ class Ienks : public EnsembleFilter<Setting, Members> {
   using Base::size, Base::slots;
   using typename Base::Ensemble, typename Base::Estimate, typename Base::FirstGuessBatch,
       typename Base::Observed, typename Base::Space, typename Base::T;
-  using Rows = std::vector<T, AlignedAllocator<T>>;
+  using Rows = typename Space::Rows;
 
   /// `ensemble` is the one at the newest time.
   struct Carried : Base::Carried {
@@ -98,7 +99,7 @@ class Ienks : public EnsembleFilter<Setting, Members> {
   };
 
   explicit Ienks(const Setting& setting, const IenksConfig& config = {})
-      : Base(setting), config_(config) {
+      : Base(setting, config.inflation, config.rotation), config_(config) {
     Window<Observed>::require_valid("Ienks", config.lag, config.shift);
     require_at_least("Ienks", "iterations", config.iterations, 1);
     require_positive("Ienks", "tolerance", config.tolerance);
@@ -175,9 +176,8 @@ class Ienks : public EnsembleFilter<Setting, Members> {
   void launch(Carried& carried) const {
     for (std::size_t i = 0; i < size; ++i) {
       const T& x = carried.prior_anomalies[i];
-      carried.ensemble[i] =
-          T(carried.prior_mean[i] + sum_lanes(x * carried.weights)) +
-          (bundle() ? T(config_.epsilon) * x : Base::transformed(x, carried.space));
+      carried.ensemble[i] = T(carried.prior_mean[i] + sum_lanes(x * carried.weights)) +
+                            (bundle() ? T(config_.epsilon) * x : carried.space.transformed(x));
     }
     carried.ensemble.repeat_last_lane();
     propagate(carried);
@@ -225,7 +225,7 @@ class Ienks : public EnsembleFilter<Setting, Members> {
       if (observed.precision[j] == 0) continue;
       T y;
       const double mean = Base::centre(carried.observed[b * slots + j], y);
-      y = times(y, carried.inverse);
+      y = Space::product(y, carried.inverse);
       carried.space.add(y, beta * observed.precision[j],
                         observed.values[j] - mean + sum_lanes(y * carried.weights));
     }
@@ -240,25 +240,26 @@ class Ienks : public EnsembleFilter<Setting, Members> {
 
   /// `ensemble` and `smoothed` for the new w and T.
   void update_newest(Carried& carried) const {
+    const auto& space = carried.space;
+    const T change = space.weights() - carried.weights;
     for (std::size_t i = 0; i < size; ++i) {
-      T& x = carried.anomalies[i];
+      T x;
       const double mean = Base::centre(carried.ensemble[i], x);
-      x = times(x, carried.inverse);
-      carried.mean[i] = mean - sum_lanes(x * carried.weights);
+      x = Space::product(x, carried.inverse);
+      carried.ensemble[i] = T(mean + sum_lanes(x * change)) + space.transformed(x);
       carried.smoothed[i] =
-          carried.prior_mean[i] + sum_lanes(carried.prior_anomalies[i] * carried.space.weights());
+          carried.prior_mean[i] + sum_lanes(carried.prior_anomalies[i] * space.weights());
     }
-    Base::update(carried, Inflation{});
+    carried.ensemble.repeat_last_lane();
   }
 
   /// `start` for the new w and T.
   void update_start(Carried& carried, const RandomKey& key) const {
     auto& space = carried.space;
-    if (config_.rotation) space.rotate(key);
+    Base::find_rotation(space, key);
     for (std::size_t i = 0; i < size; ++i) {
       const T& x = carried.prior_anomalies[i];
-      carried.start[i] = T(carried.prior_mean[i] + sum_lanes(x * space.weights())) +
-                         config_.inflation.applied(x, Base::transformed(x, space));
+      carried.start[i] = Base::analysed(space, carried.prior_mean[i], x, space.transformed(x));
     }
     carried.start.repeat_last_lane();
   }
@@ -276,13 +277,6 @@ class Ienks : public EnsembleFilter<Setting, Members> {
       throw NumericalError(
           "Ienks::analyse: the forecast ensemble is not finite, the filter has "
           "diverged; use more members, more inflation or a shorter lag");
-  }
-
-  /// y A.
-  [[nodiscard]] static T times(const T& y, const Rows& a) {
-    T out(0.0);
-    for (std::size_t m = 0; m < Members; ++m) Space::add_scaled(y[m], a[m], out);
-    return out;
   }
 
   static void set_diagonal(Rows& a, double value) {

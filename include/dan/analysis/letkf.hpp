@@ -22,7 +22,7 @@ struct LetkfConfig {
 /// The local ensemble transform Kalman filter: an ETKF of its own for every batch of points, which
 /// sees the observations near by, their precisions tapered with the distance.
 ///
-///   E^a_p = x̄_p 1ᵀ + X_p (w_b 1ᵀ + T_b U),  p in batch b,
+///   E^a_p = x̄_p 1ᵀ + X_p w_b 1ᵀ + X^a_p U,  X^a_p = X_p T_b, inflated,  p in batch b,
 /// with w_b and T_b from S_b = Σ_j ρ_bj y_jᵀ y_j / R_jj and b_b = Σ_j ρ_bj y_jᵀ δ_j / R_jj
 /// (notation of analysis/ensemble.hpp, ζ = N − 1), ρ from `local_domains`, and one rotation U for
 /// all points. Needs independent observation errors and a network whose slots have a place; a
@@ -42,8 +42,7 @@ class Letkf : public EnsembleFilter<Setting, Members> {
 
   explicit Letkf(const Setting& setting, const LetkfConfig& config = {},
                  const Distance& distance = {})
-      : Base(setting),
-        config_(config),
+      : Base(setting, config.inflation, config.rotation),
         domains_(local_domains(setting.network, distance, config.radius, config.batch)) {
     config.inflation.require_valid("Letkf");
   }
@@ -55,37 +54,24 @@ class Letkf : public EnsembleFilter<Setting, Members> {
     std::array<double, Base::slots> departure;
     for (std::size_t j = 0; j < Base::slots; ++j)
       departure[j] = observed.values[j] - Base::centre(y[j], y[j]);
+    Base::find_rotation(space, key);
     for (const LocalDomain& domain : domains_) {
       space.clear();
       for (const auto& [slot, taper] : domain.observations)
         if (observed.precision[slot] != 0)
           space.add(y[slot], taper * observed.precision[slot], departure[slot]);
-      find_transform(space);
+      space.decompose();
+      space.find_weights(Members - 1);
+      space.find_root(Members - 1, std::sqrt(Members - 1.0));
       for (std::size_t i = Base::channels * domain.first; i < Base::channels * domain.last; ++i) {
-        const T x = carried.anomalies[i];
-        carried.mean[i] += sum_lanes(x * space.weights());
-        carried.anomalies[i] = config_.inflation.applied(x, Base::transformed(x, space));
+        const T& x = carried.anomalies[i];
+        carried.ensemble[i] = Base::analysed(space, carried.mean[i], x, space.transformed(x));
       }
     }
-    if (config_.rotation) {
-      space.clear();  // without observations T = I
-      find_transform(space);
-      space.rotate(key);
-      for (T& x : carried.anomalies) x = Base::transformed(x, space);
-    }
-    for (std::size_t i = 0; i < Base::size; ++i)
-      carried.ensemble[i] = T(carried.mean[i]) + carried.anomalies[i];
     carried.ensemble.repeat_last_lane();
   }
 
  private:
-  static void find_transform(Space& space) {
-    space.decompose();
-    space.find_weights(Members - 1);
-    space.find_root(Members - 1, std::sqrt(Members - 1.0));
-  }
-
-  LetkfConfig config_;
   std::vector<LocalDomain> domains_;
 };
 
