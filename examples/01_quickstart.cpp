@@ -11,9 +11,9 @@ using namespace dan;
 // step of 0.05 with error variance 1.
 using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
 
-// 10 convolutions of 24 filters; the last layer gives a local gain.
-using Network = AnalysisNetwork<NetworkShape{
-    .filters = 24, .blocks = 5, .sub_blocks = 2, .kernel = 5, .head = Head::gain}>;
+// 10 convolutions of 24 filters; the last layer gives a local gain and 8 memory channels per point,
+// which are carried from cycle to cycle beside the state.
+using Network = pretrained::Small;
 
 using nlohmann::ordered_json;
 
@@ -30,7 +30,7 @@ ordered_json figure_of(const TrainReport& training, const std::vector<example::R
 
 void quickstart(const example::Options& options) {
   const Problem problem;
-  const std::size_t updates = options.quick ? 200 : 5000;
+  const std::size_t updates = options.quick ? 100 : 4500;
 
   std::printf("Training a DAN of %zu weights on Lorenz 96 (%zu updates) ...\n", Network::parameters,
               updates);
@@ -39,6 +39,8 @@ void quickstart(const example::Options& options) {
   Trainer<Problem, Network, 32> trainer(problem, network,
                                         {.updates = updates,
                                          .groups = 2,
+                                         .window = 8,
+                                         .first_window = 4,
                                          .warm_up = updates / 10,
                                          .seed = options.seed,
                                          .threads = options.threads});
