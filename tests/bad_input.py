@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Bad command lines: every program must end with a code above zero, say why, and write nothing.
+
+    tests/bad_input.py BUILD      (a build with its examples)
+"""
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+build = pathlib.Path(sys.argv[1]).resolve()
+examples = sorted(p for p in (build / "examples").iterdir()
+                  if p.is_file() and p.stem != "twenty_lines")
+passed = failed = 0
+
+
+def refuses(words, program, *arguments):
+    global passed, failed
+    with tempfile.TemporaryDirectory() as folder:
+        given = [str(a).replace("HERE", folder) for a in arguments]
+        run = subprocess.run([program, "--quick", *given], capture_output=True, text=True,
+                             stdin=subprocess.DEVNULL, cwd=folder, timeout=60, check=False)
+        left = [str(p) for p in pathlib.Path(folder).rglob("*") if p.is_file()]
+    said = run.stdout + run.stderr
+    if run.returncode > 0 and words in said and not left:
+        passed += 1
+        return
+    failed += 1
+    print(f"FAILED: {program.name} {' '.join(given)}: code {run.returncode}, files {left}, said: "
+          f"{said}")
+
+
+for program in examples:
+    refuses("were not expected", program, "--frobnicate")
+    refuses("--seed", program, "--seed", "-1")
+    refuses("--seed", program, "--seed", "one")
+    refuses("--threads", program, "--threads", "99999")
+    refuses("--json: cannot write", program, "--json", "HERE/none/such.json")
+    refuses("--json: cannot write", program, "--json", "HERE")
+    refuses("--out: cannot write", program, "--out", "/dev/null/x")
+for program in examples:
+    if program.name == "table":
+        refuses("--train", program, "--train", "nothing")
+        refuses("--cycles", program, "--cycles", "0")
+    if program.name == "reference_scores":
+        refuses("--cycles", program, "--cycles", "-5")
+ours = build / "benchmarks" / "ours"
+if ours.exists():
+    refuses("usage", ours)
+print(f"bad input: {passed} passed, {failed} failed")
+sys.exit(failed > 0)
