@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 
+#include "../io/changed_byte.hpp"
 #include "../support/temporary_folder.hpp"
 
 using namespace dan;
@@ -74,9 +75,54 @@ TEST_CASE("weights: another architecture, damage and non-finite numbers are clea
   save_safetensors(path, file);
   CHECK(has(message_of([&] { (void)load_weights<Network>(path); }), "format 'something else'"));
 
+  const auto refuses = [&](const std::string& scaling, const std::string& part) {
+    save_weights(path, trained);
+    auto changed = load_safetensors<float>(path);
+    changed.metadata["scaling"] = scaling;
+    save_safetensors(path, changed);
+    const auto message = message_of([&] { (void)load_weights<Network>(path); });
+    CHECK_MESSAGE(has(message, part), message);
+  };
+  refuses(R"({"input_mean":[0],"input_deviation":[-1],"uplift_scale":1})", "has -1 among");
+  refuses(R"({"input_mean":[0],"input_deviation":[1],"uplift_scale":0})", "has 0 among");
+  refuses(R"({"input_mean":[1e999],"input_deviation":[1],"uplift_scale":1})", "not valid JSON");
+  refuses(R"({"input_mean":[null],"input_deviation":[1],"uplift_scale":1})", "unreadable");
+  refuses(std::string(100000, '['), "nested more than 64 deep");
+
   save_weights(path, trained);
   const auto before = std::filesystem::last_write_time(path);
   trained.parameters[3] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_AS(save_weights(path, trained), NumericalError);
   CHECK(std::filesystem::last_write_time(path) == before);
+}
+
+TEST_CASE("weights: a file with any byte changed is refused, or gives the same numbers") {
+  using Tiny = AnalysisNetwork<
+      NetworkShape{.filters = 1, .blocks = 1, .sub_blocks = 1, .kernel = 1, .gain_radius = 0},
+      Ring<4>>;
+  const test::TemporaryFolder folder;
+  const auto path = folder / "net.safetensors";
+  Trained<Tiny> trained;
+  Tiny::initialise(5, span_of(trained.parameters));
+  trained.network.input_mean = {2.5};
+  save_weights(path, trained, {{"seed", "5"}});
+  const std::string whole = read_file("test", path);
+  bool same = true;
+  std::size_t loaded = 0;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    for (const int flip : {0x01, 0x29, 0x80}) {
+      const test::ChangedByte change(path, i, static_cast<char>(whole[i] ^ flip));
+      try {
+        const auto again = load_weights<Tiny>(path);
+        ++loaded;
+        same = same && again.parameters == trained.parameters &&
+               again.network.input_mean == trained.network.input_mean &&
+               again.network.input_deviation == trained.network.input_deviation &&
+               again.network.uplift_scale == trained.network.uplift_scale;
+      } catch (const FileError&) {
+      }
+    }
+  }
+  CHECK(same);
+  CHECK(loaded < 8);  // padding of the header: a space that became a tab
 }

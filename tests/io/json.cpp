@@ -74,6 +74,9 @@ TEST_CASE("json: damage and text that is not UTF-8 are errors") {
   std::ofstream(folder / "bad.json") << "{\"a\": ";
   CHECK_THROWS_WITH_AS(static_cast<void>(read_json(folder / "bad.json")),
                        doctest::Contains("is not valid JSON"), FileError);
+  std::ofstream(folder / "bad.json") << std::string(1'000'000, '[');
+  CHECK_THROWS_WITH_AS(static_cast<void>(read_json(folder / "bad.json")),
+                       doctest::Contains("nested more than 64 deep"), FileError);
   CHECK_THROWS_AS(write_json(folder / "new.json", {{"a", "\xff"}}), FileError);
   CHECK(folder.files() == 1);
 }

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "changed_byte.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace dan;
@@ -80,23 +81,36 @@ TEST_CASE("safetensors: the header is JSON, padded to eight bytes, before the da
   CHECK(header["__metadata__"]["checksum"].get<std::string>().size() == 16);
 }
 
-TEST_CASE("safetensors: a checksum finds every changed byte of the data") {
-  CHECK(detail::checksum("") == "cbf29ce484222325");
-  CHECK(detail::checksum("foobar") == "85944171f73967e8");  // from the authors' test vectors
+TEST_CASE("safetensors: a checksum finds every changed byte") {
+  CHECK(detail::checksum({}) == "cbf29ce484222325");
+  CHECK(detail::checksum({"foo", "bar"}) == "85944171f73967e8");  // the authors' test vectors
   const TemporaryFolder folder;
   const auto path = folder / "a.safetensors";
-  save_safetensors(path, example<float>());
+  const auto file = example<float>();
+  save_safetensors(path, file);
   const std::string whole = read_file("test", path);
-  for (std::size_t i = whole.size() - 8 * sizeof(float); i < whole.size(); ++i) {
-    std::string damaged = whole;
-    damaged[i] = static_cast<char>(damaged[i] ^ 1);
-    write(path, damaged);
-    CHECK_THROWS_WITH_AS(static_cast<void>(load_safetensors<float>(path)),
-                         doctest::Contains("has data with checksum"), FileError);
+  std::size_t harmless = 0;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    for (const int flip : {0x01, 0x10, 0x29, 0x80}) {  // 0x29: a space becomes a tab
+      const test::ChangedByte change(path, i, static_cast<char>(whole[i] ^ flip));
+      try {
+        const auto again = load_safetensors<float>(path);
+        if (!again.checked) continue;  // the word "checksum" was hit: for the caller to refuse
+        ++harmless;
+        CHECK(again.metadata == file.metadata);
+        for (const auto& tensor : file.tensors) {
+          CHECK(again.at(tensor.name).shape == tensor.shape);
+          CHECK(again.at(tensor.name).values == tensor.values);
+        }
+      } catch (const FileError&) {
+      }
+    }
   }
+  CHECK(harmless < 8);  // padding of the header
   // Files of other writers have none.
   write(path, raw(one("\"F32\"", "[1]", "[0,4]"), 4));
   CHECK(load_safetensors<float>(path).tensors.size() == 1);
+  CHECK_FALSE(load_safetensors<float>(path).checked);
 }
 
 TEST_CASE("safetensors: what cannot be saved leaves no file") {
@@ -128,24 +142,6 @@ TEST_CASE("safetensors: every truncation and every trailing byte is an error") {
   CHECK_THROWS_AS(static_cast<void>(load_safetensors<float>(path)), FileError);
 }
 
-TEST_CASE("safetensors: no change of a single byte crashes the reader") {
-  const TemporaryFolder folder;
-  const auto path = folder / "a.safetensors";
-  save_safetensors(path, example<float>());
-  const std::string whole = read_file("test", path);
-  for (std::size_t i = 0; i < whole.size(); ++i) {
-    std::string damaged = whole;
-    for (const char c : {'\0', '9', '\xff'}) {
-      damaged[i] = c;
-      write(path, damaged);
-      try {
-        static_cast<void>(load_safetensors<float>(path));
-      } catch (const FileError&) {
-      }
-    }
-  }
-}
-
 TEST_CASE("safetensors: each kind of damage has its message") {
   const TemporaryFolder folder;
   const auto path = folder / "a.safetensors";
@@ -161,10 +157,12 @@ TEST_CASE("safetensors: each kind of damage has its message") {
   error("1234", "has 4 bytes, expected at least 8");
   error(std::string(8, '\xff'), "header of 18446744073709551615 bytes, expected at most 0");
   error(std::string("\x09\0\0\0\0\0\0\0{}", 10), "header of 9 bytes, expected at most 2");
-  error(raw("", 0), "not a JSON object");
-  error(raw("{\"a\":", 0), "not a JSON object");
+  error(raw("", 0), "is not valid JSON");
+  error(raw("{\"a\":", 0), "is not valid JSON");
   error(raw("[1]", 0), "not a JSON object");
-  error(raw(std::string(20000, '['), 0), "not a JSON object");
+  const std::string deep = std::string(500'000, '[') + std::string(500'000, ']');
+  error(raw(deep, 0), "nested more than 64 deep");
+  error(raw("{\"a\":{\"dtype\":" + deep + "}}", 0), "nested more than 64 deep");
   error(raw(R"({"__metadata__":3})", 0), "metadata");
   error(raw(R"({"__metadata__":{"a":3}})", 0), "metadata a");
   error(raw(R"({"a":3})", 0), "no array shape for tensor a");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -93,7 +94,7 @@ void save_weights(const std::filesystem::path& path, const Trained<Network, Real
 /// Reads a trained network; `load_weights<AnalysisNetwork<…>>(path)`.
 ///
 /// Throws FileError, naming what was found and what was expected, if the file is missing, damaged,
-/// of another format, or holds another architecture.
+/// without a checksum, of another format, or holds another architecture.
 template <class Network, class Real = float>
 [[nodiscard]] Trained<Network, Real> load_weights(const std::filesystem::path& path) {
   const auto fail = [&](const auto&... what) {
@@ -106,8 +107,11 @@ template <class Network, class Real = float>
   };
   if (metadata("format") != detail::weights_format)
     fail("has format '", metadata("format"), "', expected '", detail::weights_format, "'");
-  const auto found = nlohmann::ordered_json::parse(metadata("architecture"), nullptr, false);
-  const nlohmann::ordered_json expected = detail::architecture<Network>();
+  if (!file.checked) fail("has no checksum, expected one; write it with save_weights");
+  const auto parse = [&](const char* key) {
+    return parse_json("load_weights", text(key, " of ", path.string()), metadata(key));
+  };
+  const nlohmann::json found = parse("architecture"), expected = detail::architecture<Network>();
   for (const auto& [key, value] : expected.items())
     if (!found.is_object() || !found.contains(key) || found[key] != value)
       fail("holds a network with ", key, " = ",
@@ -116,13 +120,19 @@ template <class Network, class Real = float>
 
   Trained<Network, Real> trained;
   try {
-    const auto scaling = nlohmann::json::parse(metadata("scaling"));
+    const auto scaling = parse("scaling");
     scaling.at("input_mean").get_to(trained.network.input_mean);
     scaling.at("input_deviation").get_to(trained.network.input_deviation);
     scaling.at("uplift_scale").get_to(trained.network.uplift_scale);
   } catch (const nlohmann::json::exception& e) {
     fail("has an unreadable input scaling: ", e.what());
   }
+  // JSON knows no infinity and no NaN.
+  const auto require_positive_scale = [&](double x) {
+    if (!(x > 0)) fail("has ", x, " among its input scales, expected numbers greater than zero");
+  };
+  std::ranges::for_each(trained.network.input_deviation, require_positive_scale);
+  require_positive_scale(trained.network.uplift_scale);
   const auto to = span_of(trained.parameters);
   const auto copy = [&](const std::string& name, const std::vector<std::size_t>& shape,
                         std::size_t offset) {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 #include "dan/core/error.hpp"
 #include "dan/io/file.hpp"
@@ -21,13 +22,27 @@ inline void write_json(const std::filesystem::path& path, const nlohmann::json& 
   write_file_atomically(path, document);
 }
 
+/// The value of a JSON document that is nested at most 64 deep (no recursion over it can run out of
+/// stack); throws FileError, in the name of `function` and of its `source`, for any other text.
+[[nodiscard]] inline nlohmann::json parse_json(std::string_view function, std::string_view source,
+                                               std::string_view document) {
+  const auto fail = [&](std::string_view found) {
+    throw FileError(text(function, ": ", source, " is not valid JSON: ", found));
+  };
+  try {
+    return nlohmann::json::parse(document, [&](int depth, auto, const auto&) {
+      if (depth > 64) fail("it is nested more than 64 deep; the file is damaged");
+      return true;
+    });
+  } catch (const nlohmann::json::exception& e) {
+    fail(e.what());
+  }
+  return {};
+}
+
 /// Reads a JSON file; throws FileError if it cannot be read or is not JSON.
 [[nodiscard]] inline nlohmann::json read_json(const std::filesystem::path& path) {
-  try {
-    return nlohmann::json::parse(read_file("read_json", path));
-  } catch (const nlohmann::json::exception& e) {
-    throw FileError(text("read_json: ", path.string(), " is not valid JSON: ", e.what()));
-  }
+  return parse_json("read_json", path.string(), read_file("read_json", path));
 }
 
 }  // namespace dan

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <initializer_list>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -17,13 +18,14 @@
 
 #include "dan/core/error.hpp"
 #include "dan/io/file.hpp"
+#include "dan/io/json.hpp"
 
 /// \file
 /// The safetensors format: named arrays and a text dictionary, readable from Python.
 ///
 /// Layout: 8 bytes length of the header (little endian), header (JSON, padded with spaces to a
 /// multiple of 8), data. The header names type, shape and place of each array, row-major, and holds
-/// the text dictionary; its entry `checksum` guards the data, and other readers may ignore it.
+/// the text dictionary; its entry `checksum` guards all the rest, and other readers may ignore it.
 /// Source: https://github.com/huggingface/safetensors, section "Format".
 
 namespace dan {
@@ -43,6 +45,7 @@ struct TensorFile {
                 "TensorFile: Real must be float or double");
   std::map<std::string, std::string> metadata{};
   std::vector<NamedTensor<Real>> tensors{};  ///< in the order of their data
+  bool checked = false;                      ///< read from a file with a checksum, which was right
 
   /// The array of this name; throws FileError if there is none.
   [[nodiscard]] const NamedTensor<Real>& at(std::string_view name) const {
@@ -62,17 +65,20 @@ inline constexpr std::string_view safetensors_type = std::same_as<Real, float> ?
 
 inline constexpr std::string_view safetensors_metadata = "__metadata__";
 
-/// 64-bit FNV-1a as 16 hexadecimal digits. Source: Fowler, Noll and Vo, draft-eastlake-fnv.
-inline std::string checksum(std::string_view bytes) {
+/// 64-bit FNV-1a of the parts, one after the other, as 16 hexadecimal digits.
+/// Source: Fowler, Noll and Vo, draft-eastlake-fnv.
+inline std::string checksum(std::initializer_list<std::string_view> parts) {
   std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
+  for (const auto bytes : parts)
+    for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
   std::string digits(16, '0');
   for (std::size_t i = 16; i-- > 0; hash >>= 4) digits[i] = "0123456789abcdef"[hash & 15];
   return digits;
 }
 }  // namespace detail
 
-/// Writes a safetensors file, all or not at all; a `checksum` of the data joins the metadata.
+/// Writes a safetensors file, all or not at all; a `checksum` of the data and of the header without
+/// it (as JSON with sorted keys and no spaces) joins the metadata.
 ///
 /// Throws ShapeError if a shape does not fit its values, ConfigError if names repeat or are
 /// reserved, FileError if the file cannot be written.
@@ -98,9 +104,10 @@ void save_safetensors(const std::filesystem::path& path, const TensorFile<Real>&
                     {"data_offsets", {begin, data.size()}}};
   }
   auto& metadata = header[std::string(detail::safetensors_metadata)] = file.metadata;
-  metadata["checksum"] = detail::checksum(data);
   std::string bytes;
   try {
+    metadata.erase("checksum");
+    metadata["checksum"] = detail::checksum({data, header.dump()});
     bytes = header.dump();
   } catch (const nlohmann::json::exception& e) {
     throw FileError(text("save_safetensors: cannot write ", path.string(), ": ", e.what()));
@@ -114,7 +121,8 @@ void save_safetensors(const std::filesystem::path& path, const TensorFile<Real>&
 /// Reads a safetensors file whose arrays are all of type Real; `load_safetensors<float>(path)`.
 ///
 /// Everything is checked before it is used, the `checksum` too if there is one (it does not stay in
-/// the metadata); throws FileError if the file is missing, damaged, or of another type.
+/// the metadata, see `TensorFile::checked`); throws FileError if the file is missing, damaged, or
+/// of another type.
 template <class Real>
 [[nodiscard]] TensorFile<Real> load_safetensors(const std::filesystem::path& path) {
   constexpr std::size_t longest_header = 100'000'000;  // as in the reference implementation
@@ -131,7 +139,7 @@ template <class Real>
   if (length > limit) fail("announces a header of ", length, " bytes, expected at most ", limit);
   const std::string_view text_header = std::string_view(bytes).substr(sizeof length, length);
   const std::string_view data = std::string_view(bytes).substr(sizeof length + length);
-  const auto header = nlohmann::json::parse(text_header, nullptr, false);
+  auto header = parse_json("load_safetensors", text("the header of ", path.string()), text_header);
   if (!header.is_object()) fail("has a header that is not a JSON object");
 
   const auto numbers = [&](const std::string& name, const nlohmann::json& entry, const char* key) {
@@ -186,9 +194,13 @@ template <class Real>
   }
   if (end != data.size())
     fail("has ", data.size(), " bytes of data, expected ", end, " from its header");
-  const auto sum = file.metadata.extract("checksum");
-  if (sum && sum.mapped() != detail::checksum(data))
-    fail("has data with checksum ", detail::checksum(data), ", expected ", sum.mapped());
+  if (const auto sum = file.metadata.extract("checksum")) {
+    header[std::string(detail::safetensors_metadata)].erase("checksum");
+    const std::string found_sum = detail::checksum({data, header.dump()});
+    if (sum.mapped() != found_sum)
+      fail("has the checksum ", found_sum, ", expected ", sum.mapped());
+    file.checked = true;
+  }
   return file;
 }
 

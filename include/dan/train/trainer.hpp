@@ -250,6 +250,7 @@ class Trainer {
     };
     if (value("format") != checkpoint_format)
       fail("has format '", value("format"), "', expected '", checkpoint_format, "'");
+    if (!file.checked) fail("has no checksum, expected one; start the training again");
     if (value("training") != description())
       fail("is of the training ", value("training"), ", expected ", description());
     const auto size_of = [&](const std::string& name, std::size_t expected) {
