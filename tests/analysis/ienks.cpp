@@ -231,6 +231,31 @@ TEST_CASE("ienks: with lag 0 the weights minimise the cost function of a nonline
   }
 }
 
+TEST_CASE("ienks: inflation before the analysis is the analysis of the inflated start") {
+  using Problem = Setting<Rk4<Lorenz96<8>>, Curved>;
+  using Smoother = Ienks<Problem, 5>;
+  for (const auto form : {IenksForm::transform, IenksForm::bundle}) {
+    IenksConfig config{.lag = 2, .iterations = 50, .tolerance = 1e-9, .form = form};
+    const Smoother plain(Problem{}, config);
+    config.inflation.before = 1.3;
+    const Smoother filter(Problem{}, config);
+    auto carried = filter.start({}, 0.3, {.seed = 5}), other = carried;
+    for (std::size_t i = 0; i < 8; ++i)
+      for (std::size_t m = 0; m < 5; ++m)
+        other.start.at(i, m) =
+            carried.smoothed[i] + 1.3 * (carried.start.at(i, m) - carried.smoothed[i]);
+    other.start.repeat_last_lane();
+    Smoother::Observed observed;
+    observed.precision.fill(2);
+    filter.forecast(carried), plain.forecast(other);
+    filter.analyse(carried, observed, {}), plain.analyse(other, observed, {});
+    REQUIRE(carried.iterations > 2);
+    for (std::size_t i = 0; i < 8; ++i)
+      for (std::size_t m = 0; m < 5; ++m)
+        CHECK(std::abs(carried.start.at(i, m) - other.start.at(i, m)) < 1e-7);
+  }
+}
+
 TEST_CASE("ienks: silent slots, observations before the first forecast, and no observations") {
   test::check_silent_slots(Ienks<test::Half, 5>(test::Half{}),
                            Ienks<test::Silent, 5>(test::Silent{}));

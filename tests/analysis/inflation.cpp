@@ -8,10 +8,13 @@
 
 #include "dan/analysis/denkf.hpp"
 #include "dan/analysis/enkf.hpp"
+#include "dan/analysis/enkf_n.hpp"
+#include "dan/analysis/etkf.hpp"
 #include "dan/analysis/letkf.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "support/battery.hpp"
+#include "support/linear.hpp"
 
 using namespace dan;
 
@@ -62,6 +65,8 @@ TEST_CASE("inflation: numbers out of range") {
   CHECK_THROWS_WITH_AS(check({.factor = 0}), doctest::Contains("here: inflation.factor is 0"),
                        ConfigError);
   CHECK_THROWS_AS(check({.factor = std::nan("")}), ConfigError);
+  CHECK_THROWS_WITH_AS(check({.before = -1}), doctest::Contains("here: inflation.before is -1"),
+                       ConfigError);
   CHECK_THROWS_WITH_AS(check({.relax_spread = 1.5}),
                        doctest::Contains("inflation.relax_spread is 1.5, expected"), ConfigError);
   CHECK_THROWS_AS(check({.relax_perturbations = -0.1}), ConfigError);
@@ -72,6 +77,33 @@ using Problem = Setting<Rk4<Lorenz96<6>>, FullNetwork<6>>;
 using Stochastic = Enkf<Problem, members>;
 using Deterministic = Denkf<Problem, members>;
 using Local = Letkf<Problem, members>;
+using FiniteSize = EnkfN<Problem, members>;
+using Root = Etkf<Problem, members>;
+using CurvedRoot = Etkf<Setting<Rk4<Lorenz96<8>>, test::Curved>, members>;
+TEST_CASE_TEMPLATE("inflation: before the analysis is the analysis of the inflated ensemble",
+                   Filter, Stochastic, Deterministic, Local, FiniteSize, Root, CurvedRoot) {
+  constexpr std::size_t size = Filter::size;
+  const Inflation rest{.factor = 1.1, .relax_spread = 0.3, .relax_perturbations = 0.2};
+  Inflation inflation = rest;
+  inflation.before = 1.3;
+  const Filter filter({}, {.inflation = inflation}), plain({}, {.inflation = rest});
+  auto carried = filter.start({}, 1, {}), other = carried;
+  typename Filter::Estimate mean;
+  filter.estimate(carried, mean);
+  for (std::size_t i = 0; i < size; ++i)
+    for (std::size_t m = 0; m < members; ++m)
+      other.ensemble.at(i, m) = mean[i] + 1.3 * (carried.ensemble.at(i, m) - mean[i]);
+  other.ensemble.repeat_last_lane();
+  typename Filter::Observed observed;
+  set_observations<double, size, 1>(observed, 0, test::normal_numbers(size),
+                                    DiagonalNoise<size>(0.5));
+  filter.analyse(carried, observed, {});
+  plain.analyse(other, observed, {});
+  for (std::size_t i = 0; i < size; ++i)
+    for (std::size_t m = 0; m < members; ++m)
+      CHECK(std::abs(carried.ensemble.at(i, m) - other.ensemble.at(i, m)) <= 1e-12);
+}
+
 TEST_CASE_TEMPLATE("inflation: in a filter, full relaxation gives the prior anomalies back", Filter,
                    Stochastic, Deterministic, Local) {
   const Filter filter({}, {.inflation = {.relax_perturbations = 1}}), plain({}, {});

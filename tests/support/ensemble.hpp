@@ -53,12 +53,13 @@ void check_against_dapper(const Filter& filter, const std::string& file, double 
 }
 
 /// No inflation, every part of it alone, and all together.
-inline constexpr std::array<Inflation, 5> inflations{{
+inline constexpr std::array<Inflation, 6> inflations{{
     {},
+    {.before = 1.2},
     {.factor = 1.3},
     {.relax_spread = 0.4},
     {.relax_perturbations = 0.4},
-    {.factor = 1.1, .relax_spread = 0.2, .relax_perturbations = 0.3},
+    {.before = 1.2, .factor = 1.1, .relax_spread = 0.2, .relax_perturbations = 0.3},
 }};
 
 /// A setting with 8 variables of which every second is observed, and one whose others are silent.

@@ -10,7 +10,7 @@ namespace dan {
 
 /// What a DEnKF may be told.
 struct DenkfConfig {
-  Inflation inflation{};  ///< after the analysis
+  Inflation inflation{};
 };
 
 /// The deterministic ensemble Kalman filter: the mean moves by the gain, the anomalies by half of

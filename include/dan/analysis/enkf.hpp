@@ -11,7 +11,7 @@ namespace dan {
 
 /// What a stochastic EnKF may be told.
 struct EnkfConfig {
-  Inflation inflation{};  ///< after the analysis
+  Inflation inflation{};
 };
 
 /// The stochastic ensemble Kalman filter: every member sees its own perturbed observations.

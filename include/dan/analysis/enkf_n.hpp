@@ -39,7 +39,7 @@ struct EnkfNConfig {
   HyperPrior prior = HyperPrior::mode_corrected;
   double xn = 2;                ///< certainty of the mode-corrected prior; the plain one has none
   bool radial_hessian = false;  ///< the last term of the Hessian, − (2ζ²/g) w wᵀ
-  Inflation inflation{};        ///< after the analysis
+  Inflation inflation{};
 };
 
 /// The ζ in (0, g/a] at which the dual cost function of the EnKF-N has a minimum:

@@ -212,7 +212,7 @@ class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
   }
 
  protected:
-  /// First half of an analysis: x̄, X, S, b and the eigenvectors of S.
+  /// First half of an analysis: x̄, X (inflated), S, b and the eigenvectors of S.
   /// Throws NumericalError, in the name of `function`, if a member or an observation is not
   /// finite.
   void observe(std::string_view function, Carried& carried, const Observed& observed) const {
@@ -220,7 +220,11 @@ class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
     for (std::size_t i = 0; i < size; ++i) {
       carried.mean[i] = centre(carried.ensemble[i], carried.anomalies[i]);
       sum += carried.mean[i];
+      if (inflation_.before == 1) continue;
+      carried.anomalies[i] *= T(inflation_.before);
+      carried.ensemble[i] = T(carried.mean[i]) + carried.anomalies[i];
     }
+    carried.ensemble.repeat_last_lane();
     if (!std::isfinite(sum))
       throw NumericalError(text(function,
                                 ": the forecast ensemble is not finite, the filter has "

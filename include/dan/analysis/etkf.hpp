@@ -10,7 +10,7 @@ namespace dan {
 
 /// What an ETKF may be told.
 struct EtkfConfig {
-  Inflation inflation{};  ///< after the analysis
+  Inflation inflation{};
   bool rotation = false;  ///< rotate the anomalies randomly after the analysis, keeping the mean
 };
 

@@ -38,7 +38,7 @@ struct IenksConfig {
   bool finite_size = false;  ///< IEnKS-N: the prior of the EnKF-N, with `prior` and `xn`
   HyperPrior prior = HyperPrior::mode_corrected;
   double xn = 2;
-  Inflation inflation{};  ///< of the anomalies at the window's start, after the analysis
+  Inflation inflation{};  ///< of the anomalies at the window's start
   bool rotation = false;  ///< rotate these anomalies randomly, keeping the mean
 };
 
@@ -54,6 +54,8 @@ struct IenksConfig {
 ///   w ← (S + ζ I)⁻¹ b,  T ← √(N−1) (S + ζ I)^{-1/2},  ζ = N − 1,
 /// and with finite_size ζ = g / (a + wᵀw) of the old w, which falls from iteration to iteration to
 /// the ζ of EnkfN: smaller first steps than with that ζ at once, and fewer diverged filters.
+/// X is inflated by `inflation.before`; the first Y_b is still that of the forecast's members, with
+/// T = I / before for these X.
 /// The new ensemble at the start is x̄ 1ᵀ + X w 1ᵀ + X^a U, X^a = X T inflated; U = I or a random
 /// rotation.
 ///
@@ -136,10 +138,13 @@ class Ienks : public EnsembleFilter<Setting, Members> {
     carried.iterations = 0;
     carried.converged = true;
     if (!carried.window.due()) return;
-    for (std::size_t i = 0; i < size; ++i)
+    const double before = Base::inflation_.before;
+    for (std::size_t i = 0; i < size; ++i) {
       carried.prior_mean[i] = Base::centre(carried.start[i], carried.prior_anomalies[i]);
+      carried.prior_anomalies[i] *= T(before);
+    }
     carried.weights = T(0.0);
-    set_diagonal(carried.inverse, bundle() ? 1 / config_.epsilon : 1);
+    set_diagonal(carried.inverse, bundle() ? 1 / config_.epsilon : before);
     if (bundle()) launch(carried);
     const bool multiple = config_.assimilation == DataAssimilation::multiple;
     minimise(carried, false);

@@ -8,22 +8,25 @@
 
 namespace dan {
 
-/// How a filter enlarges the anomalies of its analysis; the default changes nothing.
+/// How a filter enlarges its anomalies before and after the analysis; the default changes nothing.
 ///
 /// With X^f and X^a the anomalies before and after the analysis, σ their standard deviations, for
 /// each element of the state and in this order:
+///   X^f ← before · X^f                before the ensemble is observed; the gain grows
 ///   X ← (1 − α) X^a + α X^f           relax_perturbations = α (RTPP)
 ///   X ← X (1 + β (σ^f − σ) / σ)       relax_spread = β (RTPS)
-///   X ← factor · X                    multiplicative
+///   X ← factor · X                    multiplicative, after the analysis
 /// Source: Zhang, Snyder and Sun, Mon. Weather Rev. 132 (2004) 1238–1253 (RTPP); Whitaker and
 /// Hamill, Mon. Weather Rev. 140 (2012) 3078–3089, equation 2 (RTPS).
 struct Inflation {
-  double factor = 1;
+  double before = 1;               ///< of the forecast's anomalies
+  double factor = 1;               ///< of the analysis' anomalies
   double relax_spread = 0;         ///< between 0 and 1
   double relax_perturbations = 0;  ///< between 0 and 1
 
   /// Throws ConfigError, in the name of `function`, if a number is out of its range.
   void require_valid(std::string_view function) const {
+    require_positive(function, "inflation.before", before);
     require_positive(function, "inflation.factor", factor);
     const auto require_fraction = [&](std::string_view name, double value) {
       if (!(value >= 0 && value <= 1))
@@ -34,15 +37,16 @@ struct Inflation {
     require_fraction("relax_perturbations", relax_perturbations);
   }
 
-  /// The inflated anomalies of one element of the state; a lane per member, padding zero.
+  /// The inflated anomalies X of one element of the state, `prior` and `posterior` its X^f and X^a;
+  /// a lane per member, padding zero.
   template <class T>
   [[nodiscard]] T applied(const T& prior, const T& posterior) const {
     T x = posterior;
     if (relax_perturbations > 0) x += T(relax_perturbations) * (prior - posterior);
     double scale = factor;
     if (relax_spread > 0) {
-      const double now = sum_lanes(x * x), before = sum_lanes(prior * prior);
-      if (now > 0) scale *= 1 + relax_spread * (std::sqrt(before / now) - 1);
+      const double now = sum_lanes(x * x), then = sum_lanes(prior * prior);
+      if (now > 0) scale *= 1 + relax_spread * (std::sqrt(then / now) - 1);
     }
     return T(scale) * x;
   }

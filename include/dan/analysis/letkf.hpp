@@ -15,7 +15,7 @@ namespace dan {
 struct LetkfConfig {
   double radius = 4;      ///< of the taper, in grid steps (see `local_domains`)
   std::size_t batch = 1;  ///< consecutive points that share a local analysis
-  Inflation inflation{};  ///< after the analysis
+  Inflation inflation{};
   bool rotation = false;  ///< rotate the anomalies randomly after the analysis, keeping the mean
 };
 
