@@ -164,23 +164,13 @@ void letkf(Table& table, const Problem& problem, const Published& published,
            const LetkfConfig& config) {
   table.add(problem, published, [&] { return Letkf<Problem, N>(problem, config); });
 }
-/// An EnKF-N; with a random rotation it is an IEnKS-N of lag 0.
 template <std::size_t N, class Problem>
 void enkf_n(Table& table, const Problem& problem, const Published& published, double xn,
             bool rotation, double inflation = 1) {
-  if (rotation)
-    ienks<N>(table, problem, published,
-             {.lag = 0,
-              .iterations = 100,
-              .tolerance = 1e-8,
-              .finite_size = true,
-              .xn = xn,
-              .inflation = {.factor = inflation},
-              .rotation = true});
-  else
-    table.add(problem, published, [&] {
-      return EnkfN<Problem, N>(problem, {.xn = xn, .inflation = {.factor = inflation}});
-    });
+  table.add(problem, published, [&] {
+    return EnkfN<Problem, N>(problem,
+                             {.xn = xn, .inflation = {.factor = inflation}, .rotation = rotation});
+  });
 }
 
 void lorenz96_all_observed(Table& table) {

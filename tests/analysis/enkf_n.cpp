@@ -3,8 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "dan/analysis/etkf.hpp"
@@ -53,6 +56,93 @@ TEST_CASE("enkf_n: the dual's weights minimise the primal cost function") {
           T(2 * (sum_lanes(anomalies[j] * w) - size * normal[j * (n + 1) + n])) * anomalies[j];
     CHECK(std::sqrt(sum_lanes(gradient * gradient)) < 1e-11 * (1 + size));
   }
+}
+
+TEST_CASE("enkf_n: dual and primal give the same members") {
+  using Filter = EnkfN<test::Sakov, 20>;
+  for (const auto prior : {HyperPrior::plain, HyperPrior::mode_corrected})
+    for (const bool radial : {false, true})
+      for (const double precision : {0.01, 1.0, 100.0}) {
+        CAPTURE(static_cast<int>(prior));
+        CAPTURE(radial);
+        CAPTURE(precision);
+        const EnkfNConfig config{.prior = prior, .radial_hessian = radial, .rotation = true};
+        auto other = config;
+        other.form = EnkfNForm::primal;
+        const Filter dual({}, config), primal({}, other);
+        Filter::FirstGuessBatch guess;
+        fill_normal<double>({.seed = 2}, guess.numbers());
+        auto carried = dual.start(guess, 1, {.seed = 3});
+        Filter::Observed observed;
+        observed.precision.fill(precision);
+        for (std::uint64_t cycle = 0; cycle < 20; ++cycle) {
+          fill_normal<double>({.seed = 4, .cycle = cycle}, observed.values.numbers());
+          dual.forecast(carried);
+          for (std::size_t j = 0; j < 40; ++j)  // the filter stays near what it observes
+            observed.values[j] += carried.ensemble.at(j, 0);
+          auto found = carried;
+          dual.analyse(carried, observed, {.cycle = cycle});
+          primal.analyse(found, observed, {.cycle = cycle});
+          double largest = 0;
+          for (std::size_t i = 0; i < carried.ensemble.numbers().size(); ++i)
+            largest = std::max(
+                largest, std::abs(carried.ensemble.numbers()[i] - found.ensemble.numbers()[i]));
+          CHECK(largest < 1e-10);
+        }
+      }
+}
+
+TEST_CASE("enkf_n: the primal minimum is one, also from where the cost function is not convex") {
+  constexpr std::size_t n = 12;
+  std::array<double, n> values{}, projections{};
+  for (std::uint64_t run = 0; run < 200; ++run) {
+    std::array<double, 2 * n + 2> normal;
+    fill_normal<double>({.seed = 5, .run = run}, normal);
+    for (std::size_t k = 1; k < n; ++k) {  // eigenvalues and departures of all sizes
+      values[k] = std::exp(4 * normal[k]);
+      projections[k] = std::sqrt(values[k]) * normal[n + k] * std::exp(2 * normal[2 * n]);
+    }
+    const double a = 1 + 1.0 / n, g = n + 1;
+    const double zeta = finite_size_zeta_primal<n>(values, projections, a, g);
+    double squares = 0, curvature = 1;  // of the minimiser; of J along it
+    for (std::size_t k = 0; k < n; ++k) {
+      const double c = projections[k] / (values[k] + zeta);
+      squares += c * c;
+      curvature -= 2 * zeta * zeta / g * c * c / (values[k] + zeta);
+    }
+    CAPTURE(run);
+    CHECK(zeta == doctest::Approx(g / (a + squares)).epsilon(1e-11));
+    CHECK(curvature > 0);
+  }
+}
+
+TEST_CASE("enkf_n: xN multiplies the constants of both priors; empty is 1 plain, 2 corrected") {
+  const std::array<double, 4> values{0, 1, 2, 3};
+  for (const auto prior : {HyperPrior::plain, HyperPrior::mode_corrected}) {
+    const auto one = finite_size_prior(prior, 1, values),
+               four = finite_size_prior(prior, 4, values);
+    const auto unset = finite_size_prior(prior, {}, values);
+    CHECK(four.a == 4 * one.a);
+    CHECK(four.g == 4 * one.g);
+    CHECK(unset.a == (prior == HyperPrior::plain ? 1 : 2) * one.a);
+  }
+  CHECK(finite_size_prior(HyperPrior::plain, 1, values).a == 1.25);
+  CHECK(finite_size_prior(HyperPrior::plain, 1, values).g == 5);
+}
+
+TEST_CASE("enkf_n: a rotation moves the members and keeps mean and spread") {
+  using Filter = EnkfN<test::Half, 7>;
+  const Filter plain(test::Half{}), turned(test::Half{}, {.rotation = true});
+  auto a = plain.start({}, 1, {}), b = a;
+  plain.analyse(a, test::half_observations(), {});
+  turned.analyse(b, test::half_observations(), {});
+  CHECK(std::abs(a.ensemble.at(0, 0) - b.ensemble.at(0, 0)) > 1e-3);
+  Filter::Estimate mean, turned_mean;
+  plain.estimate(a, mean), turned.estimate(b, turned_mean);
+  for (std::size_t i = 0; i < 8; ++i) CHECK(std::abs(mean[i] - turned_mean[i]) < 1e-12);
+  std::array<double, 1> spread, turned_spread;
+  plain.spread(a, spread), turned.spread(b, turned_spread);
+  CHECK(turned_spread[0] == doctest::Approx(spread[0]).epsilon(1e-12));
 }
 
 TEST_CASE("enkf_n: the Hessian's last term widens the ensemble along w only") {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <span>
 
 #include "dan/analysis/ensemble.hpp"
@@ -14,7 +16,13 @@ namespace dan {
 enum class HyperPrior {
   plain,          ///< a = 1 + 1/N, g = N + 1 (Bocquet 2011; Bocquet and Sakov 2012)
   mode_corrected  ///< see EnkfN: a and g moved so that the mode of ζ is N − 1 where observations
-                  ///< are weak, then both multiplied by xN
+                  ///< are weak
+};
+
+/// How an EnKF-N finds its weights; both find the same.
+enum class EnkfNForm {
+  dual,   ///< a number, ζ: `finite_size_zeta`
+  primal  ///< the weights themselves: `finite_size_zeta_primal`
 };
 
 /// Constants of a finite-size prior, see EnkfN.
@@ -22,11 +30,13 @@ struct FiniteSizePrior {
   double a, g;
 };
 
-/// a and g for the eigenvalues λ of S, N of them.
-[[nodiscard]] inline FiniteSizePrior finite_size_prior(HyperPrior prior, double xn,
+/// a and g for the eigenvalues λ of S, N of them; `xn` as in EnkfNConfig.
+[[nodiscard]] inline FiniteSizePrior finite_size_prior(HyperPrior prior,
+                                                       const std::optional<double>& certainty,
                                                        std::span<const double> values) {
   const auto n = static_cast<double>(values.size());
-  if (prior == HyperPrior::plain) return {1 + 1 / n, n + 1};
+  const double xn = certainty.value_or(prior == HyperPrior::plain ? 1 : 2);
+  if (prior == HyperPrior::plain) return {xn * (1 + 1 / n), xn * (n + 1)};
   double kappa = 0;
   for (const double lambda : values) kappa += (n - 1) / (std::max(lambda, 0.0) + n - 1) / n;
   const double epsilon = 1 + 1 / n, c = n / (n - 1);
@@ -37,15 +47,19 @@ struct FiniteSizePrior {
 /// What an EnKF-N may be told.
 struct EnkfNConfig {
   HyperPrior prior = HyperPrior::mode_corrected;
-  double xn = 2;                ///< certainty of the mode-corrected prior; the plain one has none
+  /// xN, the certainty of the prior: multiplies a and g. Empty: 2 mode-corrected, 1 plain.
+  std::optional<double> xn{};
+  EnkfNForm form = EnkfNForm::dual;
   bool radial_hessian = false;  ///< the last term of the Hessian, − (2ζ²/g) w wᵀ
   Inflation inflation{};
+  bool rotation = false;  ///< rotate the anomalies randomly after the analysis, keeping the mean
 };
 
 /// The ζ in (0, g/a] at which the dual cost function of the EnKF-N has a minimum:
 ///   D'(ζ) = 0,  2 D'(ζ) = Σ_k β_k² / (λ_k + ζ)² + a − g / ζ,
-/// to round-off by Newton's method on ζ D', kept inside a bracket and started at N − 1 (of several
-/// minima it is one near there). λ and β: N each, of S and b (see analysis/ensemble.hpp).
+/// to round-off by Newton's method on ζ D', kept inside a bracket and started at N − 1. Far from
+/// the truth D can have several minima; then it is the one that this iteration comes to, not
+/// always the lowest. λ and β: N each, of S and b (see analysis/ensemble.hpp).
 /// Cost: N divisions per iteration, about 6 iterations.
 [[nodiscard]] inline double finite_size_zeta(std::span<const double> values,
                                              std::span<const double> projections, double a,
@@ -68,14 +82,69 @@ struct EnkfNConfig {
   return zeta;
 }
 
+/// ζ = g / (a + wᵀw) at a minimum w of the primal cost function of the EnKF-N; in the basis of the
+/// eigenvectors of S, with c the coordinates of w there,
+///   J(c) = ½ Σ_k (λ_k c_k² − 2 β_k c_k) + ½ g ln(a + cᵀc).
+/// To round-off by Newton's method from the ETKF's weights; where J is not convex, or a step does
+/// not descend, the step goes to the minimum of the quadratic function above J that touches it at c
+/// (ζ fixed), which always descends. J has the stationary points of the dual function; of several
+/// minima both need not find the same.
+/// Cost: 2 N divisions per iteration, about 4 iterations.
+template <std::size_t N>
+[[nodiscard]] double finite_size_zeta_primal(std::span<const double, N> values,
+                                             std::span<const double, N> projections, double a,
+                                             double g) {
+  std::array<double, N> c, majorised, newton;
+  const auto lambda = [&](std::size_t k) { return std::max(values[k], 0.0); };
+  double squares = 0;  // cᵀc
+  for (std::size_t k = 0; k < N; ++k) {
+    c[k] = projections[k] / (lambda(k) + static_cast<double>(N - 1));
+    squares += c[k] * c[k];
+  }
+  // J(c + d) − J(c), without the loss of digits of a difference.
+  const auto change = [&](const std::array<double, N>& d) {
+    double quadratic = 0, grown = 0;
+    for (std::size_t k = 0; k < N; ++k) {
+      quadratic += d[k] * (lambda(k) * (c[k] + d[k] / 2) - projections[k]);
+      grown += d[k] * (2 * c[k] + d[k]);
+    }
+    return quadratic + g / 2 * std::log1p(grown / (a + squares));
+  };
+  for (int n = 0; n < 1000; ++n) {
+    // Hessian = A − κ c cᵀ, A = Λ + ζ I: its inverse by Sherman and Morrison.
+    const double zeta = g / (a + squares), kappa = 2 * zeta * zeta / g;
+    double curvature = 1, along = 0;
+    for (std::size_t k = 0; k < N; ++k) {
+      const double inverse = 1 / (lambda(k) + zeta);
+      majorised[k] = projections[k] * inverse - c[k];
+      curvature -= kappa * c[k] * c[k] * inverse;
+      along += c[k] * majorised[k];
+    }
+    for (std::size_t k = 0; k < N; ++k)
+      newton[k] = majorised[k] + kappa * along / curvature * c[k] / (lambda(k) + zeta);
+    const auto& step = curvature > 0 && change(newton) <= 0 ? newton : majorised;
+    double moved = 0;
+    squares = 0;
+    for (std::size_t k = 0; k < N; ++k) {
+      c[k] += step[k];
+      moved += step[k] * step[k];
+      squares += c[k] * c[k];
+    }
+    if (moved <= 1e-26 * squares) break;
+  }
+  return g / (a + squares);
+}
+
 /// The finite-size ensemble Kalman filter: an ETKF that needs no tuned inflation.
 ///
-/// Its prior allows for the sampling error of the ensemble's mean and covariance. In dual form
-/// (notation of analysis/ensemble.hpp), with ζ from `finite_size_zeta`:
-///   w = (S + ζ I)⁻¹ b,  Hessian = S + ζ I [− (2ζ²/g) w wᵀ],  T = √(N−1) Hessian^{-1/2},
-///   E^a = x̄ 1ᵀ + X (w 1ᵀ + T), inflated.
-/// This w minimises ½ ‖δ − Y w‖²_{R⁻¹} + ½ g ln(a + wᵀw). The prior:
-///  - plain: a = 1 + 1/N, g = N + 1.
+/// Its prior allows for the sampling error of the ensemble's mean and covariance. With w a minimum
+/// of ½ ‖δ − Y w‖²_{R⁻¹} + ½ g ln(a + wᵀw) (notation of analysis/ensemble.hpp), which is
+///   w = (S + ζ I)⁻¹ b,  ζ = g / (a + wᵀw),  ζ found in dual or primal form (EnkfNForm),
+/// the analysis is
+///   Hessian = S + ζ I [− (2ζ²/g) w wᵀ],  T = √(N−1) Hessian^{-1/2},
+///   E^a = x̄ 1ᵀ + X w 1ᵀ + X^a U,  X^a = X T, inflated,  U = I or a random rotation, U 1 = 1.
+/// The prior:
+///  - plain (xN = 1): a = xN (1 + 1/N), g = xN (N + 1).
 ///  - mode_corrected (default, xN = 2): with ε = 1 + 1/N, c = N/(N−1),
 ///    κ = (N−1) · mean of 1/(λ_k + N − 1) over all N, m = (ε/c)^{κ/2}:
 ///    a = xN ε / m, g = xN c m (N − 1). This is the inflation l = √((N−1)/ζ) of the prior that
@@ -93,8 +162,8 @@ class EnkfN : public EnsembleFilter<Setting, Members> {
   using typename Base::Carried, typename Base::Observed;
 
   explicit EnkfN(const Setting& setting, const EnkfNConfig& config = {})
-      : Base(setting, config.inflation), config_(config) {
-    require_positive("EnkfN", "xn", config.xn);
+      : Base(setting, config.inflation, config.rotation), config_(config) {
+    if (config.xn) require_positive("EnkfN", "xn", *config.xn);
     config.inflation.require_valid("EnkfN");
   }
 
@@ -102,7 +171,10 @@ class EnkfN : public EnsembleFilter<Setting, Members> {
     Base::observe("EnkfN::analyse", carried, observed);
     auto& space = carried.space;
     const auto [a, g] = finite_size_prior(config_.prior, config_.xn, space.values());
-    const double zeta = finite_size_zeta(space.values(), space.projections(), a, g);
+    const double zeta =
+        config_.form == EnkfNForm::dual
+            ? finite_size_zeta(space.values(), space.projections(), a, g)
+            : finite_size_zeta_primal<Members>(space.values(), space.projections(), a, g);
     const double factor = std::sqrt(Members - 1.0);
     space.find_weights(zeta);
     if (config_.radial_hessian) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -37,7 +38,7 @@ struct IenksConfig {
   DataAssimilation assimilation = DataAssimilation::single;
   bool finite_size = false;  ///< IEnKS-N: the prior of the EnKF-N, with `prior` and `xn`
   HyperPrior prior = HyperPrior::mode_corrected;
-  double xn = 2;
+  std::optional<double> xn{};
   Inflation inflation{};  ///< of the anomalies at the window's start
   bool rotation = false;  ///< rotate these anomalies randomly, keeping the mean
 };
@@ -106,7 +107,7 @@ class Ienks : public EnsembleFilter<Setting, Members> {
     require_at_least("Ienks", "iterations", config.iterations, 1);
     require_positive("Ienks", "tolerance", config.tolerance);
     require_positive("Ienks", "epsilon", config.epsilon);
-    require_positive("Ienks", "xn", config.xn);
+    if (config.xn) require_positive("Ienks", "xn", *config.xn);
     config.inflation.require_valid("Ienks");
   }
 
