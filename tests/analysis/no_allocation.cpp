@@ -13,12 +13,25 @@
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/full.hpp"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ADDRESS_SANITIZER
+#endif
+#endif
+
 namespace {
 std::atomic<std::size_t> allocations{0};
+}  // namespace
 
+#ifndef ADDRESS_SANITIZER  // which must keep its own operators
+namespace {
+/// Memory of exactly this size, so that other checkers see every byte beyond it.
 void* counted(std::size_t size, std::size_t alignment) {
   ++allocations;
-  return std::aligned_alloc(alignment, (size + alignment) / alignment * alignment);
+  void* p = nullptr;
+  return posix_memalign(&p, alignment, size) == 0 ? p : nullptr;
 }
 void* counted_or_throw(std::size_t size, std::size_t alignment) {
   if (void* p = counted(size, alignment)) return p;
@@ -38,6 +51,7 @@ void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+#endif
 
 namespace {
 using namespace dan;
@@ -67,6 +81,10 @@ std::size_t allocations_of_cycles() {
 }  // namespace
 
 TEST_CASE("learned: a cycle allocates nothing, for one state or many") {
+  if constexpr (detail::address_sanitizer) {
+    MESSAGE("skipped: the address sanitizer counts its own way");
+    return;
+  }
   constexpr NetworkShape plain{.filters = 8, .blocks = 2, .sub_blocks = 2};
   constexpr NetworkShape recurrent{
       .filters = 8, .blocks = 1, .sub_blocks = 2, .members = 2, .head = Head::gain, .memory = 2};

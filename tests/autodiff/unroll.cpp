@@ -100,6 +100,8 @@ TEST_CASE("unroll: recomputing gives the plain gradient bit for bit, and both ar
   Unrolled<Cycle, double, Keep::inputs> recompute(cycles);
   const auto d = gradient(plain);
   CHECK(d == gradient(recompute));
+  CHECK_THROWS_WITH_AS(plain.forward(x.data(), at, cycles + 1),
+                       doctest::Contains("found 5 cycles, expected at most 4"), ShapeError);
 
   const auto u = test::normal(P + C, 4);
   const auto along = [&](std::span<const double> v) {

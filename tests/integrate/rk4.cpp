@@ -61,6 +61,16 @@ TEST_CASE("rk4: one step of a linear equation is the Taylor polynomial of order 
   test::check_model(model, x);
 }
 
+TEST_CASE("rk4: a cycle of no steps is the identity, its adjoint too") {
+  const Rk4<Decay> model{.steps = 0};
+  const Numbers x{1, -2, 0.5}, d_y{3, 4, 5};
+  Numbers y(3), d_x{1, 1, 1};
+  model.step(x.data(), y.data());
+  CHECK(test::all_same_bits(x, y));
+  model.step_adjoint(x.data(), d_y.data(), d_x.data());
+  CHECK(test::all_same_bits(d_x, Numbers{4, 5, 6}));
+}
+
 TEST_CASE("rk4: halving the step divides the error by sixteen") {
   const Numbers x = state(40);
   Numbers coarse = forecast<40>(x, 0.02, 20), middle = forecast<40>(x, 0.01, 40);

@@ -34,21 +34,52 @@ concept DifferentiableMap = requires(const Map map, const double* p, double* d_p
 };
 
 namespace detail {
+/// Whether the address sanitizer watches; it must see every allocation.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool address_sanitizer = true;
+#elif defined(__has_feature)
+inline constexpr bool address_sanitizer = __has_feature(address_sanitizer);
+#else
+inline constexpr bool address_sanitizer = false;
+#endif
+
 /// The blocks of memory that a thread keeps for its next requests, oldest first.
 struct KeptBlocks {
-  static constexpr std::size_t limit = 64;
+  static constexpr std::size_t most_blocks = 64, most_bytes = std::size_t{1} << 28;
   std::vector<std::pair<std::size_t, void*>> blocks;  ///< bytes, place
+  std::size_t bytes = 0;                              ///< of all
 
-  KeptBlocks() { blocks.reserve(limit); }
+  KeptBlocks() { blocks.reserve(most_blocks + 1); }
   KeptBlocks(const KeptBlocks&) = delete;
   KeptBlocks& operator=(const KeptBlocks&) = delete;
-  ~KeptBlocks() {
-    for (const auto& block : blocks)
-      ::operator delete(block.second, AlignedAllocator<char>::alignment);
-  }
+  ~KeptBlocks() { shrink_to(0, 0); }
   static KeptBlocks& of_thread() {
     thread_local KeptBlocks kept;
     return kept;
+  }
+
+  /// A block of this size that was kept, else null.
+  void* take(std::size_t size) {
+    const auto block = std::ranges::find(blocks, size, &std::pair<std::size_t, void*>::first);
+    if (block == blocks.end()) return nullptr;
+    void* const place = block->second;
+    blocks.erase(block);
+    bytes -= size;
+    return place;
+  }
+  void keep(std::size_t size, void* place) noexcept {
+    blocks.emplace_back(size, place);
+    bytes += size;
+    shrink_to(most_blocks, most_bytes);
+  }
+
+ private:
+  void shrink_to(std::size_t count, std::size_t size) noexcept {
+    while (blocks.size() > count || bytes > size) {
+      bytes -= blocks.front().first;
+      ::operator delete(blocks.front().second, AlignedAllocator<char>::alignment);
+      blocks.erase(blocks.begin());
+    }
   }
 };
 
@@ -61,22 +92,16 @@ struct KeepingAllocator : AlignedAllocator<T> {
   template <class U>
   KeepingAllocator(const KeepingAllocator<U>&) noexcept {}  // NOLINT(google-explicit-constructor)
   T* allocate(std::size_t n) {
-    auto& blocks = KeptBlocks::of_thread().blocks;
-    for (auto block = blocks.begin(); block != blocks.end(); ++block)
-      if (block->first == n * sizeof(T)) {
-        T* const p = static_cast<T*>(block->second);
-        blocks.erase(block);
-        return p;
-      }
+    if constexpr (!address_sanitizer)
+      if (void* const kept = KeptBlocks::of_thread().take(n * sizeof(T)))
+        return static_cast<T*>(kept);
     return AlignedAllocator<T>::allocate(n);
   }
   void deallocate(T* p, std::size_t n) noexcept {
-    auto& blocks = KeptBlocks::of_thread().blocks;
-    if (blocks.size() == KeptBlocks::limit) {
-      ::operator delete(blocks.front().second, AlignedAllocator<T>::alignment);
-      blocks.erase(blocks.begin());
-    }
-    blocks.emplace_back(n * sizeof(T), p);
+    if constexpr (address_sanitizer)
+      AlignedAllocator<T>::deallocate(p, n);
+    else
+      KeptBlocks::of_thread().keep(n * sizeof(T), p);
   }
 };
 }  // namespace detail

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dan/autodiff/map.hpp"
+#include "dan/core/error.hpp"
 
 namespace dan {
 
@@ -40,8 +41,13 @@ class Unrolled {
   [[nodiscard]] const T* state(std::size_t n) const { return &states_[n * carried]; }
 
   /// Runs cycle(0), …, cycle(cycles − 1), each a map; `cycle` is a callable from the index to it.
+  /// Throws ShapeError for more cycles than there is room for.
   template <class Real, class CycleAt>
   void forward(const Real* params, const CycleAt& cycle, std::size_t cycles) {
+    const std::size_t longest = states_.size() / carried - 1;
+    if (cycles > longest)
+      throw ShapeError(text("Unrolled::forward: found ", cycles, " cycles, expected at most ",
+                            longest, "; make the window longer"));
     cycles_ = cycles;
     for (std::size_t n = 0; n < cycles_; ++n)
       cycle(n).forward(params, state(n), state(n + 1), cache(n));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <type_traits>
@@ -75,7 +76,7 @@ struct Rk4 {
   template <class T>
   void step_adjoint(const T* x, const T* d_y, T* d_x) const {
     Stages<T> s;
-    std::vector<T, AlignedAllocator<T>> inputs(size * steps);
+    std::vector<T, AlignedAllocator<T>> inputs(size * std::max<std::size_t>(steps, 1));
     std::copy_n(x, size, inputs.data());
     for (std::size_t n = 0; n + 1 < steps; ++n)
       one_step(s, &inputs[n * size], &inputs[(n + 1) * size]);

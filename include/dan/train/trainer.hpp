@@ -59,7 +59,9 @@ struct TrainReport {
 template <class Setting, class Network>
 void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed = 1) {
   constexpr std::size_t runs = 16, cycles = 1000, channels = Setting::channels;
-  ObservationStream<Setting, runs> stream(setting, {.seed = seed});
+  // Like the climate's, its runs are never those of an experiment.
+  ObservationStream<Setting, runs> stream(setting,
+                                          {.seed = seed, .first_run = std::size_t{1} << 32});
   std::array<double, channels> sum{}, square{};
   for (std::size_t n = 0; n < cycles; ++n) {
     stream.next();
