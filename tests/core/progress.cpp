@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 using dan::Progress;
+using Clock = std::chrono::steady_clock;
 
 namespace {
 /// What was written to a temporary file.
@@ -25,6 +27,7 @@ std::string content(std::FILE* file) {
 TEST_CASE("progress: short work stays silent") {
   std::FILE* file = std::tmpfile();
   REQUIRE(file != nullptr);
+  const auto begin = Clock::now();
   {
     Progress progress("short", 10, true, file);
     for (int i = 0; i < 10; ++i) progress.advance(1, "note");
@@ -32,7 +35,9 @@ TEST_CASE("progress: short work stays silent") {
     progress.finish();
     progress.advance();
   }
-  CHECK(content(file) == "");
+  const bool in_time = Clock::now() - begin < std::chrono::seconds(2);
+  const std::string lines = content(file);
+  if (in_time) CHECK(lines == "");  // a loaded machine may have taken longer
 }
 
 TEST_CASE("progress: long work gives plain lines where there is no terminal") {
@@ -40,6 +45,7 @@ TEST_CASE("progress: long work gives plain lines where there is no terminal") {
   std::FILE* unused = std::tmpfile();
   REQUIRE(file != nullptr);
   REQUIRE(unused != nullptr);
+  const auto begin = Clock::now();
   {
     Progress progress("train", 400, true, file), silent("silent", 400, false, unused);
     std::this_thread::sleep_for(std::chrono::milliseconds(2050));
@@ -55,12 +61,12 @@ TEST_CASE("progress: long work gives plain lines where there is no terminal") {
   const std::string lines = content(file);
   CHECK(content(unused) == "");
   CAPTURE(lines);
-  // One line for the first tenth, none for the others (they follow too fast), and the last one.
   CHECK(lines.find("train  10 %") == 0);
-  CHECK(lines.find("train: 400 of 400 in 0:02, ") != std::string::npos);
+  CHECK(lines.find("train: 400 of 400 in ") != std::string::npos);
   CHECK(lines.find("/s, loss 0.5\n") != std::string::npos);
   CHECK(lines.find('\r') == std::string::npos);
-  std::size_t count = 0;
-  for (const char c : lines) count += c == '\n' ? 1 : 0;
-  CHECK(count == 2);
+  if (Clock::now() - begin > std::chrono::seconds(9)) return;  // a very loaded machine
+  // One line for the first tenth, none for the others (they follow too fast), and the last one.
+  CHECK(lines.find(" in 0:0") != std::string::npos);
+  CHECK(std::ranges::count(lines, '\n') == 2);
 }
