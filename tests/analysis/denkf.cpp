@@ -18,6 +18,7 @@ TEST_CASE("denkf: silent slots change nothing; bad input is an error") {
   using Filter = Denkf<test::Half, 5>;
   test::check_silent_slots(Filter(test::Half{}), Denkf<test::Silent, 5>(test::Silent{}));
   test::check_divergence(Filter(test::Half{}), "Denkf::analyse");
+  test::check_observations(Filter(test::Half{}), "Denkf::analyse");
   CHECK_THROWS_WITH_AS(Filter({}, {.inflation = {.factor = 0}}),
                        doctest::Contains("Denkf: inflation.factor is 0, expected"), ConfigError);
 }

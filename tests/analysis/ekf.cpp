@@ -126,4 +126,5 @@ TEST_CASE("ekf: bad numbers, a singular innovation covariance and a diverged sta
                 carried.covariance.at(4, 4) = std::numeric_limits<double>::infinity();
               }).empty());
   CHECK(message([](auto&) {}).empty());
+  test::check_observations(filter, "Ekf::analyse");
 }

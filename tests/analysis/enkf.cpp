@@ -101,4 +101,5 @@ TEST_CASE("enkf: bad input") {
   CHECK_THROWS_WITH_AS((Filter({}, {.inflation = {.relax_spread = 2}})),
                        doctest::Contains("Enkf: inflation.relax_spread is 2"), ConfigError);
   test::check_divergence(Filter(Problem{}), "Enkf::analyse");
+  test::check_observations(Filter(Problem{}), "Enkf::analyse");
 }

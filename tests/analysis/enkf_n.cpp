@@ -193,4 +193,5 @@ TEST_CASE("enkf_n: bad values and a diverged ensemble are errors") {
                        "EnkfN: xn is -1, expected a finite number greater than zero", ConfigError);
   CHECK_THROWS_AS((EnkfN<test::Half, 5>(test::Half{}, {.inflation = {.factor = 0}})), ConfigError);
   test::check_divergence(EnkfN<test::Half, 5>(test::Half{}), "EnkfN::analyse");
+  test::check_observations(EnkfN<test::Half, 5>(test::Half{}), "EnkfN::analyse");
 }

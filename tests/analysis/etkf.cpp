@@ -103,4 +103,5 @@ TEST_CASE("etkf: bad inflation and a diverged ensemble are errors") {
   CHECK_THROWS_AS((Etkf<test::Half, 5>(test::Half{}, {.inflation = {.factor = std::nan("")}})),
                   ConfigError);
   test::check_divergence(Etkf<test::Half, 5>(test::Half{}), "Etkf::analyse");
+  test::check_observations(Etkf<test::Half, 5>(test::Half{}), "Etkf::analyse");
 }

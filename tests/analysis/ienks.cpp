@@ -313,4 +313,6 @@ TEST_CASE("ienks: too few iterations are a status, bad numbers and divergence er
   CHECK_THROWS_AS(make({.xn = 0}), ConfigError);
   CHECK_THROWS_AS(make({.inflation = {.factor = 0}}), ConfigError);
   test::check_divergence(Ienks<test::Half, 5>(test::Half{}), "Ienks::analyse");
+  test::check_observations(Ienks<test::Half, 5>(test::Half{}, {.lag = 2, .shift = 2}),
+                           "Ienks::analyse");
 }

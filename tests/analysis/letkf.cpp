@@ -136,4 +136,5 @@ TEST_CASE("letkf: bad input") {
   CHECK_THROWS_WITH_AS(Filter(Full{}, {.inflation = {.factor = -1}}), doctest::Contains("Letkf"),
                        ConfigError);
   test::check_divergence(Filter(Full{}), "Letkf::analyse");
+  test::check_observations(Filter(Full{}), "Letkf::analyse");
 }

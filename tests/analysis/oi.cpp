@@ -45,6 +45,12 @@ TEST_CASE("oi: the textbook's estimate from the climate, whatever came before") 
     CHECK(std::abs(once[i] - climate.mean[i] - increment(i, 0)) < 1e-12);
 }
 
+TEST_CASE("oi: observations that are no numbers") {
+  Climate climate{zeros<double>(8), zeros<double>(8, 8)};
+  for (std::size_t i = 0; i < 8; ++i) climate.covariance(i, i) = 1;
+  test::check_observations(Oi<test::Half, 3>(test::Half{}, climate), "Oi::analyse");
+}
+
 TEST_CASE("oi: the climate must fit the model") {
   CHECK_THROWS_AS((Oi<test::Half>(test::Half{}, {zeros<double>(3), zeros<double>(3, 3)})),
                   ShapeError);

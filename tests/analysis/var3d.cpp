@@ -139,6 +139,14 @@ TEST_CASE("var3d: a lane that is not finite stays alone") {
   CHECK(carried.state.at(2, 2) == carried.state.at(2, 0));
 }
 
+TEST_CASE("var3d: observations that are no numbers") {
+  test::check_observations(Var3d<test::Silent, 1>(test::Silent{}, some_climate()),
+                           "Var3d::analyse");
+  test::check_observations(Var3d<test::Silent, 3>(test::Silent{}, some_climate()),
+                           "Var3d::analyse");
+  test::check_observations(Var3d<Square, 5>(Square{}, some_climate()), "Var3d::analyse");
+}
+
 TEST_CASE("var3d: bad input") {
   CHECK_THROWS_WITH_AS((Var3d<test::Silent>(test::Silent{}, some_climate(), -0.1)),
                        "Var3d: scale is -0.1, expected a finite number greater than zero",

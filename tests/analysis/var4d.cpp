@@ -219,6 +219,16 @@ TEST_CASE("var4d: a run does not depend on its neighbours, nor on one that diver
   }
 }
 
+TEST_CASE("var4d: observations that are no numbers") {
+  for (const auto use : {WindowUse::newest, WindowUse::all}) {
+    const Var4dConfig config{.lag = 2, .use = use};
+    test::check_observations(Var4d<Nonlinear, 1>(Nonlinear{}, some_climate(), config),
+                             "Var4d::analyse");
+    test::check_observations(Var4d<Nonlinear, 3>(Nonlinear{}, some_climate(), config),
+                             "Var4d::analyse");
+  }
+}
+
 TEST_CASE("var4d: bad input") {
   const auto make = [](const Var4dConfig& config) {
     (Var4d<test::Silent>(test::Silent{}, some_climate(), config));

@@ -51,5 +51,9 @@ TEST_CASE("noise: variances that are not positive are refused") {
     CHECK_THROWS_AS(DiagonalNoise<2>{bad}, ConfigError);
     CHECK_THROWS_AS((DiagonalNoise<2>{std::array{1.0, bad}}), ConfigError);
   }
+  // 1 / 1e-310 is infinite.
+  CHECK_THROWS_WITH_AS(DiagonalNoise<2>{1e-310}, doctest::Contains("1 / variance is inf"),
+                       ConfigError);
+  CHECK_THROWS_AS((DiagonalNoise<2>{std::array{1.0, 1e-310}}), ConfigError);
   CHECK_THROWS_WITH(DiagonalNoise<2>{-1.0}, doctest::Contains("variance is -1, expected"));
 }

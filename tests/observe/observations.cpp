@@ -55,6 +55,38 @@ TEST_CASE("observations: missing values are refused, or silent where that is ask
   CHECK(observed.precision.at(2, 0) == 0.5);
 }
 
+TEST_CASE("observations: what is no number in the type of the analysis, and a wrong lane") {
+  Observations<float, 2, 3> observed;
+  const auto set = [&](std::size_t lane, const Numbers& values, double variance) {
+    set_observations<float, 2, 3>(observed, lane, values, DiagonalNoise<2>(variance),
+                                  MissingValues::unobserved);
+  };
+  CHECK_THROWS_WITH_AS(set(0, {1, 1e39}, 1), doctest::Contains("values[1] is 1e+39, expected"),
+                       NumericalError);
+  CHECK_THROWS_WITH_AS(set(0, {none, 1}, 1e-39), doctest::Contains("precision of slot 1 is"),
+                       NumericalError);
+  CHECK_THROWS_WITH_AS(set(3, {1, 2}, 1), doctest::Contains("lane is 3, expected less than 3"),
+                       ShapeError);
+  for (const float number : observed.values.numbers()) CHECK(number == 0);
+  CHECK_NOTHROW(set(2, {none, none}, 1e-39));  // no slot reports
+}
+
+TEST_CASE("observations: invalid ones are named by function, slot and lane") {
+  Observations<double, 2, 3> observed;
+  const auto check = [&] { require_valid_observations("here", observed); };
+  CHECK_NOTHROW(check());
+  observed.values.at(1, 2) = none;
+  CHECK_NOTHROW(check());  // a silent slot
+  observed.precision.at(1, 2) = 0.5;
+  CHECK_THROWS_WITH_AS(check(), doctest::Contains("here: observation 1 of lane 2 is nan with "),
+                       NumericalError);
+  Observations<float, 2> one;
+  one.precision[0] = -1;
+  CHECK_THROWS_WITH_AS(require_valid_observations("here", one),
+                       doctest::Contains("here: observation 0 is 0 with precision -1, expected"),
+                       NumericalError);
+}
+
 TEST_CASE("uplift: the weighted departure where it was observed, zero elsewhere") {
   const SubsetNetwork<4, 2> network(std::array<std::size_t, 2>{3, 1});
   Observations<double, 2, 1> observed;

@@ -6,7 +6,9 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <string>
+#include <utility>
 
 #include "dan/analysis/inflation.hpp"
 #include "dan/analysis/setting.hpp"
@@ -104,6 +106,40 @@ void check_divergence(const Filter& filter, const std::string& function) {
   } catch (const NumericalError& e) {
     CHECK(std::string(e.what()).find(function + ": the forecast ensemble is not finite") == 0);
   }
+}
+
+/// Observations that are no numbers are errors that name `function`, slot and lane, but for the
+/// value of a silent slot, which nothing depends on.
+template <class Method>
+void check_observations(const Method& method, const std::string& function) {
+  constexpr std::size_t lane = Method::runs - 1;
+  constexpr double infinite = std::numeric_limits<double>::infinity();
+  const double none = std::nan("");
+  typename Method::FirstGuessBatch guess;
+  fill_normal<double>({.seed = 9}, guess.numbers());
+  const auto analysed = [&](double value, double precision) {
+    auto carried = method.start(guess, 1, {});
+    typename Method::Observed observed;
+    observed.precision.fill(1);
+    observed.values.at(2, lane) = value, observed.precision.at(2, lane) = precision;
+    method.forecast(carried);
+    method.analyse(carried, observed, {});
+    typename Method::Estimate estimate;
+    method.estimate(carried, estimate);
+    return estimate.array();
+  };
+  using Bad = std::pair<double, double>;
+  for (const auto& [value, precision] :
+       {Bad{none, 1}, Bad{infinite, 1}, Bad{1, -1}, Bad{1, infinite}, Bad{1, none}})
+    CHECK_THROWS_WITH_AS(
+        analysed(value, precision),
+        doctest::Contains((function + ": observation 2" +
+                           (Method::runs > 1 ? text(" of lane ", lane) : "") + " is " +
+                           text(value, " with precision ", precision) + ", expected finite")
+                              .c_str()),
+        NumericalError);
+  const auto silent = analysed(0, 0), ignored = analysed(none, 0);
+  CHECK(std::ranges::equal(span_of(silent), span_of(ignored)));
 }
 
 }  // namespace dan::test

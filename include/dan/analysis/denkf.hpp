@@ -20,7 +20,7 @@ struct DenkfConfig {
 /// computed in the space of the members (notation of analysis/ensemble.hpp, ζ = N − 1):
 ///   X^a = ½ X (I + T²),  T² = (N−1) (S + (N−1) I)⁻¹.
 /// The constructor throws ConfigError for an inflation out of range; `analyse` throws
-/// NumericalError when the ensemble is not finite. Cost: see EnsembleFilter.
+/// NumericalError when the ensemble or an observation is not finite. Cost: see EnsembleFilter.
 /// Source: Sakov and Oke, Tellus A 60 (2008) 361–371, equations 10 and 16.
 template <class Setting, std::size_t Members>
 class Denkf : public EnsembleFilter<Setting, Members> {

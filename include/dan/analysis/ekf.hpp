@@ -27,7 +27,8 @@ struct EkfConfig {
 /// P: state elements × state elements, a lane per column, so that the tangent model and H act on
 /// all columns at once.
 /// The constructor throws ConfigError unless inflation > 0; `start` unless deviation > 0; `analyse`
-/// throws NumericalError when the state is not finite or an innovation variance not positive.
+/// throws NumericalError when the state or an observation is not finite or an innovation variance
+/// not positive.
 /// Cost per cycle: 2 tangent steps per state element, size² + slots² flops per observation.
 /// Memory: 3 size² numbers.
 /// Source: Jazwinski, Stochastic Processes and Filtering Theory (1970), theorem 8.1; without model
@@ -76,6 +77,7 @@ class Ekf : public AnalysisTypes<Setting_, double, 1> {
   }
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
+    require_valid_observations("Ekf::analyse", observed);
     Columns& p = carried.covariance;
     const Estimate at = carried.state;
     std::array<double, slots> departure, row;

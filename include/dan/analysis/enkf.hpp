@@ -22,10 +22,10 @@ struct EnkfConfig {
 /// members (notation of analysis/ensemble.hpp, ζ = N − 1):
 ///   X^a = X T² (I − Yᵀ R⁻¹ D / (N−1)),  T² = (N−1) (S + (N−1) I)⁻¹.
 /// The constructor throws ConfigError for an inflation out of range; `analyse` throws
-/// NumericalError when the ensemble is not finite. Cost: that of an ETKF, N normal numbers and N²
-/// flops more per observation, 2 N² more per state element.
-/// Source: Burgers, van Leeuwen and Evensen, Mon. Weather Rev. 126 (1998) 1719–1724; perturbations
-/// centred as in DAPPER's EnKF with 'PertObs'.
+/// NumericalError when the ensemble or an observation is not finite. Cost: that of an ETKF, N
+/// normal numbers and N² flops more per observation, 2 N² more per state element. Source: Burgers,
+/// van Leeuwen and Evensen, Mon. Weather Rev. 126 (1998) 1719–1724; perturbations centred as in
+/// DAPPER's EnKF with 'PertObs'.
 template <class Setting, std::size_t Members>
 class Enkf : public EnsembleFilter<Setting, Members> {
  public:

@@ -150,11 +150,11 @@ template <std::size_t N>
 ///    a = xN ε / m, g = xN c m (N − 1). This is the inflation l = √((N−1)/ζ) of the prior that
 ///    minimises Σ_k d_k²/((l s_k)² + N − 1) + ε'/l² + c' ln l² with ε' = a, c' = g/(N − 1).
 /// The constructor throws ConfigError unless xn > 0 and the inflation is in its range; `analyse`
-/// throws NumericalError when the ensemble is not finite. Cost: an ETKF; radial_hessian needs a
-/// second eigenproblem. Source: Bocquet, Nonlin. Processes Geophys. 18 (2011) 735–750; Bocquet and
-/// Sakov, ibid. 19 (2012) 383–399; Bocquet, Raanes and Hannart, ibid. 22 (2015) 645–662 (dual:
-/// section 4.2, mode correction: equation 36); constants of the mode-corrected form as in DAPPER's
-/// EnKF_N.
+/// throws NumericalError when the ensemble or an observation is not finite. Cost: an ETKF;
+/// radial_hessian needs a second eigenproblem. Source: Bocquet, Nonlin. Processes Geophys. 18
+/// (2011) 735–750; Bocquet and Sakov, ibid. 19 (2012) 383–399; Bocquet, Raanes and Hannart, ibid.
+/// 22 (2015) 645–662 (dual: section 4.2, mode correction: equation 36); constants of the
+/// mode-corrected form as in DAPPER's EnKF_N.
 template <class Setting, std::size_t Members>
 class EnkfN : public EnsembleFilter<Setting, Members> {
  public:

@@ -213,9 +213,10 @@ class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
 
  protected:
   /// First half of an analysis: x̄, X (inflated), S, b and the eigenvectors of S.
-  /// Throws NumericalError, in the name of `function`, if a member or an observation is not
-  /// finite.
+  /// Throws NumericalError, in the name of `function`, if an observation is not valid, or a member
+  /// or what is observed of it not finite.
   void observe(std::string_view function, Carried& carried, const Observed& observed) const {
+    require_valid_observations(function, observed);
     double sum = 0;
     for (std::size_t i = 0; i < size; ++i) {
       carried.mean[i] = centre(carried.ensemble[i], carried.anomalies[i]);
@@ -235,13 +236,11 @@ class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
       if (observed.precision[j] == 0) continue;
       T y;
       const double mean = centre(carried.observed[j], y);
-      const double departure = observed.values[j] - mean;
-      if (!(std::isfinite(departure) && observed.precision[j] > 0))
-        throw NumericalError(text(function, ": observation ", j, " is ", observed.values[j],
-                                  " with precision ", observed.precision[j],
-                                  ", expected finite numbers, the precision not negative; "
-                                  "write observations with set_observations"));
-      carried.space.add(y, observed.precision[j], departure);
+      if (!std::isfinite(mean))
+        throw NumericalError(text(function, ": slot ", j, " of the observed ensemble is ", mean,
+                                  ", expected a finite number; the network's H must be finite for "
+                                  "every member"));
+      carried.space.add(y, observed.precision[j], observed.values[j] - mean);
     }
     carried.space.decompose();
   }

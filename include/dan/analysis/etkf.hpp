@@ -19,9 +19,9 @@ struct EtkfConfig {
 ///   w = (YᵀR⁻¹Y + (N−1) I)⁻¹ YᵀR⁻¹ δ,  T = √(N−1) (YᵀR⁻¹Y + (N−1) I)^{-1/2},
 ///   E^a = x̄ 1ᵀ + X w 1ᵀ + X^a U,  X^a = X T, inflated,  U = I or a random rotation, U 1 = 1.
 /// The constructor throws ConfigError for an inflation out of range; `analyse` throws
-/// NumericalError when the ensemble is not finite. Cost: see EnsembleFilter. Source: Bishop,
-/// Etherton and Majumdar, Mon. Weather Rev. 129 (2001) 420–436; Hunt, Kostelich and Szunyogh,
-/// Physica D 230 (2007) 112–126, equations 20–24 without localisation.
+/// NumericalError when the ensemble or an observation is not finite. Cost: see EnsembleFilter.
+/// Source: Bishop, Etherton and Majumdar, Mon. Weather Rev. 129 (2001) 420–436; Hunt, Kostelich and
+/// Szunyogh, Physica D 230 (2007) 112–126, equations 20–24 without localisation.
 template <class Setting, std::size_t Members>
 class Etkf : public EnsembleFilter<Setting, Members> {
  public:

@@ -71,14 +71,12 @@ struct IenksConfig {
 /// stored and the estimate stays the forecast.
 ///
 /// The constructor throws ConfigError for a number out of its range; `analyse` throws
-/// NumericalError when the ensemble is not finite. Not to have converged within `iterations` is
-/// no error: see Carried.
-/// Cost per analysis of i iterations: (1 + i L) N model steps (bundle: (1 + L + i L) N), 4 N² flops
-/// per observation and an eigenproblem of size N per iteration. Memory: (L slots + 4 size) N
-/// numbers.
-/// Source: Sakov, Oliver and Bertino, Mon. Weather Rev. 140 (2012) 1988–2004; Bocquet and Sakov,
-/// Nonlin. Processes Geophys. 20 (2013) 803–818 and Q. J. R. Meteorol. Soc. 140 (2014) 1521–1535.
-/// The linear last step follows DAPPER's iEnKS.
+/// NumericalError when the ensemble or an observation is not finite. Not to have converged within
+/// `iterations` is no error: see Carried. Cost per analysis of i iterations: (1 + i L) N model
+/// steps (bundle: (1 + L + i L) N), 4 N² flops per observation and an eigenproblem of size N per
+/// iteration. Memory: (L slots + 4 size) N numbers. Source: Sakov, Oliver and Bertino, Mon. Weather
+/// Rev. 140 (2012) 1988–2004; Bocquet and Sakov, Nonlin. Processes Geophys. 20 (2013) 803–818 and
+/// Q. J. R. Meteorol. Soc. 140 (2014) 1521–1535. The linear last step follows DAPPER's iEnKS.
 template <class Setting, std::size_t Members>
 class Ienks : public EnsembleFilter<Setting, Members> {
  public:
@@ -134,6 +132,7 @@ class Ienks : public EnsembleFilter<Setting, Members> {
   }
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {
+    require_valid_observations("Ienks::analyse", observed);
     require_finite(carried);
     carried.window.newest() = observed;
     carried.iterations = 0;

@@ -28,9 +28,9 @@ struct LetkfConfig {
 /// all points. Needs independent observation errors and a network whose slots have a place; a
 /// distance other than that on a ring is a callable (point, point) → double.
 /// The constructor throws ConfigError for a radius, batch or inflation out of range; `analyse`
-/// throws NumericalError when the ensemble is not finite. Cost per cycle: N model steps; per batch
-/// N² flops for each observation near by and an eigenproblem of size N.
-/// Source: Hunt, Kostelich and Szunyogh, Physica D 230 (2007) 112–126.
+/// throws NumericalError when the ensemble or an observation is not finite. Cost per cycle: N model
+/// steps; per batch N² flops for each observation near by and an eigenproblem of size N. Source:
+/// Hunt, Kostelich and Szunyogh, Physica D 230 (2007) 112–126.
 template <class Setting, std::size_t Members, class Distance = RingDistance<Setting::points>>
 class Letkf : public EnsembleFilter<Setting, Members> {
  public:

@@ -62,6 +62,7 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
   }
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
+    require_valid_observations("Var3d::analyse", observed);
     T* x = carried.state.data();
     if constexpr (Setting::Network::linear) {
       if (carried.factor.empty() ||
@@ -82,7 +83,7 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
     std::array<T, slots> d;
     setting_.network.observe(x, d.data());
     for (std::size_t i = 0; i < slots; ++i) {  // L⁻¹ D (y − H(x))
-      d[i] = sqrt(observed.precision[i]) * (observed.values[i] - d[i]);
+      d[i] = sqrt(observed.precision[i]) * departure_of(observed, i, d[i]);
       for (std::size_t j = 0; j < i; ++j) d[i] -= l[i * slots + j] * d[j];
       d[i] /= l[i * slots + i];
     }

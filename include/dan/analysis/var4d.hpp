@@ -50,8 +50,9 @@ struct Var4dConfig {
 /// tolerance, and a run that diverges stays in its lane.
 ///
 /// The constructor throws ShapeError unless the climate fits the model, ConfigError for a number
-/// out of its range and NumericalError if the covariance is not positive semidefinite. Not to have
-/// converged within `iterations` is no error: see Carried.
+/// out of its range and NumericalError if the covariance is not positive semidefinite; `analyse`
+/// throws NumericalError for an observation that is not finite. Not to have converged within
+/// `iterations` is no error: see Carried.
 /// Cost per analysis and iteration, per run: L · size tangent steps, size² · slots flops per batch
 /// and size³/3; memory: size · (size + slots · batches in use) numbers.
 /// Source: Courtier, Thépaut and Hollingsworth, Q. J. R. Meteorol. Soc. 120 (1994) 1367–1387; the
@@ -111,6 +112,7 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
   }
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
+    require_valid_observations("Var4d::analyse", observed);
     carried.window.newest() = observed;
     carried.iterations = 0;
     carried.converged = true;
@@ -158,7 +160,7 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
     for_batches(carried, [&](const Observed& observed, std::size_t n) {
       setting_.network.observe(&x[n * size], d.data());
       for (std::size_t j = 0; j < slots; ++j) {
-        d[j] = observed.values[j] - d[j];
+        d[j] = departure_of(observed, j, d[j]);
         sum += observed.precision[j] * d[j] * d[j];
       }
     });
@@ -182,7 +184,7 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
       back_to(n);
       setting_.network.observe(&x[n * size], d.data());
       for (std::size_t j = 0; j < slots; ++j)
-        d[j] = observed.precision[j] * (d[j] - observed.values[j]);
+        d[j] = -observed.precision[j] * departure_of(observed, j, d[j]);
       setting_.network.observe_adjoint(&x[n * size], d.data(), d_x.data());
     });
     back_to(0);
@@ -260,7 +262,7 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
     for_batches(carried, [&](const Observed& observed, std::size_t n) {
       const Numbers& y = columns.observed[used++];
       setting_.network.observe(&x[n * size], d.data());
-      for (std::size_t j = 0; j < slots; ++j) d[j] = observed.values[j] - d[j];
+      for (std::size_t j = 0; j < slots; ++j) d[j] = departure_of(observed, j, d[j]);
       for (std::size_t i = 0; i < size; ++i) {
         std::array<T, slots> weighted;
         for (std::size_t j = 0; j < slots; ++j) {

@@ -15,14 +15,15 @@ class DiagonalNoise {
  public:
   static constexpr std::size_t slots = Slots;
 
-  /// The same variance for every slot; throws ConfigError unless it is positive.
+  /// The same variance for every slot; throws ConfigError unless it and its inverse are positive
+  /// and finite.
   explicit DiagonalNoise(double variance = 1) {
-    require_positive("DiagonalNoise", "variance", variance);
+    require_valid(variance);
     variances_.fill(variance);
   }
-  /// One variance per slot; throws ConfigError unless all are positive.
+  /// One variance per slot; throws ConfigError as the other.
   explicit DiagonalNoise(const std::array<double, Slots>& variances) : variances_(variances) {
-    for (const double v : variances) require_positive("DiagonalNoise", "variance", v);
+    for (const double v : variances) require_valid(v);
   }
 
   [[nodiscard]] double variance(std::size_t slot) const { return variances_[slot]; }
@@ -35,6 +36,11 @@ class DiagonalNoise {
   }
 
  private:
+  static void require_valid(double variance) {
+    require_positive("DiagonalNoise", "variance", variance);
+    require_positive("DiagonalNoise", "1 / variance", 1 / variance);
+  }
+
   std::array<double, Slots> variances_;
 };
 
