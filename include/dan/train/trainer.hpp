@@ -162,15 +162,14 @@ class Trainer {
       if (group->restarts > 0) report_.last_restart = updates_;
       report_.restarts += group->restarts;
     }
-    const auto gradient = span_of(groups_.front()->gradient);
-    for (std::size_t g = 1; g < groups_.size(); ++g) {
-      const auto other = span_of(groups_[g]->gradient);
-      for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] += other[i];
-    }
-    if (std::isfinite(clip_norm(gradient, config_.clip))) {
+    std::vector<std::span<Real>> gradients;
+    for (auto& group : groups_) gradients.push_back(span_of(group->gradient));
+    const double norm = sum_gradients(gradients, workers_);
+    if (std::isfinite(norm)) {
       const CosineSchedule schedule{
           .peak = config_.learning_rate, .warm_up = config_.warm_up, .updates = config_.updates};
-      optimiser_.update(span_of(trained_.parameters), gradient, schedule.rate(updates_), workers_);
+      optimiser_.update(span_of(trained_.parameters), gradients.front(), schedule.rate(updates_),
+                        workers_, norm > config_.clip ? config_.clip / norm : 1);
     } else {
       ++report_.skipped;
     }
