@@ -77,13 +77,9 @@ def window_length(folder):
                 continue
             value = np.array([p[score] for p in points])
             low, high = np.array([p[f"{score}_interval"] for p in points]).T
-            shown = dict(color=colour(curve["method"]), label=curve["method"])
-            if len(points) == 1:  # a filter: no window
-                ax.axhline(value[0], ls="--", **shown)
-                ax.axhspan(low[0], high[0], color=shown["color"], alpha=0.15, lw=0)
-            else:
-                ax.errorbar([p["lag"] for p in points], value, [value - low, high - value],
-                            marker="o", ms=4, capsize=2, lw=1.2, **shown)
+            ax.errorbar([p["lag"] for p in points], value, [value - low, high - value],
+                        marker="o", ms=4, capsize=2, lw=1.2, color=colour(curve["method"]),
+                        label=curve["method"])
         ax.set(xlabel="length of the window (cycles of 0.05)", title=score.capitalize())
         ax.grid(alpha=0.3)
         ax.legend()

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Filtering and smoothing error against the length of the window: EnKF-N, 4D-Var and IEnKS-N with
-// 20 members on Lorenz 96 in the mild regime (40 variables, all observed every 0.05, R = I).
+// Filtering and smoothing error against the length of the window: EnKF-N (as a smoother, EnKS-N),
+// 4D-Var and IEnKS-N with 20 members on Lorenz 96 in the mild regime (40 variables, all observed
+// every 0.05, R = I).
 // After Bocquet and Sakov, Nonlin. Processes Geophys. 20 (2013) 803–818, figure 3; drawn by
 // scripts/plot.py window_length FOLDER.
+#include <algorithm>
+#include <array>
+#include <utility>
+
 #include "../support.hpp"
 
 namespace {
@@ -11,10 +16,48 @@ using namespace dan;
 using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
 constexpr std::size_t members = 20;
 
+/// The scores of a method, one per lag.
 struct Curve {
   std::string method;
   nlohmann::ordered_json points = nlohmann::ordered_json::array();
+  std::vector<Interval> filtering{}, smoothing{};
 };
+
+/// What two 95 % intervals allow to say of the first.
+const char* compared(const Interval& a, const Interval& b) {
+  return a.high < b.low ? "better" : a.low > b.high ? "worse" : a.low <= b.high ? "level" : "lost";
+}
+
+/// Prints for every lag whether the IEnKS-N is no worse than the others and the EnKF-N ahead of
+/// 4D-Var; returns the same for the file.
+nlohmann::ordered_json verdicts(const std::vector<std::size_t>& lags, const Curve& enkf_n,
+                                const Curve& ienks_n, const Curve& var4d) {
+  auto json = nlohmann::ordered_json::array();
+  std::printf(
+      "\nWhat the 95 %% intervals say, filtering and smoothing:\n%4s  %-20s  %-20s  %-20s  %s\n",
+      "lag", "IEnKS-N to EnKF-N", "IEnKS-N to 4D-Var", "EnKF-N to 4D-Var",
+      "IEnKS-N no worse, EnKF-N ahead (filtering)");
+  std::size_t no_worse = 0, ahead = 0;
+  for (std::size_t n = 0; n < lags.size(); ++n) {
+    std::vector<std::string> words;  // a pair for each pair of methods
+    for (const auto& [a, b] : {std::pair(&ienks_n, &enkf_n), {&ienks_n, &var4d}, {&enkf_n, &var4d}})
+      for (const auto scores : {&Curve::filtering, &Curve::smoothing})
+        words.emplace_back(compared((a->*scores)[n], (b->*scores)[n]));
+    const bool holds = std::all_of(words.begin(), words.begin() + 4, [](const std::string& word) {
+      return word == "better" || word == "level";
+    });
+    const bool leads = words[4] == "better";
+    no_worse += holds, ahead += leads;
+    std::printf("%4zu", lags[n]);
+    for (std::size_t k = 0; k < 6; k += 2)
+      std::printf("  %-20s", text(words[k], ", ", words[k + 1]).c_str());
+    std::printf("  %s, %s\n", holds ? "yes" : "NO", leads ? "yes" : "NO");
+    json.push_back({{"lag", lags[n]}, {"ienks_n_no_worse", holds}, {"enkf_n_ahead", leads}});
+  }
+  std::printf("IEnKS-N no worse at %zu of %zu lags, EnKF-N ahead of 4D-Var at %zu\n", no_worse,
+              lags.size(), ahead);
+  return json;
+}
 
 class Figure {
  public:
@@ -59,6 +102,8 @@ class Figure {
                             {"smoothing", s.smoothing_rmse},
                             {"smoothing_interval", interval_json(s.smoothing_interval)},
                             {"failed_runs", s.failures.size()}});
+    curve.filtering.push_back(s.interval);
+    curve.smoothing.push_back(s.smoothing_interval);
   }
 
   const Problem problem{};
@@ -74,15 +119,14 @@ void window_length(const example::Options& options) {
       options.quick ? std::vector<std::size_t>{1, 5}
                     : std::vector<std::size_t>{1, 2, 4, 6, 8, 10, 13, 16, 20};
 
-  Curve enkf_n{"EnKF-N"};
-  figure.add(enkf_n, EnkfN<Problem, members>(figure.problem), 0, "-");
-
-  // IEnKS-N: no inflation to tune.
-  std::vector<Curve> curves{{"IEnKS-N"}, {"4D-Var"}};
+  // EnKF-N and IEnKS-N: no inflation to tune. The filtering error of an EnKS is the filter's.
+  std::array<Curve, 3> curves{{{"EnKF-N"}, {"IEnKS-N"}, {"4D-Var"}}};
+  auto& [enkf_n, ienks_n, var_4d] = curves;
   for (const std::size_t lag : lags)
-    figure.add(curves[0],
-               Ienks<Problem, members>(figure.problem, {.lag = lag, .finite_size = true}), lag,
-               "-");
+    figure.add(enkf_n, Enks{EnkfN<Problem, members>(figure.problem), lag}, lag, "-");
+  for (const std::size_t lag : lags)
+    figure.add(ienks_n, Ienks<Problem, members>(figure.problem, {.lag = lag, .finite_size = true}),
+               lag, "-");
 
   // 4D-Var uses all observations of its window; its x_B is tuned for every lag.
   for (const std::size_t lag : lags) {
@@ -95,17 +139,16 @@ void window_length(const example::Options& options) {
           return score_to_tune(run_twin(figure.problem, var4d(x), figure.tuning()));
         });
     const double best = tuning.best.values[0];
-    figure.add(curves[1], var4d(best), lag,
-               text("x_B ", std::round(std::pow(10, best) * 1e5) / 1e5));
+    figure.add(var_4d, var4d(best), lag, text("x_B ", std::round(std::pow(10, best) * 1e5) / 1e5));
   }
 
   nlohmann::ordered_json json{{"example", "window_length"},
                               {"config", {{"seed", options.seed}, {"members", members}}},
                               {"version", version},
                               {"curves", nlohmann::ordered_json::array()}};
-  curves.insert(curves.begin(), enkf_n);
   for (const auto& curve : curves)
     json["curves"].push_back({{"method", curve.method}, {"points", curve.points}});
+  json["verdicts"] = verdicts(lags, enkf_n, ienks_n, var_4d);
   if (!options.json.empty()) write_json(options.json, json);
   if (!options.out.empty())
     write_json(std::filesystem::path(options.out) / "window_length.json", json);

@@ -160,6 +160,7 @@ class EnkfN : public EnsembleFilter<Setting, Members> {
  public:
   using Base = EnsembleFilter<Setting, Members>;
   using typename Base::Carried, typename Base::Observed;
+  static constexpr bool square_root = true;  ///< X^a = X T, for every element of the state
 
   explicit EnkfN(const Setting& setting, const EnkfNConfig& config = {})
       : Base(setting, config.inflation, config.rotation), config_(config) {

@@ -27,6 +27,7 @@ class Etkf : public EnsembleFilter<Setting, Members> {
  public:
   using Base = EnsembleFilter<Setting, Members>;
   using typename Base::Carried, typename Base::Observed;
+  static constexpr bool square_root = true;  ///< X^a = X T, for every element of the state
 
   explicit Etkf(const Setting& setting, const EtkfConfig& config = {})
       : Base(setting, config.inflation, config.rotation) {
