@@ -58,7 +58,7 @@ TEST_CASE("trainer: learns to assimilate, also under a random network") {
   CHECK(last(train<Keep::everything>(sparse, 2, 400).second) < 1.5);
 }
 
-TEST_CASE("trainer: killed at any moment and resumed, it ends with the same bits") {
+TEST_CASE("trainer: saved after any update and resumed, it ends with the same bits") {
   const Full setting;
   const auto network = scaled(setting);
   const TrainConfig config{.updates = 20, .groups = 2, .warm_up = 5, .progress = false};
@@ -108,6 +108,32 @@ TEST_CASE("trainer: lanes that have lost the truth restart and recover") {
   CHECK(std::isfinite(trainer.report().rmse.back()));
 }
 
+TEST_CASE("trainer: averaged weights are the running mean, and leave the training alone") {
+  const Full setting;
+  TrainConfig config{.updates = 30, .groups = 1, .warm_up = 10, .progress = false};
+  using T = Trainer<Full, Small, lanes>;
+  T plain(setting, scaled(setting), config);
+  config.average = 0.6;
+  T averaged(setting, scaled(setting), config);
+  auto expected = plain.trained().parameters;
+  for (int n = 1; n <= 30; ++n) {
+    const auto decay = static_cast<float>(std::min(0.6, (1.0 + n) / (10.0 + n)));
+    CHECK(plain.update() == averaged.update());
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      expected[i] = decay * expected[i] + (1 - decay) * plain.trained().parameters[i];
+  }
+  double error = 0, distance = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const float mean = averaged.trained().parameters[i];
+    error = std::max(error, static_cast<double>(std::abs(mean - expected[i])));
+    distance =
+        std::max(distance, static_cast<double>(std::abs(mean - plain.trained().parameters[i])));
+  }
+  CHECK(error < 1e-6);
+  CHECK(distance > 1e-4);
+  CHECK(&averaged.run() == &averaged.trained());
+}
+
 TEST_CASE("trainer: wrong scaling and a diverging model are told") {
   const Full setting;
   using T = Trainer<Full, Small, lanes>;
@@ -128,6 +154,7 @@ TEST_CASE("trainer: bad configurations are refused") {
   CHECK_THROWS_AS(T(setting, network, {.updates = 100, .warm_up = 100}), ConfigError);
   CHECK_THROWS_AS(T(setting, network, {.adam = {.beta2 = 1}}), ConfigError);
   CHECK_THROWS_AS(T(setting, network, {.learning_rate = -1}), ConfigError);
+  CHECK_THROWS_AS(T(setting, network, {.average = 1}), ConfigError);
   CHECK_THROWS_AS(T(setting, network, {.clip = std::nan("")}), ConfigError);
 }
 

@@ -35,6 +35,7 @@ struct TrainConfig {
   double learning_rate = 3e-3;      ///< peak of the schedule
   std::size_t warm_up = 500;        ///< updates of linear warm-up
   double clip = 1;                  ///< largest norm of a gradient
+  double average = 0;               ///< decay per update of a running mean of the weights; 0: off
   bool use_muon = true;             ///< Muon for the hidden convolutions, else Adam for all
   AdamConfig adam{};
   MuonConfig muon{};
@@ -123,9 +124,11 @@ class Trainer {
     require_fraction("adam.beta1", config.adam.beta1);
     require_fraction("adam.beta2", config.adam.beta2);
     require_fraction("muon.momentum", config.muon.momentum);
+    require_fraction("average", config.average);
     require_positive(name, "network.uplift_scale", network.uplift_scale);
     require_positive(name, "first_guess_deviation", config.first_guess_deviation);
     Network::initialise(config.seed, span_of(trained_.parameters));
+    averaged_ = trained_;
     for (std::size_t c = 0; c < Network::channels; ++c) {
       const double mean = network.input_mean[c], deviation = network.input_deviation[c];
       require_positive(name, "network.input_deviation", deviation);
@@ -170,6 +173,7 @@ class Trainer {
           .peak = config_.learning_rate, .warm_up = config_.warm_up, .updates = config_.updates};
       optimiser_.update(span_of(trained_.parameters), gradients.front(), schedule.rate(updates_),
                         workers_, norm > config_.clip ? config_.clip / norm : 1);
+      if (config_.average > 0) average();
     } else {
       ++report_.skipped;
     }
@@ -210,7 +214,7 @@ class Trainer {
     if (report_.skipped == updates_)
       throw NumericalError("Trainer::run: no update had a finite gradient; lower learning_rate");
     if (!checkpoint.empty()) save_checkpoint(checkpoint);
-    return trained_;
+    return trained();
   }
 
   /// Writes everything that `resume` needs to go on with the same bits; all or nothing.
@@ -288,7 +292,10 @@ class Trainer {
 
   /// Updates done so far.
   [[nodiscard]] std::size_t updates() const { return updates_; }
-  [[nodiscard]] const Trained<Network, Real>& trained() const { return trained_; }
+  /// The network with its latest weights, or with `TrainConfig::average` their running mean.
+  [[nodiscard]] const Trained<Network, Real>& trained() const {
+    return config_.average > 0 ? averaged_ : trained_;
+  }
   [[nodiscard]] const TrainReport& report() const { return report_; }
 
  private:
@@ -341,6 +348,7 @@ class Trainer {
         {"updates", c.updates},
         {"window", {c.window, c.first_window, c.first_updates}},
         {"rate", {c.learning_rate, static_cast<double>(c.warm_up), c.clip}},
+        {"average", c.average},
         {"optimiser",
          {c.adam.beta1, c.adam.beta2, c.adam.epsilon, static_cast<double>(c.use_muon),
           c.muon.momentum, c.muon.rate}},
@@ -355,6 +363,7 @@ class Trainer {
   template <class Use>
   void for_each_array(const Use& use) {
     use("parameters", span_of(trained_.parameters));
+    if (config_.average > 0) use("average", span_of(averaged_.parameters));
     use("optimiser.first", optimiser_.first());
     use("optimiser.second", optimiser_.second());
     for (std::size_t g = 0; g < groups_.size(); ++g)
@@ -370,6 +379,14 @@ class Trainer {
       if (place.name.starts_with("blocks"))
         matrices.push_back({place.offset, place.kernel * place.in, place.out});
     return matrices;
+  }
+
+  /// Moves the running mean towards the weights; fast at first, so that it forgets its beginning.
+  void average() {
+    const auto n = static_cast<double>(optimiser_.updates());
+    const auto share = static_cast<Real>(1 - std::min(config_.average, (1 + n) / (10 + n)));
+    for (std::size_t i = 0; i < Network::parameters; ++i)
+      averaged_.parameters[i] += share * (trained_.parameters[i] - averaged_.parameters[i]);
   }
 
   struct Group {
@@ -447,7 +464,7 @@ class Trainer {
 
   Setting setting_;
   TrainConfig config_;
-  Trained<Network, Real> trained_;
+  Trained<Network, Real> trained_, averaged_;
   Optimiser<Real> optimiser_;
   Workers workers_;
   std::vector<std::unique_ptr<Group>> groups_;
