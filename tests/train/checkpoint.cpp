@@ -1,5 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <thread>
+#include <vector>
 
 #include "../support/temporary_folder.hpp"
 #include "dan/integrate/rk4.hpp"
@@ -12,7 +22,80 @@ using namespace dan;
 
 namespace {
 using Full = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Sparse = Setting<Rk4<Lorenz96<40>>, RandomNetwork<40>>;
+using Plain = AnalysisNetwork<NetworkShape{.filters = 4, .blocks = 1, .sub_blocks = 1}>;
+using Recurrent = AnalysisNetwork<NetworkShape{
+    .filters = 4, .blocks = 1, .sub_blocks = 1, .head = Head::gain, .memory = 2, .gain_radius = 2}>;
+constexpr std::size_t lanes = simd_width<float>;
+
+/// Runs a training in processes that are killed, ten times at random moments, each going on from
+/// the checkpoint of the one before; what is left then ends as if nothing had happened.
+template <class Network, class S>
+std::size_t check_killed(const S& setting, TrainConfig config) {
+  using T = Trainer<S, Network, lanes>;
+  Network network;
+  scale_inputs(setting, network);
+  config.progress = false;
+  const test::TemporaryFolder folder;
+  const auto file = folder / "checkpoint.safetensors";
+  T whole(setting, network, config);
+  const auto begin = std::chrono::steady_clock::now();
+  whole.run(folder / "whole.safetensors", 0);
+  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
+
+  std::array<double, 10> moments{};
+  fill_uniform<double>({config.seed, Stream::user}, moments);
+  std::size_t killed = 0;
+  for (const double moment : moments) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {  // has this thread only, and starts none
+      try {
+        config.threads = 1;
+        T(setting, network, config).run(file, 0);
+      } catch (...) {
+      }
+      ::_exit(0);
+    }
+    std::this_thread::sleep_for(moment * time / 8);
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    killed += WIFSIGNALED(status) ? 1 : 0;
+  }
+
+  T resumed(setting, network, config);
+  if (std::filesystem::exists(file)) resumed.resume(file);
+  MESSAGE(killed, " of 10 were killed; ", resumed.updates(), " of ", config.updates,
+          " updates were done");
+  resumed.run(file);
+  CHECK(resumed.updates() == config.updates);
+  CHECK(resumed.trained().parameters == whole.trained().parameters);
+  CHECK(resumed.report().rmse == whole.report().rmse);
+  CHECK(resumed.report().restarts == whole.report().restarts);
+  return whole.report().restarts;
+}
 }  // namespace
+
+TEST_CASE("trainer: killed at random moments and resumed, it ends with the same bits") {
+  SUBCASE("Muon, with averaged weights") {
+    check_killed<Plain>(Full{}, {.updates = 100, .groups = 2, .warm_up = 5, .average = 0.9});
+  }
+  SUBCASE("memory, gain head, a first window, and lanes that restart") {
+    CHECK(check_killed<Recurrent>(Full{}, {.updates = 100,
+                                           .groups = 2,
+                                           .window = 3,
+                                           .first_window = 1,
+                                           .first_updates = 30,
+                                           .warm_up = 5,
+                                           .first_guess_deviation = 50,
+                                           .seed = 2}) > 0);
+  }
+  SUBCASE("Adam alone under a random network") {
+    check_killed<Plain>(Sparse{.network = RandomNetwork<40>(20, 40)},
+                        {.updates = 100, .groups = 1, .warm_up = 5, .use_muon = false, .seed = 3});
+  }
+}
 
 TEST_CASE("stream: a saved truth is a state per run, whatever the SIMD width, and goes on") {
   constexpr std::size_t runs = simd_width<double> + 3;
@@ -35,10 +118,10 @@ TEST_CASE("stream: a saved truth is a state per run, whatever the SIMD width, an
 TEST_CASE("trainer: a place for checkpoints that cannot be written is told before the work") {
   const test::TemporaryFolder folder;
   const Full setting;
-  AnalysisNetwork<NetworkShape{.filters = 4, .blocks = 1, .sub_blocks = 1}> network;
+  Plain network;
   scale_inputs(setting, network);
-  Trainer<Full, decltype(network), simd_width<float>> trainer(
-      setting, network, {.updates = 1000000, .groups = 1, .progress = false});
+  Trainer<Full, Plain, lanes> trainer(setting, network,
+                                      {.updates = 1000000, .groups = 1, .progress = false});
   CHECK_THROWS_AS(trainer.run(folder / "none/checkpoint"), FileError);
   CHECK(trainer.updates() == 0);
 }
