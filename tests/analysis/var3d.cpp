@@ -154,9 +154,22 @@ TEST_CASE("var3d: bad input") {
   CHECK_THROWS_AS((Var3d<test::Sakov>(test::Sakov{}, some_climate())), ShapeError);
   auto climate = some_climate();
   climate.covariance = scaled(climate.covariance, -1);
+  CHECK_THROWS_WITH_AS((Var3d<test::Silent>(test::Silent{}, climate, 1)),
+                       doctest::Contains("Var3d: climate.covariance has the eigenvalue -"),
+                       NumericalError);
+  CHECK_THROWS_AS((Var3d<Square>(Square{}, climate, 1)), NumericalError);
+  climate.covariance(0, 0) = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_AS((Var3d<test::Silent>(test::Silent{}, climate, 1)), NumericalError);
+
+  // Round-off below zero is let through, and then no match for very precise observations.
+  climate.covariance = zeros<double>(8, 8);
+  for (std::size_t i = 0; i < 8; ++i) climate.covariance(i, i) = i == 3 ? -5e-11 : 1;
   const Var3d<test::Silent> analysis(test::Silent{}, climate, 1);
   auto carried = analysis.start({}, 1, {});
   Var3d<test::Silent>::Observed observed;
   observed.precision.fill(1);
-  CHECK_THROWS_AS(analysis.analyse(carried, observed, {}), NumericalError);
+  CHECK_NOTHROW(analysis.analyse(carried, observed, {}));
+  observed.precision.fill(1e12);
+  CHECK_THROWS_WITH_AS(analysis.analyse(carried, observed, {}),
+                       doctest::Contains("Var3d::analyse: I + D H B"), NumericalError);
 }

@@ -38,7 +38,8 @@ class Ekf : public AnalysisTypes<Setting_, double, 1> {
  public:
   using Setting = Setting_;
   static_assert(DifferentiableModel<typename Setting::Model>,
-                "Ekf: the model must have step_tangent and step_adjoint");
+                "Ekf: the model must have step_tangent and step_adjoint; write them, or take an "
+                "ensemble filter");
   using Types = AnalysisTypes<Setting, double, 1>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
   using Types::size, Types::slots;

@@ -33,7 +33,9 @@ namespace dan {
 template <std::size_t Members>
 class EnsembleSpace {
  public:
-  static_assert(Members >= 2, "EnsembleSpace: an ensemble needs at least 2 members");
+  static_assert(Members >= 2,
+                "EnsembleSpace: an ensemble needs at least 2 members; take more, or a method for a "
+                "single state: Var3d, Var4d, Ekf");
   using T = lanes_t<double, Members>;
 
   /// S = 0, b = 0.

@@ -9,6 +9,7 @@
 #include "dan/analysis/climatology.hpp"
 #include "dan/analysis/setting.hpp"
 #include "dan/core/error.hpp"
+#include "dan/core/linalg.hpp"
 #include "dan/core/tensor.hpp"
 
 namespace dan {
@@ -21,8 +22,10 @@ namespace dan {
 /// `Runs` independent runs are computed side by side, a lane each; a run that diverges stays in
 /// its lane. The Cholesky factor of I + D H B Hᵀ D is kept until a precision changes (nonlinear H:
 /// made in every cycle).
-/// The constructor throws ShapeError unless the climate fits the model and ConfigError unless
-/// scale > 0; `analyse` throws NumericalError if the covariance is not positive semidefinite.
+/// The constructor throws ShapeError unless the climate fits the model, ConfigError unless
+/// scale > 0 and NumericalError if the covariance has an eigenvalue below zero (by more than 1e-10
+/// of the largest); `analyse` throws NumericalError for an observation that is not finite and, with
+/// a linear H, if such an eigenvalue and a large precision leave no Cholesky factor.
 /// Cost per cycle: one model step, 2 slots² + 2 size² flops per run; slots³/3 for a factor.
 template <class Setting_, std::size_t Runs = simd_width<double>>
 class Var3d : public AnalysisTypes<Setting_, double, Runs> {
@@ -45,6 +48,11 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
       : setting_(setting), background_(climate.covariance) {
     climate.require_size_of("Var3d", size);
     require_positive("Var3d", "scale", scale);
+    const Vector values = symmetric_eigen(background_).values;
+    if (!(values[0] >= -1e-10 * std::abs(values[size - 1])))
+      throw NumericalError(text("Var3d: climate.covariance has the eigenvalue ", values[0],
+                                ", expected none below zero; take the covariance of states, as "
+                                "climatology_of does"));
     for (double& b : span_of(background_)) b *= scale;
     if constexpr (Setting::Network::linear) {
       const std::vector<double> x(size);
@@ -72,8 +80,9 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
         for (std::size_t j = 0; j < slots; ++j)
           if (!std::isfinite(sum_lanes(carried.factor[j * slots + j])))
             throw NumericalError(
-                "Var3d::analyse: the Cholesky factorisation failed; the "
-                "background covariance must be positive semidefinite");
+                "Var3d::analyse: I + D H B Hᵀ D has no Cholesky factor, expected one; the "
+                "observations are too precise for a B with eigenvalues of round-off below zero: "
+                "use larger observation variances, or add to the diagonal of the covariance");
       }
     } else {
       carried.precision = observed.precision;

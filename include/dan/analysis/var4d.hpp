@@ -62,7 +62,8 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
  public:
   using Setting = Setting_;
   static_assert(DifferentiableModel<typename Setting::Model>,
-                "Var4d: the model must have step_tangent and step_adjoint");
+                "Var4d: the model must have step_tangent and step_adjoint; write them, or take "
+                "Ienks");
   using Types = AnalysisTypes<Setting, double, Runs>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
   using Types::size, Types::slots;
@@ -86,9 +87,10 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
     require_at_least("Var4d", "iterations", config.iterations, 1);
     require_positive("Var4d", "tolerance", config.tolerance);
     const auto [values, vectors] = symmetric_eigen(climate.covariance);
-    if (values[0] < -1e-10 * std::abs(values[size - 1]))
+    if (!(values[0] >= -1e-10 * std::abs(values[size - 1])))
       throw NumericalError(text("Var4d: climate.covariance has the eigenvalue ", values[0],
-                                ", expected none below zero"));
+                                ", expected none below zero; take the covariance of states, as "
+                                "climatology_of does"));
     for (std::size_t i = 0; i < size; ++i)
       for (std::size_t j = 0; j < size; ++j)
         for (std::size_t k = 0; k < size; ++k)
