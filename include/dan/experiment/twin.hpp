@@ -79,15 +79,20 @@ inline double deviation_of_truth(const std::vector<TwinRun>& runs) {
   return std::sqrt(variance);
 }
 
-/// The first cycle (from 1) of 100 whose mean is above `bound`; 0 if there is none.
-inline std::size_t first_lost_cycle(const std::vector<double>& rmse, double bound) {
+/// The first cycle (from 1) after the burn-in of 100 in which a run has lost the truth, see
+/// run_twin; 0: none.
+inline std::size_t first_lost_cycle(const TwinRun& run, std::size_t burn_in, double deviation) {
   constexpr std::size_t length = 100;
-  double sum = 0;
-  for (std::size_t c = 0; c < rmse.size(); ++c) {
-    sum += rmse[c];
-    if (c + 1 < length) continue;
-    if (sum > bound * length) return c + 2 - length;
-    sum -= rmse[c + 1 - length];
+  const bool has_spread = run.spread.size() == run.analysis.size();
+  double error = 0, spread = 0;
+  for (std::size_t c = burn_in; c < run.analysis.size(); ++c) {
+    error += run.analysis[c];
+    if (has_spread) spread += run.spread[c];
+    if (c + 1 < burn_in + length) continue;
+    const bool overconfident = has_spread && error > 3 * spread;
+    if (error > (overconfident ? 0.5 : 1.2) * deviation * length) return c + 2 - length;
+    error -= run.analysis[c + 1 - length];
+    if (has_spread) spread -= run.spread[c + 1 - length];
   }
   return 0;
 }
@@ -198,10 +203,11 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
 /// estimate holds, is scored there as well (smoothing_rmse), in the cycles in which its window is
 /// full. A run whose estimate is not finite, and all runs of a group whose analysis throws
 /// NumericalError, end there and are listed in `failures`; other exceptions pass. A run that goes
-/// on with a mean error above 1.2 times the truth's own deviation for 100 cycles (two unrelated
-/// states are √2 times apart) is listed in `lost`, with the first of them, and still counts. Throws
-/// ConfigError unless runs > 0, burn_in < cycles and the deviation is finite and not negative.
-/// Cost: truth and analysis; memory: 4 · runs · cycles numbers.
+/// on is listed in `lost`, with the first of 100 scored cycles over which its mean error is
+/// above 1.2 times the truth's own deviation (two unrelated states are √2 times apart), or above
+/// half of that and three times its spread (a diverged filter); it still counts. Throws ConfigError
+/// unless runs > 0, burn_in < cycles and the deviation is finite and not negative. Cost: truth and
+/// analysis; memory: 4 · runs · cycles numbers.
 template <class Setting, Analysis Method>
 [[nodiscard]] TwinScores run_twin(const Setting& setting, const Method& analysis,
                                   const TwinConfig& config = {}) {
@@ -256,12 +262,13 @@ template <class Setting, Analysis Method>
       scores.failures.push_back({r, runs[r].analysis.size() + 1, runs[r].failure});
   const double deviation = detail::deviation_of_truth(runs);
   for (std::size_t r = 0; r < config.runs; ++r)
-    if (const auto cycle = detail::first_lost_cycle(runs[r].analysis, 1.2 * deviation); cycle > 0)
+    if (const auto cycle = detail::first_lost_cycle(runs[r], config.burn_in, deviation); cycle > 0)
       scores.lost.push_back(
           {r, cycle,
-           text("lost the truth: over 100 cycles the mean error is above 1.2 climatological "
-                "deviations of ",
-                deviation, "; an ensemble wants more members, inflation or localisation")});
+           text("lost the truth: a mean error too large for its spread, or for a climatological "
+                "deviation of ",
+                deviation, ", over 100 cycles; an ensemble wants more members, inflation or ",
+                "localisation")});
   for (std::size_t c = 0; c < std::min(config.keep_series, config.cycles); ++c) {
     double sum = 0, count = 0;
     for (const TwinRun& run : runs)
