@@ -20,11 +20,14 @@ namespace dan {
 /// stays silent. Never throws; `advance` may be called from several threads.
 class Progress {
  public:
-  /// `total`: number of steps; `enabled` = false: stays silent; `out`: where to write.
+  /// `total`: number of steps; `enabled` = false: stays silent; `out`: where to write; `done`:
+  /// steps done by an earlier process, which count but tell nothing about the rate.
   explicit Progress(std::string label, std::size_t total, bool enabled = true,
-                    std::FILE* out = stderr)
+                    std::FILE* out = stderr, std::size_t done = 0)
       : label_(std::move(label)),
         total_(total),
+        first_(done),
+        done_(done),
         enabled_(enabled),
         out_(out),
         terminal_(::isatty(::fileno(out)) == 1) {}
@@ -54,7 +57,8 @@ class Progress {
       if (now >= 2)
         std::fprintf(out_, "%s%s: %zu of %zu in %s, %.3g/s%s%.60s\n", terminal_ ? "\r\033[K" : "",
                      label_.c_str(), done_, total_, Time(now).text,
-                     static_cast<double>(done_) / now, note_.empty() ? "" : ", ", note_.c_str());
+                     static_cast<double>(done_ - first_) / now, note_.empty() ? "" : ", ",
+                     note_.c_str());
       enabled_ = false;
     });
   }
@@ -87,7 +91,7 @@ class Progress {
   }
 
   void print(double now) const {
-    const double rate = static_cast<double>(done_) / now;
+    const double rate = static_cast<double>(done_ - first_) / now;
     const double share =
         total_ > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_)) : 0;
     const double left = rate > 0 ? static_cast<double>(total_) * (1 - share) / rate : 0;
@@ -102,7 +106,7 @@ class Progress {
 
   std::mutex mutex_;
   std::string label_, note_;
-  std::size_t total_, done_ = 0, tenth_ = 0;
+  std::size_t total_, first_, done_, tenth_ = 0;
   bool enabled_;
   std::FILE* out_;
   bool terminal_;

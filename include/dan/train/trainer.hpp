@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -199,8 +200,7 @@ class Trainer {
       else
         save_checkpoint(checkpoint);
     }
-    Progress progress(updates_ == 0 ? "training" : text("training from update ", updates_),
-                      config_.updates - updates_, config_.progress);
+    Progress progress("training", config_.updates, config_.progress, stderr, updates_);
     auto begin = Clock::now();
     while (updates_ < config_.updates) {
       const double rmse = update();
