@@ -62,7 +62,9 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
     }
   }
 
+  /// Throws NumericalError for an observation that is not valid.
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
+    require_valid_observations("Learned::analyse", observed);
     T* values = carried.values.data();
     const Cycle cycle{setting_, trained_.network, observed};
     cycle.analyse(trained_.parameters.data(), values, values, *carried.cache);

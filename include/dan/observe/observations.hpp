@@ -100,7 +100,7 @@ void uplift(const Network& network, const Observed& observed, const T* x, T* zet
   std::array<T, Network::slots> departure;
   network.observe(x, departure.data());
   for (std::size_t j = 0; j < Network::slots; ++j)
-    departure[j] = observed.precision[j] * (observed.values[j] - departure[j]);
+    departure[j] = observed.precision[j] * departure_of(observed, j, departure[j]);
   for (std::size_t i = 0; i < Network::points * Network::channels; ++i) zeta[i] = T(real_t<T>(0));
   network.observe_adjoint(x, departure.data(), zeta);
 }
