@@ -15,7 +15,8 @@ using namespace dan;
 template <class Real, class F>
 void measure(benchmark::State& state, double flops, const F& call) {
   Workers one(1);
-  const double peak = bench::fma_peak<Real>(one);
+  double peak = 0;  // the best of five: a disturbed one would flatter the kernel
+  for (int n = 0; n < 5; ++n) peak = std::max(peak, bench::fma_peak<Real>(one));
   const double begin = bench::seconds();
   for (auto _ : state) call();
   const double rate = flops * static_cast<double>(state.iterations()) / (bench::seconds() - begin);
@@ -71,9 +72,9 @@ constexpr std::size_t w = simd_width<float>;
 BENCHMARK(convolution_forward<40, 2 * w>)->Name("convolution_forward/40_filters");
 BENCHMARK(convolution_backward_input<40, 2 * w>)->Name("convolution_backward_input/40_filters");
 BENCHMARK(convolution_backward_weights<40, 2 * w>)->Name("convolution_backward_weights/40_filters");
-BENCHMARK(convolution_forward<24, w>)->Name("convolution_forward/24_filters");
-BENCHMARK(convolution_backward_input<24, w>)->Name("convolution_backward_input/24_filters");
-BENCHMARK(convolution_backward_weights<24, w>)->Name("convolution_backward_weights/24_filters");
+BENCHMARK(convolution_forward<24, 16>)->Name("convolution_forward/24_filters");
+BENCHMARK(convolution_backward_input<24, 16>)->Name("convolution_backward_input/24_filters");
+BENCHMARK(convolution_backward_weights<24, 16>)->Name("convolution_backward_weights/24_filters");
 
 // Lorenz 96 with 40 variables; a tendency has 4 flops per point, a Runge–Kutta step 4 tendencies
 // and 13 flops per point, its adjoint twice that and the forward stages again.

@@ -118,7 +118,6 @@ void shares() {
 }  // namespace
 
 int main() {
-  constexpr std::size_t w = simd_width<float>;
-  shares<NetworkShape{.filters = 40, .blocks = 5, .sub_blocks = 5}, 2 * w>();
-  shares<NetworkShape{.filters = 24, .blocks = 3, .sub_blocks = 3}, w>();
+  shares<NetworkShape{.filters = 40, .blocks = 5, .sub_blocks = 5}, 2 * simd_width<float>>();
+  shares<NetworkShape{.filters = 24, .blocks = 3, .sub_blocks = 3}, 16>();
 }

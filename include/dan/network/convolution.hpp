@@ -31,7 +31,8 @@ struct TileShape {
   static constexpr bool scalar = std::is_floating_point_v<Register>;
   static constexpr std::size_t columns = register_count == 32 ? 4 : 3;
   static constexpr std::size_t channels = register_count == 32 ? 6 : 4;
-  static constexpr std::size_t weights = register_count == 32 ? 5 : 3;  ///< a side of the d_w tile
+  static constexpr std::size_t weights_in = 5;                              ///< of the tile of d_w
+  static constexpr std::size_t weights_out = register_count == 32 ? 5 : 2;  ///< of the tile of d_w
 };
 
 /// calls(integral_constant 0), (1), …, (N − 1).
@@ -148,24 +149,31 @@ struct Convolution {
   }
 
   /// d_w[k, i, o] += Σ_p Σ_lanes in[tap(p, k), i] · d_z[p, o].
+  ///
+  /// Works on copies that hold the channels of a tile together for all points: the operands of a
+  /// tile then stay in the L1 while the taps go over them.
   template <class Real, class T>
   static void backward_weights(const T* in, const T* d_z, Real* d_w) {
     using Register = register_t<T>;
     using Tile = detail::TileShape<Register>;
     constexpr std::size_t R = registers_of<T>;
-    const auto* x = reinterpret_cast<const Register*>(in);
-    const auto* d = reinterpret_cast<const Register*>(d_z);
-    detail::blocked<Out, Tile::weights>([&](std::size_t o0, auto tile_out) {
-      detail::blocked<In, Tile::weights>([&](std::size_t i0, auto tile_in) {
+    Scratch<T> x_tiles(inputs), d_tiles(outputs);
+    gather_tiles<In, Tile::weights_in>(in, x_tiles.data());
+    gather_tiles<Out, Tile::weights_out>(d_z, d_tiles.data());
+    const auto* x = reinterpret_cast<const Register*>(x_tiles.data());
+    const auto* d = reinterpret_cast<const Register*>(d_tiles.data());
+    detail::blocked<Out, Tile::weights_out>([&](std::size_t o0, auto tile_out) {
+      detail::blocked<In, Tile::weights_in>([&](std::size_t i0, auto tile_in) {
         constexpr std::size_t no = tile_out, ni = tile_in;
+        const Register *x_tile = x + i0 * points * R, *d_tile = d + o0 * points * R;
         for (std::size_t k = 0; k < Kernel; ++k) {
           Register acc[ni * no];
           detail::unrolled<ni * no>([&](auto n) __attribute__((always_inline)) {
             acc[n] = Register(Real(0));
           });
           for (std::size_t p = 0; p < points; ++p) {
-            const Register* xp = x + (Geometry::tap(p, k, Kernel) * In + i0) * R;
-            const Register* dp = d + (p * Out + o0) * R;
+            const Register* xp = x_tile + Geometry::tap(p, k, Kernel) * ni * R;
+            const Register* dp = d_tile + p * no * R;
             for (std::size_t r = 0; r < R; ++r) {
               Register row[no];
               detail::unrolled<no>([&](auto o)
@@ -205,6 +213,16 @@ struct Convolution {
   }
 
  private:
+  /// points × channels as tiles × points × channels of a tile; the last tile may be narrower.
+  template <std::size_t Channels, std::size_t Width, class T>
+  static void gather_tiles(const T* x, T* tiles) {
+    for (std::size_t c0 = 0; c0 < Channels; c0 += Width) {
+      const std::size_t width = std::min(Width, Channels - c0);
+      for (std::size_t p = 0; p < points; ++p, tiles += width)
+        std::copy_n(x + p * Channels + c0, width, tiles);
+    }
+  }
+
   /// The forward kernel for one state: SIMD over output channels instead of lanes.
   ///
   /// A tile is a few points × all registers of output channels; the last register begins where it
