@@ -97,6 +97,11 @@ struct KeepingAllocator : AlignedAllocator<T> {
         return static_cast<T*>(kept);
     return AlignedAllocator<T>::allocate(n);
   }
+  /// Without a value, numbers are left unset.
+  template <class U>
+  void construct(U* p) noexcept {
+    ::new (static_cast<void*>(p)) U;
+  }
   void deallocate(T* p, std::size_t n) noexcept {
     if constexpr (address_sanitizer)
       AlignedAllocator<T>::deallocate(p, n);
@@ -106,11 +111,15 @@ struct KeepingAllocator : AlignedAllocator<T> {
 };
 }  // namespace detail
 
-/// Scratch memory on the heap: `n` generic scalars, all zero.
+/// Says that memory is written before it is read.
+struct Unset {};
+
+/// Scratch memory on the heap: `n` generic scalars, all zero or unset.
 template <class T>
 struct Scratch : std::vector<T, detail::KeepingAllocator<T>> {
   explicit Scratch(std::size_t n)
       : std::vector<T, detail::KeepingAllocator<T>>(n, T(real_t<T>(0))) {}
+  Scratch(std::size_t n, Unset) : std::vector<T, detail::KeepingAllocator<T>>(n) {}
 };
 
 /// First `A`, then the rest: out = B(A(in)). Parameters of A come first.

@@ -115,21 +115,19 @@ struct Convolution {
   template <class Real, class T>
   void backward(const Real* params, const T* in, const Cache<T>& cache, const T* d_out, T* d_in,
                 Real* d_params) const {
-    // d_z = φ'(z) d_out
-    Scratch<T> product(linear ? 0 : outputs);
-    const T* d_z = d_out;
-    if constexpr (!linear) {
-      for (std::size_t i = 0; i < outputs; ++i) product[i] = cache.derivative[i] * d_out[i];
-      d_z = product.data();
-    }
+    // d_z = φ'(z) d_out and d_b[o] += Σ_p d_z[p, o] in one pass over the memory.
+    Scratch<T> product(linear ? 0 : outputs, Unset{});
+    const T* d_z = linear ? d_out : product.data();
+    std::array<T, Out> d_bias;
+    for (std::size_t p = 0; p < points; ++p)
+      for (std::size_t o = 0; o < Out; ++o) {
+        const std::size_t at = p * Out + o;
+        if constexpr (!linear) product[at] = cache.derivative[at] * d_out[at];
+        d_bias[o] = p == 0 ? d_z[at] : d_bias[o] + d_z[at];
+      }
+    for (std::size_t o = 0; o < Out; ++o) d_params[weights + o] += sum_lanes(d_bias[o]);
     backward_input(params, d_z, d_in);
     backward_weights(in, d_z, d_params);
-    // d_b[o] += Σ_p d_z[p, o]
-    for (std::size_t o = 0; o < Out; ++o) {
-      T sum = d_z[o];
-      for (std::size_t p = 1; p < points; ++p) sum += d_z[p * Out + o];
-      d_params[weights + o] += sum_lanes(sum);
-    }
   }
 
   /// d_x[q, i] += Σ_k Σ_o w[k, i, o] d_z[source(q, k), o].
@@ -157,7 +155,7 @@ struct Convolution {
     using Register = register_t<T>;
     using Tile = detail::TileShape<Register>;
     constexpr std::size_t R = registers_of<T>;
-    Scratch<T> x_tiles(inputs), d_tiles(outputs);
+    Scratch<T> x_tiles(inputs, Unset{}), d_tiles(outputs, Unset{});
     gather_tiles<In, Tile::weights_in>(in, x_tiles.data());
     gather_tiles<Out, Tile::weights_out>(d_z, d_tiles.data());
     const auto* x = reinterpret_cast<const Register*>(x_tiles.data());
