@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -92,7 +93,7 @@ void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed =
 /// exceeds the climatological deviation has lost the truth and restarts from truth + noise.
 /// Runs are cut into groups of `Lanes`; each group has its own gradient slot, the slots are summed
 /// in order, so the number of threads changes no bit of the result.
-/// Memory: groups × the memory of one `Unrolled` window.
+/// Memory: threads × the memory of one `Unrolled` window.
 template <class Setting_, class Network_, std::size_t Lanes, Keep Policy = Keep::everything,
           class Real = float>
 class Trainer {
@@ -110,7 +111,8 @@ class Trainer {
         trained_(network),
         optimiser_(Network::parameters, config.adam,
                    config.use_muon ? hidden_matrices() : std::vector<MatrixPlace>{}, config.muon),
-        workers_(config.threads) {
+        workers_(config.threads),
+        windows_(config.window) {
     constexpr auto name = "Trainer";
     require_at_least(name, "updates", config.updates, 1);
     require_at_least(name, "groups", config.groups, 1);
@@ -368,7 +370,7 @@ class Trainer {
     use("optimiser.second", optimiser_.second());
     for (std::size_t g = 0; g < groups_.size(); ++g)
       use(text("groups.", g, ".carried"),
-          std::span<Real>(reinterpret_cast<Real*>(groups_[g]->window.state(0)),
+          std::span<Real>(reinterpret_cast<Real*>(groups_[g]->carried.data()),
                           Cycle::carried * Lanes));
   }
 
@@ -393,7 +395,7 @@ class Trainer {
     ObservationStream<Setting, Lanes> stream;
     std::vector<Observed> observed;
     std::vector<Truth> truth;
-    Unrolled<Cycle, T, Policy> window;
+    std::vector<T, AlignedAllocator<T>> carried;  ///< what the next window starts from
     Tensor<Real, 1> gradient = zeros<Real>(Network::parameters);
     double loss = 0;
     std::size_t restarts = 0;
@@ -402,14 +404,38 @@ class Trainer {
         : stream(setting, {.seed = config.seed, .first_run = training_runs + g * Lanes}),
           observed(config.window),
           truth(config.window),
-          window(config.window) {}
+          carried(Cycle::carried) {}
   };
 
-  /// Lane `lane` of the window's input becomes truth + noise with an empty memory.
+  /// Windows that no group is using; one a thread, so that their memory stays in its cache.
+  class Windows {
+   public:
+    using Window = Unrolled<Cycle, T, Policy>;
+    explicit Windows(std::size_t longest) : longest_(longest) {}
+
+    std::unique_ptr<Window> take() {
+      const std::lock_guard lock(mutex_);
+      if (free_.empty()) return std::make_unique<Window>(longest_);
+      auto window = std::move(free_.back());
+      free_.pop_back();
+      return window;
+    }
+    void give_back(std::unique_ptr<Window> window) {
+      const std::lock_guard lock(mutex_);
+      free_.push_back(std::move(window));
+    }
+
+   private:
+    std::size_t longest_;
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<Window>> free_;
+  };
+
+  /// Lane `lane` of the next window's input becomes truth + noise with an empty memory.
   void start_lane(Group& group, std::size_t lane, Stream stream) {
     std::array<double, Cycle::states> error;
     fill_normal<double>(group.stream.key(lane).with(stream), error);
-    T* state = group.window.state(0);
+    T* state = group.carried.data();
     for (std::size_t i = 0; i < Cycle::states; ++i)
       lane_of(state[i], lane) = static_cast<Real>(group.stream.truth().at(i % Setting::size, lane) +
                                                   config_.first_guess_deviation * error[i]);
@@ -431,24 +457,27 @@ class Trainer {
       return Cycle{setting_, trained_.network, group.observed[n], low_, high_};
     };
     const Real* params = trained_.parameters.data();
-    group.window.forward(params, cycle, cycles);
+    auto window = windows_.take();
+    std::copy_n(group.carried.data(), Cycle::carried, window->state(0));
+    window->forward(params, cycle, cycles);
     group.gradient.fill(Real(0));
     group.loss = 0;
     Scratch<T> d_first(Cycle::carried);
-    group.window.backward(
+    window->backward(
         params, cycle,
         [&](std::size_t n, T* d) {
           group.loss += supervised_loss<Network::members, Setting::size>(
-              group.window.state(n), group.truth[n - 1].data(), weight, d);
+              window->state(n), group.truth[n - 1].data(), weight, d);
         },
         d_first.data(), group.gradient.data());
-    std::copy_n(group.window.state(cycles), Cycle::carried, group.window.state(0));
+    std::copy_n(window->state(cycles), Cycle::carried, group.carried.data());
+    windows_.give_back(std::move(window));
     restart_lost_lanes(group);
   }
 
   void restart_lost_lanes(Group& group) {
     group.restarts = 0;
-    const T* state = group.window.state(0);
+    const T* state = group.carried.data();
     for (std::size_t l = 0; l < Lanes; ++l) {
       double square = 0;
       for (std::size_t i = 0; i < Cycle::states; ++i)
@@ -468,6 +497,7 @@ class Trainer {
   Optimiser<Real> optimiser_;
   Workers workers_;
   std::vector<std::unique_ptr<Group>> groups_;
+  Windows windows_;
   TrainReport report_;
   std::size_t updates_ = 0;
   double low_ = 1e30, high_ = -1e30, climate_variance_ = 0;
