@@ -46,7 +46,8 @@ int main(int argc, char** argv) {
   const auto threads = argc > 3 ? static_cast<std::size_t>(std::atol(argv[3])) : 0;
   if (filters == 40) {
     constexpr NetworkShape shape{.filters = 40, .blocks = 5, .sub_blocks = 5};
-    report(rate<shape, 48, 2>(seconds, threads), threads);  // batch 96
+    constexpr std::size_t lanes = simd_width<float> == 16 ? 48 : 16;  // of layers that fit the L2
+    report(rate<shape, lanes, 96 / lanes>(seconds, threads), threads);
   } else if (filters == 24) {
     constexpr NetworkShape shape{.filters = 24, .blocks = 3, .sub_blocks = 3};
     report(rate<shape, 16, 4>(seconds, threads), threads);  // batch 64
