@@ -41,6 +41,7 @@
 #include "dan/network/geometry.hpp"
 #include "dan/network/activation.hpp"
 #include "dan/network/convolution.hpp"
+#include "dan/network/gated.hpp"
 #include "dan/network/analysis_network.hpp"
 
 // Analyses, and a cycle of them.

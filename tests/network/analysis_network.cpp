@@ -50,6 +50,14 @@ TEST_CASE("analysis network: derivatives of every variant") {
                      .memory = 1,
                      .gain_radius = 0},
         Ring<1>, 3>();
+  check<NetworkShape{.filters = 4,
+                     .blocks = 2,
+                     .sub_blocks = 2,
+                     .kernel = 3,
+                     .head = Head::gain,
+                     .memory = 2,
+                     .gain_radius = 1,
+                     .gates = 3}>();
 }
 
 TEST_CASE("analysis network: the places cover the parameters without gap or overlap") {
@@ -63,6 +71,12 @@ TEST_CASE("analysis network: the places cover the parameters without gap or over
   }
   CHECK(next == Network::parameters);
   CHECK(names.size() == 11);
+  using Products = AnalysisNetwork<NetworkShape{
+      .filters = 24, .blocks = 3, .sub_blocks = 2, .kernel = 3, .gates = 16}>;
+  CHECK(Products::places().at(1).out == 32);
+  CHECK(Products::places().at(2).in == 16);
+  const auto& last = Products::places().back();
+  CHECK(last.offset + last.weights() + last.out == Products::parameters);
   CHECK(AnalysisNetwork<NetworkShape{.filters = 40, .blocks = 5, .sub_blocks = 5}>::parameters ==
         5 * 2 * 40 + 40 + 25 * (5 * 40 * 40 + 40) + 5 * 40 + 1);
 }

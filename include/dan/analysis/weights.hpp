@@ -53,6 +53,7 @@ nlohmann::ordered_json architecture() {
           {"memory", s.memory},
           {"gain_radius", Network::gain ? s.gain_radius : 0},
           {"sees_forecast", s.sees_forecast},
+          {"gates", s.gates},
           {"channels", Network::channels}};
 }
 }  // namespace detail

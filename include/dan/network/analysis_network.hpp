@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "dan/autodiff/map.hpp"
@@ -13,6 +14,7 @@
 #include "dan/core/random.hpp"
 #include "dan/network/activation.hpp"
 #include "dan/network/convolution.hpp"
+#include "dan/network/gated.hpp"
 #include "dan/network/geometry.hpp"
 
 /// \file
@@ -39,6 +41,7 @@ struct NetworkShape {
   std::size_t memory = 0;       ///< channels carried from cycle to cycle
   std::size_t gain_radius = 5;  ///< reach of the gain head in points
   bool sees_forecast = true;    ///< false: the simplified â_θ(ζ)
+  std::size_t gates = 0;        ///< channels of a block's products; 0: `activation` instead
 };
 
 namespace detail {
@@ -59,6 +62,20 @@ struct ActivationOf<Nonlinearity::relu> {
 template <>
 struct ActivationOf<Nonlinearity::identity> {
   using type = Identity;
+};
+
+/// What a residual block adds.
+template <NetworkShape S, class Geometry>
+struct BlockOf {
+  using Hidden = Convolution<Geometry, S.filters, S.filters, S.kernel,
+                             typename ActivationOf<S.activation>::type>;
+  using type = Repeat<S.sub_blocks, Hidden>;
+};
+template <NetworkShape S, class Geometry>
+requires(S.gates > 0) struct BlockOf<S, Geometry> {
+  using type =
+      Chain<Convolution<Geometry, S.filters, 2 * S.gates, S.kernel>,
+            Gated<Geometry::points, S.gates>, Convolution<Geometry, S.gates, S.filters, S.kernel>>;
 };
 
 /// 1 / (1 + e^{−z})
@@ -84,7 +101,9 @@ struct LayerPlace {
 /// (points × memory). Output: increments (members × points × channels), memory as before.
 /// Network: per point the features (x^f − mean)/deviation of every member, scale · ζ, memory; an
 /// input convolution to `filters` channels, `blocks` residual blocks h + f(h) of `sub_blocks`
-/// convolutions with nonlinearity, an output convolution. All periodic on the geometry.
+/// convolutions with nonlinearity, an output convolution. All periodic on the geometry. With
+/// `gates` a block is a convolution to 2 · gates channels, their products in pairs (`Gated`), and a
+/// convolution back.
 /// Plain head: the output is the increment. Gain head: per point one bias and coefficients u_j,
 /// increment_i = bias_i + Σ_j u_ij ζ_{i+j}, |j| ≤ gain_radius: a local, state-dependent gain.
 /// Memory: m ← g m + (1 − g) tanh c with gate g = 1/(1 + e^{−s}), s and c from the output layer.
@@ -97,6 +116,8 @@ struct AnalysisNetwork {
                 "AnalysisNetwork: filters, blocks, sub_blocks and members must be at least 1");
   static_assert(Shape.head == Head::plain || 2 * Shape.gain_radius + 1 <= Geometry::points,
                 "AnalysisNetwork: the gain head reaches around the domain; lower gain_radius");
+  static_assert(Shape.gates == 0 || Shape.sub_blocks == 2,
+                "AnalysisNetwork: a block with gates has two convolutions; set sub_blocks to 2");
 
   static constexpr NetworkShape shape = Shape;
   static constexpr std::size_t points = Geometry::points, channels = Channels;
@@ -113,11 +134,10 @@ struct AnalysisNetwork {
   static constexpr std::size_t raw = members * channels * per_increment + 2 * memory;
 
   using Activation = typename detail::ActivationOf<Shape.activation>::type;
-  using Hidden = Convolution<Geometry, Shape.filters, Shape.filters, Shape.kernel, Activation>;
   using InputLayer = Convolution<Geometry, features, Shape.filters, Shape.kernel, Activation>;
   using OutputLayer = Convolution<Geometry, Shape.filters, raw, Shape.kernel, Identity>;
-  using Layers = Chain<InputLayer, Repeat<Shape.blocks, Residual<Repeat<Shape.sub_blocks, Hidden>>>,
-                       OutputLayer>;
+  using Block = typename detail::BlockOf<Shape, Geometry>::type;
+  using Layers = Chain<InputLayer, Repeat<Shape.blocks, Residual<Block>>, OutputLayer>;
   static constexpr std::size_t parameters = Layers::parameters;
 
   /// Scaling of the inputs; part of a trained network, stored with its weights.
@@ -169,12 +189,17 @@ struct AnalysisNetwork {
   /// The layers in order, with their names and places in the parameter array.
   [[nodiscard]] static std::vector<LayerPlace> places() {
     std::vector<LayerPlace> list{{"input", 0, Shape.kernel, features, Shape.filters}};
-    std::size_t offset = InputLayer::parameters;
+    const auto add = [&](std::string name, std::size_t in, std::size_t out) {
+      const auto& last = list.back();
+      list.push_back(
+          {std::move(name), last.offset + last.weights() + last.out, Shape.kernel, in, out});
+    };
+    constexpr std::size_t filters = Shape.filters, gates = Shape.gates;
     for (std::size_t b = 0; b < Shape.blocks; ++b)
-      for (std::size_t s = 0; s < Shape.sub_blocks; ++s, offset += Hidden::parameters)
-        list.push_back(
-            {text("blocks.", b, ".", s), offset, Shape.kernel, Shape.filters, Shape.filters});
-    list.push_back({"output", offset, Shape.kernel, Shape.filters, raw});
+      for (std::size_t s = 0; s < Shape.sub_blocks; ++s)
+        add(text("blocks.", b, ".", s), gates > 0 && s == 1 ? gates : filters,
+            gates > 0 && s == 0 ? 2 * gates : filters);
+    add("output", filters, raw);
     return list;
   }
 
