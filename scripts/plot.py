@@ -88,7 +88,27 @@ def window_length(folder):
     return [("window_length", figure)]
 
 
-FIGURES = {"quickstart": quickstart, "window_length": window_length}
+def time_to_accuracy(folder):
+    data = json.loads((folder / "time_to_accuracy.json").read_text())
+    figure, ax = plt.subplots(figsize=(8, 5.5), constrained_layout=True)
+    for curve in data["curves"]:
+        lengths = sorted({p["updates"] for p in curve["points"]})
+        trainings = [[p for p in curve["points"] if p["updates"] == n] for n in lengths]
+        seconds = [np.mean([p["seconds"] for p in t]) for t in trainings]
+        scores = [np.array([p["analysis_rmse"] for p in t], float) for t in trainings]
+        line, = ax.plot(seconds, [np.median(s) for s in scores], lw=1.2,
+                        label=f"{curve['method']} ({curve['weights']:,} weights)")
+        for p in curve["points"]:
+            ax.plot(p["seconds"], p["analysis_rmse"], "o", ms=4, color=line.get_color())
+    ax.set(xscale="log", xlabel="training, wall-clock seconds on this machine",
+           ylabel="aRMSE on unseen data", title="Lorenz 96: accuracy against training time")
+    ax.grid(alpha=0.3, which="both")
+    ax.legend(fontsize=9)
+    return [("time_to_accuracy", figure)]
+
+
+FIGURES = {"quickstart": quickstart, "time_to_accuracy": time_to_accuracy,
+           "window_length": window_length}
 
 
 def main():

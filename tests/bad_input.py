@@ -43,6 +43,9 @@ for program in examples:
     if program.name == "table":
         refuses("--train", program, "--train", "nothing")
         refuses("--cycles", program, "--cycles", "0")
+    if program.name == "time_to_accuracy":
+        refuses("--updates", program, "--updates", "0")
+        refuses("--seeds", program, "--seeds", "-1")
     if program.name == "reference_scores":
         refuses("--cycles", program, "--cycles", "-5")
 ours = build / "benchmarks" / "ours"

@@ -13,12 +13,22 @@ namespace dan::pretrained {
 /// The talk's reference network: plain head, 25 convolutions of 40 filters.
 using Plain = AnalysisNetwork<NetworkShape{.filters = 40, .blocks = 5, .sub_blocks = 5}>;
 
-/// The most accurate one: gain head and 24 memory channels per point.
-using Recurrent = AnalysisNetwork<NetworkShape{
-    .filters = 48, .blocks = 6, .sub_blocks = 2, .head = Head::gain, .memory = 24}>;
+/// The most accurate one: products, gain head and 32 memory channels per point.
+using Recurrent = AnalysisNetwork<NetworkShape{.filters = 64,
+                                               .blocks = 4,
+                                               .sub_blocks = 2,
+                                               .kernel = 3,
+                                               .head = Head::gain,
+                                               .memory = 32,
+                                               .gates = 48}>;
 
-/// Small and fast: gain head and 8 memory channels per point.
-using Small = AnalysisNetwork<NetworkShape{
-    .filters = 24, .blocks = 5, .sub_blocks = 2, .head = Head::gain, .memory = 8}>;
+/// Small and fast: products, gain head and 16 memory channels per point.
+using Small = AnalysisNetwork<NetworkShape{.filters = 40,
+                                           .blocks = 3,
+                                           .sub_blocks = 2,
+                                           .kernel = 3,
+                                           .head = Head::gain,
+                                           .memory = 16,
+                                           .gates = 32}>;
 
 }  // namespace dan::pretrained

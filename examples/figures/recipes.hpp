@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// How each learned row of the talk's table is trained; docs/training.md says why so.
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include "../support.hpp"
+
+namespace example {
+
+using Problem = dan::Setting<dan::Rk4<dan::Lorenz96<40>>, dan::FullNetwork<40>>;
+/// Zero to forty observations at random places, others in every cycle.
+using SparseProblem = dan::Setting<dan::Rk4<dan::Lorenz96<40>>, dan::RandomNetwork<40>>;
+
+/// A network, the problem that it is trained for, and how. `name` is that of its weights file.
+template <class Network_, class Problem_ = Problem>
+struct Recipe {
+  using Network = Network_;
+  using Problem = Problem_;
+  std::string name, method, published;
+  dan::TrainConfig config;
+
+  [[nodiscard]] std::filesystem::path file(const std::filesystem::path& folder) const {
+    return folder / (name + ".safetensors");
+  }
+};
+
+/// Trains the recipe; with a folder for checkpoints, from the checkpoint there, if there is one.
+/// Returns the trained network and what the training did.
+template <class Recipe>
+auto train(const Recipe& recipe, dan::TrainConfig config,
+           const std::filesystem::path& folder = {}) {
+  using Network = typename Recipe::Network;
+  const typename Recipe::Problem problem;
+  config.warm_up = std::min(config.warm_up, config.updates / 10);
+  Network network;
+  scale_inputs(problem, network, config.seed);
+  dan::Trainer<typename Recipe::Problem, Network, 32> trainer(problem, network, config);
+  if (!folder.empty()) std::filesystem::create_directories(folder);
+  const auto trained =
+      trainer.run(folder.empty() ? folder : folder / (recipe.name + ".checkpoint"));
+  return std::pair(trained, trainer.report());
+}
+
+/// call(recipe) for every learned row under full observation.
+template <class Call>
+void for_each_recipe(const Call& call) {
+  using namespace dan;
+  // The networks of the talk: plain head, no memory; here with two convolutions per block where
+  // the talk's five bring nothing.
+  constexpr NetworkShape wide{.filters = 100, .blocks = 5, .sub_blocks = 5};
+  constexpr NetworkShape linear{
+      .filters = 40, .blocks = 2, .sub_blocks = 2, .activation = Nonlinearity::identity};
+  constexpr NetworkShape simplified{
+      .filters = 40, .blocks = 2, .sub_blocks = 2, .sees_forecast = false};
+  // The small network with three states: E^f and ζ as channels, an increment for each member.
+  constexpr NetworkShape members = [] {
+    NetworkShape shape = pretrained::Small::shape;
+    shape.members = 3;
+    return shape;
+  }();
+  call(Recipe<pretrained::Plain>{
+      "plain", "40 filters", "0.191", {.updates = 36000, .groups = 2, .window = 4}});
+  call(Recipe<AnalysisNetwork<wide>>{
+      "wide", "100 filters", "0.185", {.updates = 36000, .groups = 2, .window = 4}});
+  call(Recipe<AnalysisNetwork<linear>>{
+      "linear", "linear", "0.384", {.updates = 3000, .groups = 2, .window = 4}});
+  call(Recipe<AnalysisNetwork<simplified>>{
+      "simplified", "does not see x^f", "0.382", {.updates = 4000, .groups = 2, .window = 4}});
+  call(Recipe<pretrained::Small>{"small",
+                                 "products, gain head, memory",
+                                 "-",
+                                 {.updates = 3000, .groups = 2, .window = 8, .first_window = 4}});
+  call(Recipe<AnalysisNetwork<members>>{
+      "members",
+      "small with 3 states",
+      "-",
+      {.updates = 3000, .groups = 2, .window = 8, .first_window = 4}});
+  call(Recipe<pretrained::Recurrent>{
+      "recurrent",
+      "products, gain head, memory",
+      "-",
+      {.updates = 16000, .groups = 2, .window = 16, .first_window = 6, .first_updates = 6000}});
+}
+
+/// The recipe for random sparse networks.
+inline Recipe<dan::pretrained::Small, SparseProblem> sparse_recipe() {
+  return {"sparse",
+          "small, trained under random networks",
+          "-",
+          {.updates = 6000, .groups = 2, .window = 8, .first_window = 4}};
+}
+
+}  // namespace example

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// How far does a minute of training get? aRMSE on unseen data against the wall-clock of training,
+// for small recipes that add one idea each; Lorenz 96 with 40 variables, all observed every 0.05.
+//
+// Every point is a training of its own, since the learning rate must fall to zero before the
+// weights are worth scoring. Draw it with scripts/plot.py time_to_accuracy FOLDER.
+#include "recipes.hpp"
+
+namespace {
+
+using namespace dan;
+using nlohmann::ordered_json;
+
+struct Study {
+  std::vector<std::size_t> updates{500, 1000, 2000, 4000};
+  std::size_t seeds = 1;
+  std::string only;
+};
+
+/// call(recipe) for every recipe, the talk's first.
+template <class Call>
+void for_each_idea(const Call& call) {
+  using example::Recipe;
+  constexpr NetworkShape talk{.filters = 24};
+  constexpr NetworkShape gain{.filters = 24, .blocks = 5, .sub_blocks = 2, .head = Head::gain};
+  constexpr NetworkShape memory{
+      .filters = 24, .blocks = 5, .sub_blocks = 2, .head = Head::gain, .memory = 8};
+  constexpr NetworkShape narrow{
+      .filters = 32, .blocks = 5, .sub_blocks = 2, .kernel = 3, .head = Head::gain, .memory = 8};
+  constexpr NetworkShape products{.filters = 32,
+                                  .blocks = 5,
+                                  .sub_blocks = 2,
+                                  .kernel = 3,
+                                  .head = Head::gain,
+                                  .memory = 8,
+                                  .gates = 24};
+  const TrainConfig four{.groups = 2, .window = 4};
+  const TrainConfig eight{.groups = 2, .window = 8, .first_window = 4};
+  TrainConfig adam = four;
+  adam.use_muon = false;
+  call(Recipe<AnalysisNetwork<talk>>{"adam", "plain head, 3 x 3, Adam", "", adam});
+  call(Recipe<AnalysisNetwork<talk>>{"muon", "plain head, 3 x 3, Muon", "", four});
+  call(Recipe<AnalysisNetwork<gain>>{"gain", "gain head, 5 x 2", "", four});
+  call(Recipe<AnalysisNetwork<memory>>{"memory", "and 8 memory channels, window 8", "", eight});
+  call(Recipe<AnalysisNetwork<narrow>>{"narrow", "and 3 taps, 32 filters", "", eight});
+  call(Recipe<AnalysisNetwork<products>>{"products", "and products", "", eight});
+  call(Recipe<pretrained::Small>{"small", "and 3 blocks of 40, 16 memory channels", "", eight});
+}
+
+void study(const example::Options& options, Study study) {
+  if (options.quick) study.updates = {20};
+  const example::Problem problem;
+  const TwinConfig unseen{.runs = 64,
+                          .cycles = options.quick ? 30u : 1400u,
+                          .burn_in = options.quick ? 10u : 400u,
+                          .seed = options.seed + 1000,
+                          .threads = options.threads};
+  ordered_json curves = ordered_json::array();
+  std::printf("%-40s %8s %5s %8s %8s  %-18s %s\n", "recipe", "updates", "seed", "seconds", "aRMSE",
+              "95 % interval", "restarts, last at");
+  for_each_idea([&]<class Recipe>(const Recipe& recipe) {
+    if (recipe.name.find(study.only) == std::string::npos) return;
+    ordered_json points = ordered_json::array();
+    for (const std::size_t updates : study.updates)
+      for (std::uint64_t seed = options.seed; seed < options.seed + study.seeds; ++seed) {
+        TrainConfig config = recipe.config;
+        config.updates = updates, config.seed = seed, config.threads = options.threads;
+        const auto [trained, training] = example::train(recipe, config);
+        const auto scores = run_twin(
+            problem, Learned<example::Problem, typename Recipe::Network, 16>(problem, trained),
+            unseen);
+        std::printf("%-40s %8zu %5zu %8.0f %8.4f  [%.4f, %.4f]   %zu, %zu\n",
+                    text(recipe.name, ": ", recipe.method).c_str(), updates,
+                    static_cast<std::size_t>(seed), training.seconds, scores.analysis_rmse,
+                    scores.interval.low, scores.interval.high, training.restarts,
+                    training.last_restart);
+        example::print_failures(scores);
+        points.push_back({{"updates", updates},
+                          {"seed", seed},
+                          {"seconds", training.seconds},
+                          {"analysis_rmse", scores.analysis_rmse},
+                          {"interval", {scores.interval.low, scores.interval.high}},
+                          {"restarts", training.restarts},
+                          {"last_restart", training.last_restart}});
+      }
+    curves.push_back({{"recipe", recipe.name},
+                      {"method", recipe.method},
+                      {"weights", Recipe::Network::parameters},
+                      {"points", std::move(points)}});
+  });
+  const ordered_json json{{"example", "time_to_accuracy"},
+                          {"version", version},
+                          {"config", {{"seed", options.seed}, {"seeds", study.seeds}}},
+                          {"curves", std::move(curves)}};
+  if (!options.json.empty()) write_json(options.json, json);
+  if (!options.out.empty())
+    write_json(std::filesystem::path(options.out) / "time_to_accuracy.json", json);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Study options_of_study;
+  return example::run(
+      argc, argv,
+      "Accuracy against training time for recipes that add one idea each; half an hour on two\n"
+      "cores.",
+      {}, [&](const example::Options& options) { study(options, options_of_study); },
+      [&](CLI::App& app) {
+        app.add_option("--updates", options_of_study.updates, "Lengths of training")
+            ->check(CLI::Range(std::size_t{1}, std::size_t{100'000'000}));
+        app.add_option("--seeds", options_of_study.seeds, "Trainings per point")
+            ->check(CLI::Range(std::size_t{1}, std::size_t{1000}));
+        app.add_option("--only", options_of_study.only,
+                       "Only recipes whose name contains this text");
+      });
+}
