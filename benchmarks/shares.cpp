@@ -74,7 +74,7 @@ void shares() {
   };
   const double whole = update_time(false), with_muon = update_time(true);
 
-  const Layer<typename Network::Hidden, T> hidden;
+  const Layer<Convolution<Ring<40>, 40, 40, 5, Silu>, T> hidden;
   const Layer<typename Network::InputLayer, T> first;
   const Layer<typename Network::OutputLayer, T> last;
   const auto ends = [](const auto& l) {

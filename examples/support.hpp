@@ -87,25 +87,28 @@ inline nlohmann::ordered_json result(const std::string& example, nlohmann::order
   return json;
 }
 
+/// Makes the folder of an option; throws FileError unless it can be written to.
+inline void require_writable(const char* option, const std::filesystem::path& folder,
+                             std::string reason = "") {
+  std::error_code failure;
+  if (reason.empty() && !std::filesystem::is_directory(folder) &&
+      !std::filesystem::create_directories(folder, failure))
+    reason = failure.message();
+  if (reason.empty() && ::access(folder.c_str(), W_OK) != 0) reason = std::strerror(errno);
+  if (!reason.empty())
+    throw dan::FileError(dan::text(option, ": cannot write to ", folder.string(), ": ", reason));
+}
+
 /// Throws FileError, before any work is done, unless the files asked for can be written.
 inline void check_writable(const Options& options) {
   namespace fs = std::filesystem;
-  std::error_code failure;
-  const auto check = [](const char* option, const fs::path& folder, const std::string& reason) {
-    if (!reason.empty() || ::access(folder.c_str(), W_OK) != 0)
-      throw dan::FileError(dan::text(option, ": cannot write to ", folder.string(), ": ",
-                                     reason.empty() ? std::strerror(errno) : reason));
-  };
-  if (!options.out.empty()) {
-    fs::create_directories(options.out, failure);
-    check("--out", options.out, failure ? failure.message() : "");
-  }
-  if (!options.json.empty()) {
-    const fs::path file = options.json;
-    const bool folder = fs::is_directory(file, failure);
-    check("--json", file.has_parent_path() ? file.parent_path() : fs::path("."),
-          folder ? "the name is that of a folder" : "");
-  }
+  if (!options.out.empty()) require_writable("--out", options.out);
+  if (options.json.empty()) return;
+  const fs::path file = options.json, folder = file.has_parent_path() ? file.parent_path() : ".";
+  require_writable("--json", folder,
+                   fs::is_directory(file)      ? "the name is that of a folder"
+                   : !fs::is_directory(folder) ? "there is no such folder"
+                                               : "");
 }
 
 /// Reads the options, makes the output folder and runs `body(options)`; errors become a message

@@ -72,7 +72,7 @@ def window_length(folder):
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), constrained_layout=True, sharey=True)
     for ax, score in zip(axes, ["filtering", "smoothing"]):
         for curve in data["curves"]:
-            points = [p for p in curve["points"] if p[score] is not None]
+            points = [p for p in curve["points"] if None not in (p[score], *p[f"{score}_interval"])]
             if not points:
                 continue
             value = np.array([p[score] for p in points])
@@ -98,8 +98,8 @@ def time_to_accuracy(folder):
         scores = [np.array([p["analysis_rmse"] for p in t], float) for t in trainings]
         line, = ax.plot(seconds, [np.median(s) for s in scores], lw=1.2,
                         label=f"{curve['method']} ({curve['weights']:,} weights)")
-        for p in curve["points"]:
-            ax.plot(p["seconds"], p["analysis_rmse"], "o", ms=4, color=line.get_color())
+        for t, score in zip(trainings, scores):
+            ax.plot([p["seconds"] for p in t], score, "o", ms=4, color=line.get_color())
     ax.set(xscale="log", xlabel="training, wall-clock seconds on this machine",
            ylabel="aRMSE on unseen data", title="Lorenz 96: accuracy against training time")
     ax.grid(alpha=0.3, which="both")

@@ -43,6 +43,8 @@ for program in examples:
     if program.name == "table":
         refuses("--train", program, "--train", "nothing")
         refuses("--cycles", program, "--cycles", "0")
+        refuses("--quick", program, "--quick", "--train", "small")
+        refuses("--weights: cannot write", program, "--train", "small", "--weights", "/dev/null/x")
     if program.name == "time_to_accuracy":
         refuses("--updates", program, "--updates", "0")
         refuses("--seeds", program, "--seeds", "-1")

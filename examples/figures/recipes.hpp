@@ -33,7 +33,9 @@ auto train(const Recipe& recipe, dan::TrainConfig config,
            const std::filesystem::path& folder = {}) {
   using Network = typename Recipe::Network;
   const typename Recipe::Problem problem;
+  // A shorter training has a shorter beginning.
   config.warm_up = std::min(config.warm_up, config.updates / 10);
+  config.first_updates = std::min(config.first_updates, config.updates * 3 / 8);
   Network network;
   scale_inputs(problem, network, config.seed);
   dan::Trainer<typename Recipe::Problem, Network, 32> trainer(problem, network, config);

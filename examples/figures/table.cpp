@@ -4,7 +4,8 @@
 // every 0.05 with error variance 1. Below it the same under random sparse networks.
 //
 // Learned rows read their weights from a folder; `--train ROW` trains that row first, from scratch
-// or from its checkpoint, and writes the weights there.
+// or from its checkpoint, and writes the weights there. A training that is stopped goes on when it
+// is started again.
 #include <set>
 
 #include "recipes.hpp"
@@ -44,7 +45,6 @@ class Table {
   void learned(const Recipe& recipe) {
     using Network = typename Recipe::Network;
     const auto file = recipe.file(table_.weights);
-    if (table_.train == recipe.name) train(recipe, file);
     const std::string label = recipe.name + ": " + recipe.method;
     if (!wanted(label)) return;
     if (!std::filesystem::exists(file)) {
@@ -64,25 +64,6 @@ class Table {
  private:
   [[nodiscard]] bool wanted(const std::string& label) const {
     return label.find(table_.only) != std::string::npos;
-  }
-
-  template <class Recipe>
-  void train(const Recipe& recipe, const std::filesystem::path& file) {
-    TrainConfig config = recipe.config;
-    if (table_.updates > 0) config.updates = table_.updates;
-    if (options_.quick) config.updates = 20;
-    config.seed = options_.seed;
-    config.threads = options_.threads;
-    std::fprintf(stderr, "Training %s: %zu weights, %zu updates\n", recipe.name.c_str(),
-                 Recipe::Network::parameters, config.updates);
-    const auto [trained, report] = example::train(recipe, config, table_.checkpoints);
-    std::filesystem::create_directories(table_.weights);
-    save_weights(
-        file, trained,
-        {{"command", text("table --train ", recipe.name, " --seed ", config.seed, " --updates ",
-                          config.updates)},
-         {"training_seconds", text(std::round(report.seconds))},
-         {"restarts", text(report.restarts, ", the last one at update ", report.last_restart)}});
   }
 
   void report(const std::string& method, const std::string& published, const TwinScores& scores,
@@ -107,7 +88,32 @@ class Table {
   std::vector<example::Row> rows_;
 };
 
+/// Trains the recipe and writes its weights, if it is the one asked for.
+template <class Recipe>
+void train(const Recipe& recipe, const example::Options& options, const TableOptions& table) {
+  if (table.train != recipe.name) return;
+  TrainConfig config = recipe.config;
+  if (table.updates > 0) config.updates = table.updates;
+  config.seed = options.seed;
+  config.threads = options.threads;
+  std::fprintf(stderr, "Training %s: %zu weights, %zu updates\n", recipe.name.c_str(),
+               Recipe::Network::parameters, config.updates);
+  const auto [trained, report] =
+      example::train(recipe, config, table.checkpoints.empty() ? table.weights : table.checkpoints);
+  save_weights(
+      recipe.file(table.weights), trained,
+      {{"command", text("table --train ", recipe.name, " --seed ", config.seed, " --updates ",
+                        config.updates)},
+       {"training_seconds", text(std::round(report.seconds))},
+       {"restarts", text(report.restarts, ", the last one at update ", report.last_restart)}});
+}
+
 void table_of_the_talk(const example::Options& options, const TableOptions& table_options) {
+  if (!table_options.train.empty()) {
+    example::require_writable("--weights", table_options.weights);
+    example::for_each_recipe([&](const auto& recipe) { train(recipe, options, table_options); });
+    train(example::sparse_recipe(), options, table_options);
+  }
   Table<example::Problem> table("Full observation", options, table_options);
   const example::Problem problem;
   const auto climate = climatology_of(problem);
@@ -149,10 +155,12 @@ int main(int argc, char** argv) {
       argc, argv, "The talk's table: learned analyses beside 3D-Var and the EnKF-N on Lorenz 96.",
       {}, [&](const example::Options& options) { table_of_the_talk(options, table); },
       [&](CLI::App& app) {
-        app.add_option("--train", table.train, "Train this row first")->check(CLI::IsMember(names));
+        app.add_option("--train", table.train, "Train this row first")
+            ->check(CLI::IsMember(names))
+            ->excludes("--quick");
         app.add_option("--updates", table.updates, "Updates of that training; 0: the row's own");
         app.add_option("--checkpoints", table.checkpoints,
-                       "Keep checkpoints of the training in this folder and go on from them");
+                       "Folder of the training's checkpoint; else that of the weights");
         app.add_option("--weights", table.weights, "Folder of the weights");
         app.add_option("--only", table.only, "Only rows whose name contains this text");
         app.add_option("--cycles", table.cycles, "Scored cycles per row, all runs together")

@@ -88,10 +88,7 @@ class Figure {
                                       std::round(s.interval.high * 1e4) / 1e4, ']');
     std::printf("%-26s %4zu %-16s %9.4f  %-18s %9.4f %8.1f\n", curve.method.c_str(), lag,
                 tuned.c_str(), s.analysis_rmse, interval.c_str(), s.smoothing_rmse, s.seconds);
-    for (const auto& failure : s.failures)
-      std::printf("  run %zu failed at cycle %zu: %s\n", failure.run, failure.cycle,
-                  failure.reason.c_str());
-    std::fflush(stdout);
+    example::print_failures(s);
     const auto interval_json = [](const Interval& i) {
       return nlohmann::ordered_json::array({i.low, i.high});
     };
@@ -101,7 +98,8 @@ class Figure {
                             {"filtering_interval", interval_json(s.interval)},
                             {"smoothing", s.smoothing_rmse},
                             {"smoothing_interval", interval_json(s.smoothing_interval)},
-                            {"failed_runs", s.failures.size()}});
+                            {"failed_runs", s.failures.size()},
+                            {"lost_runs", s.lost.size()}});
     curve.filtering.push_back(s.interval);
     curve.smoothing.push_back(s.smoothing_interval);
   }

@@ -151,6 +151,9 @@ TEST_CASE("trainer: bad configurations are refused") {
   CHECK_THROWS_WITH_AS(T(setting, network, {.window = 0}),
                        "Trainer: window is 0, expected at least 1", ConfigError);
   CHECK_THROWS_AS(T(setting, network, {.groups = 0}), ConfigError);
+  CHECK_THROWS_WITH_AS(T(setting, network, {.window = 2, .first_window = 3}),
+                       doctest::Contains("first_window is 3, expected at most the window, 2"),
+                       ConfigError);
   CHECK_THROWS_AS(T(setting, network, {.updates = 100, .warm_up = 100}), ConfigError);
   CHECK_THROWS_AS(T(setting, network, {.adam = {.beta2 = 1}}), ConfigError);
   CHECK_THROWS_AS(T(setting, network, {.learning_rate = -1}), ConfigError);

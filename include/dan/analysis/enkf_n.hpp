@@ -19,7 +19,7 @@ enum class HyperPrior {
                   ///< are weak
 };
 
-/// How an EnKF-N finds its weights; both find the same.
+/// How an EnKF-N finds its weights; both find the same minimum where there is only one.
 enum class EnkfNForm {
   dual,   ///< a number, ζ: `finite_size_zeta`
   primal  ///< the weights themselves: `finite_size_zeta_primal`

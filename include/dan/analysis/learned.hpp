@@ -17,7 +17,7 @@ namespace dan {
 ///
 /// Carries the state of every member and, for a recurrent network, its memory channels; `Runs`
 /// independent runs are computed side by side, a lane each. The estimate is the mean over members.
-/// Works in the precision of its parameters; truth and observations are rounded to it.
+/// Works in the precision of its parameters; first guess and observations are rounded to it.
 /// Cost per cycle: one model step per member and one pass of the network. Memory: one cache of the
 /// network per group of runs.
 template <class Setting_, class Network_, std::size_t Runs = simd_width<float>, class Real_ = float>

@@ -78,11 +78,13 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
         carried.precision = observed.precision;
         factorise(observed_, carried);
         for (std::size_t j = 0; j < slots; ++j)
-          if (!std::isfinite(sum_lanes(carried.factor[j * slots + j])))
+          if (!std::isfinite(sum_lanes(carried.factor[j * slots + j]))) {
+            carried.factor.clear();  // the next cycle must not use it
             throw NumericalError(
                 "Var3d::analyse: I + D H B Hᵀ D has no Cholesky factor, expected one; the "
                 "observations are too precise for a B with eigenvalues of round-off below zero: "
                 "use larger observation variances, or add to the diagonal of the covariance");
+          }
       }
     } else {
       carried.precision = observed.precision;

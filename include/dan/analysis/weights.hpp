@@ -65,9 +65,10 @@ nlohmann::ordered_json architecture() {
 template <class Network, class Real>
 void save_weights(const std::filesystem::path& path, const Trained<Network, Real>& trained,
                   const std::map<std::string, std::string>& notes = {}) {
-  for (const Real p : trained.parameters)
-    if (!std::isfinite(p))
-      throw NumericalError("save_weights: a parameter is not finite; the training has diverged");
+  for (std::size_t i = 0; i < Network::parameters; ++i)
+    if (!std::isfinite(trained.parameters[i]))
+      throw NumericalError(text("save_weights: parameter ", i, " is ", trained.parameters[i],
+                                ", expected finite; the training has diverged"));
   TensorFile<Real> file;
   file.metadata = notes;
   file.metadata["format"] = detail::weights_format;

@@ -7,7 +7,7 @@
 
 #include "dan/core/error.hpp"
 
-extern "C" const char* openblas_get_corename() __attribute__((weak));  // absent with other BLAS
+extern "C" char* openblas_get_corename() __attribute__((weak));  // absent with other BLAS
 
 namespace dan {
 
@@ -16,12 +16,12 @@ namespace dan {
   return &openblas_get_corename == nullptr ? "" : openblas_get_corename();
 }
 
-/// What to tell a user whose OpenBLAS does not know the processor and fell back to kernels without
-/// AVX, with the remedy; "" if all is well or nothing is known. Never printed by the library.
+/// What to tell a user whose OpenBLAS runs kernels without AVX2 on a processor that has it, with
+/// the remedy; "" if all is well or nothing is known. Never printed by the library.
 [[nodiscard]] inline std::string slow_blas_note() {
 #if defined(__x86_64__)
-  constexpr std::array<std::string_view, 5> fast{"Haswell", "Zen", "SkylakeX", "Cooperlake",
-                                                 "Sapphirerapids"};
+  constexpr std::array<std::string_view, 6> fast{"Haswell",  "Zen",        "Excavator",
+                                                 "SkylakeX", "Cooperlake", "Sapphirerapids"};
   const std::string core = blas_core();
   if (!core.empty() && __builtin_cpu_supports("avx2") != 0 &&
       std::ranges::find(fast, core) == fast.end())

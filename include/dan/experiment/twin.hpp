@@ -52,7 +52,7 @@ struct TwinScores {
   std::size_t cycles = 0;                 ///< scored cycles, all runs together
   double seconds = 0;                     ///< wall time, truth and observations included
   std::vector<TwinFailure> failures;      ///< in the order of the runs
-  std::vector<TwinFailure> lost;          ///< runs that went on but lost the truth, see run_twin
+  std::vector<TwinFailure> lost;          ///< runs that lost the truth, see run_twin
   std::vector<double> series;             ///< per cycle: mean over runs of the analysis RMSE
   std::vector<std::vector<double>> truth, analysis;  ///< cycle × state element, run 0
 };
@@ -202,8 +202,8 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
 /// An analysis with `smoothed(carried, estimate)`, which returns for how many cycles ago its
 /// estimate holds, is scored there as well (smoothing_rmse), in the cycles in which its window is
 /// full. A run whose estimate is not finite, and all runs of a group whose analysis throws
-/// NumericalError, end there and are listed in `failures`; other exceptions pass. A run that goes
-/// on is listed in `lost`, with the first of 100 scored cycles over which its mean error is
+/// NumericalError, end there and are listed in `failures`; other exceptions pass. A run is
+/// listed in `lost` as well, with the first of 100 scored cycles over which its mean error is
 /// above 1.2 times the truth's own deviation (two unrelated states are √2 times apart), or above
 /// half of that and three times its spread (a diverged filter); it still counts. Throws ConfigError
 /// unless runs > 0, burn_in < cycles and the deviation is finite and not negative. Cost: truth and

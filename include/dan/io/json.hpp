@@ -10,9 +10,11 @@
 
 namespace dan {
 
-/// Writes `json` with an indent of two, all or not at all; NaN and infinities become null.
-/// Throws FileError if the file cannot be written or a string is not UTF-8.
-inline void write_json(const std::filesystem::path& path, const nlohmann::json& json) {
+/// Writes `json` (`nlohmann::json` or `ordered_json`) with an indent of two, all or not at all; NaN
+/// and infinities become null. Throws FileError if the file cannot be written or a string is not
+/// UTF-8.
+template <class Json = nlohmann::json>
+void write_json(const std::filesystem::path& path, const Json& json) {
   std::string document;
   try {
     document = json.dump(2) + "\n";

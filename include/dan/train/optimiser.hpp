@@ -6,6 +6,7 @@
 #include <cstring>
 #include <numeric>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -58,7 +59,7 @@ double sum_gradients(const std::vector<std::span<Real>>& gradients, Workers& wor
       T sum = detail::load<T>(&gradients.front()[i]);
       for (std::size_t g = 1; g < gradients.size(); ++g) sum += detail::load<T>(&gradients[g][i]);
       detail::store(sum, &gradients.front()[i]);
-      if constexpr (lanes_of<T> == 1)
+      if constexpr (std::is_same_v<T, Real>)
         squares[n] += static_cast<double>(sum * sum);
       else
         square += sum * sum;

@@ -117,6 +117,9 @@ class Trainer {
     require_at_least(name, "updates", config.updates, 1);
     require_at_least(name, "groups", config.groups, 1);
     require_at_least(name, "window", config.window, 1);
+    if (config.first_window > config.window)
+      throw ConfigError(text("Trainer: first_window is ", config.first_window,
+                             ", expected at most the window, ", config.window));
     if (config.warm_up >= config.updates)
       throw ConfigError(text("Trainer: warm_up is ", config.warm_up, ", expected fewer than the ",
                              config.updates, " updates"));
@@ -157,8 +160,7 @@ class Trainer {
   /// One window of every run and one update of the parameters; returns the analysis RMSE.
   double update() {
     const bool first = config_.first_window > 0 && updates_ < config_.first_updates;
-    const std::size_t cycles =
-        first ? std::min(config_.first_window, config_.window) : config_.window;
+    const std::size_t cycles = first ? config_.first_window : config_.window;
     const double weight = 1 / static_cast<double>(config_.groups * Lanes * cycles * Setting::size);
     workers_.for_each(config_.groups,
                       [&](std::size_t g) { run_window(*groups_[g], cycles, weight); });
@@ -407,7 +409,7 @@ class Trainer {
           carried(Cycle::carried) {}
   };
 
-  /// Windows that no group is using; one a thread, so that their memory stays in its cache.
+  /// Windows that no group is using: no more than threads, so that their memory stays in the cache.
   class Windows {
    public:
     using Window = Unrolled<Cycle, T, Policy>;
