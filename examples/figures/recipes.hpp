@@ -49,8 +49,7 @@ auto train(const Recipe& recipe, dan::TrainConfig config,
 template <class Call>
 void for_each_recipe(const Call& call) {
   using namespace dan;
-  // The networks of the talk: plain head, no memory; here with two convolutions per block where
-  // the talk's five bring nothing.
+  // The talk's linear and simplified networks, with fewer layers than the talk's.
   constexpr NetworkShape wide{.filters = 100, .blocks = 5, .sub_blocks = 5};
   constexpr NetworkShape linear{
       .filters = 40, .blocks = 2, .sub_blocks = 2, .activation = Nonlinearity::identity};
@@ -73,12 +72,12 @@ void for_each_recipe(const Call& call) {
   call(Recipe<pretrained::Small>{"small",
                                  "products, gain head, memory",
                                  "-",
-                                 {.updates = 3000, .groups = 2, .window = 8, .first_window = 4}});
+                                 {.updates = 12000, .groups = 2, .window = 8, .first_window = 4}});
   call(Recipe<AnalysisNetwork<members>>{
       "members",
       "small with 3 states",
       "-",
-      {.updates = 3000, .groups = 2, .window = 8, .first_window = 4}});
+      {.updates = 12000, .groups = 2, .window = 8, .first_window = 4}});
   call(Recipe<pretrained::Recurrent>{
       "recurrent",
       "products, gain head, memory",

@@ -23,8 +23,8 @@ struct TableOptions {
 template <class Problem>
 class Table {
  public:
-  Table(const char* title, const example::Options& options, const TableOptions& table)
-      : options_(options), table_(table) {
+  Table(std::string title, const example::Options& options, const TableOptions& table)
+      : title_(std::move(title)), options_(options), table_(table) {
     if (options_.quick) table_.cycles = 640;
     const std::size_t burn_in = options_.quick ? 20 : 400;
     twin_ = {.runs = 64,
@@ -32,8 +32,6 @@ class Table {
              .burn_in = burn_in,
              .seed = options_.seed + 1000,
              .threads = options_.threads};
-    std::printf("%s\n%-48s %9s %8s  %-18s %8s %9s\n", title, "method", "published", "aRMSE",
-                "95 % interval", "cycles", "training");
   }
 
   template <class Make>
@@ -62,8 +60,14 @@ class Table {
   [[nodiscard]] const std::vector<example::Row>& rows() const { return rows_; }
 
  private:
-  [[nodiscard]] bool wanted(const std::string& label) const {
-    return label.find(table_.only) != std::string::npos;
+  /// Whether the row is asked for; before the first one comes the heading.
+  [[nodiscard]] bool wanted(const std::string& label) {
+    if (label.find(table_.only) == std::string::npos) return false;
+    if (!title_.empty())
+      std::printf("%s\n%-48s %9s %8s  %-18s %8s %9s\n", title_.c_str(), "method", "published",
+                  "aRMSE", "95 % interval", "cycles", "training");
+    title_.clear();
+    return true;
   }
 
   void report(const std::string& method, const std::string& published, const TwinScores& scores,
@@ -82,6 +86,7 @@ class Table {
   }
 
   Problem problem_;
+  std::string title_;
   example::Options options_;
   TableOptions table_;
   TwinConfig twin_;
