@@ -11,7 +11,7 @@ using namespace dan;
 // step of 0.05 with error variance 1.
 using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
 
-// 10 convolutions of 24 filters; the last layer gives a local gain and 8 memory channels per point,
+// Three blocks of products; the last layer gives a local gain and 16 memory channels per point,
 // which are carried from cycle to cycle beside the state.
 using Network = pretrained::Small;
 
@@ -30,7 +30,7 @@ ordered_json figure_of(const TrainReport& training, const std::vector<example::R
 
 void quickstart(const example::Options& options) {
   const Problem problem;
-  const std::size_t updates = options.quick ? 100 : 3000;
+  const std::size_t updates = options.quick ? 100 : 2500;
 
   std::printf("Training a DAN of %zu weights on Lorenz 96 (%zu updates) ...\n", Network::parameters,
               updates);
