@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <memory>
 
@@ -107,4 +109,29 @@ TEST_CASE("learned: scores do not depend on how many runs are computed side by s
   const auto loaded =
       run_twin(problem, Method(problem, load_weights<Network>(folder / "net")), config);
   CHECK(loaded.analysis_rmse == wide.analysis_rmse);
+}
+
+TEST_CASE("learned: an analysis that runs away stays within the bounds of the training") {
+  const Problem problem;
+  auto wild = some_network();
+  for (auto& p : wild.parameters) p *= 100;
+  const Method method(problem, wild);
+  Method::FirstGuessBatch guess;
+  guess.fill(3);
+  Method::Observed observed;
+  observed.values.fill(1e4F);
+  observed.precision.fill(1);
+  auto carried = method.start(guess, 1, {});
+  method.analyse(carried, observed, {});
+  const auto [low, high] = wild.network.bounds();
+  CHECK(low == doctest::Approx(2.3 - 8 * 3.6));
+  CHECK(high == doctest::Approx(2.3 + 8 * 3.6));
+  double largest = 0;
+  for (std::size_t i = 0; i < Method::Cycle::states; ++i)
+    for (std::size_t l = 0; l < runs; ++l) {
+      const auto x = static_cast<double>(carried.values.at(i, l));
+      CHECK((x >= low - 1e-5 && x <= high + 1e-5));
+      largest = std::max(largest, std::abs(x));
+    }
+  CHECK(largest > 20);
 }

@@ -17,8 +17,8 @@ namespace dan {
 ///   x^a_k = x^f + a_θ(x^f, ζ),  bounded to [low, high].
 /// Input and output, one contiguous array of `carried` elements of T: the members' states
 /// (members × points × channels), then the memory channels (points × memory).
-/// The bound is there for the first seconds of a training, where a lane may run away; backward
-/// ignores it. Only linear observation operators have a backward pass.
+/// The bound is there for the first seconds of a training and for unusual starts, where a lane may
+/// run away; backward ignores it. Only linear observation operators have a backward pass.
 /// Cost: one model step (backward: one adjoint) per member and one pass of the network.
 /// Source: Bocquet et al., Chaos 34 (2024) 091104, equations 1–4.
 template <class Setting_, class Network_, class Observed_>

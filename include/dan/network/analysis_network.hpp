@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -184,6 +185,19 @@ struct AnalysisNetwork {
     layers.tangent(params, d_params, x.data(), d_x.data(), y.data(), d_y.data());
     apply_head(y.data(), in, out);
     tangent_head(y.data(), d_y.data(), in, d_in, d_out);
+  }
+
+  /// What an analysis is kept within, in training and after: 8 climatological deviations around the
+  /// mean, the widest of the channels. No state of the model is near; a lane that runs away from an
+  /// unusual start comes back instead of overflowing.
+  [[nodiscard]] std::pair<double, double> bounds() const {
+    constexpr double reach = 8;
+    double low = input_mean[0], high = low;
+    for (std::size_t c = 0; c < channels; ++c) {
+      low = std::min(low, input_mean[c] - reach * input_deviation[c]);
+      high = std::max(high, input_mean[c] + reach * input_deviation[c]);
+    }
+    return {low, high};
   }
 
   /// The layers in order, with their names and places in the parameter array.

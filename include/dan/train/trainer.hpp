@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "dan/analysis/cycle.hpp"
@@ -140,10 +141,9 @@ class Trainer {
       require_positive(name, "network.input_deviation", deviation);
       if (!std::isfinite(mean))
         throw ConfigError(text("Trainer: network.input_mean is ", mean, ", expected finite"));
-      low_ = std::min(low_, mean - reach * deviation);
-      high_ = std::max(high_, mean + reach * deviation);
       climate_variance_ += deviation * deviation / static_cast<double>(Network::channels);
     }
+    std::tie(low_, high_) = network.bounds();
     for (std::size_t g = 0; g < config.groups; ++g)
       groups_.push_back(std::make_unique<Group>(setting, config, g));
     workers_.for_each(config.groups, [&](std::size_t g) {
@@ -305,7 +305,6 @@ class Trainer {
  private:
   /// Runs of a training have numbers of their own, so that no seed makes it see test data.
   static constexpr std::size_t training_runs = std::size_t{1} << 33;
-  static constexpr double reach = 8;  ///< analysis states are bounded to mean ± reach deviations
   using T = lanes_t<Real, Lanes>;
   using Observed = Observations<Real, Setting::slots, Lanes>;
   using Cycle = LearnedCycle<Setting, Network, Observed>;
@@ -502,7 +501,7 @@ class Trainer {
   Windows windows_;
   TrainReport report_;
   std::size_t updates_ = 0;
-  double low_ = 1e30, high_ = -1e30, climate_variance_ = 0;
+  double low_ = 0, high_ = 0, climate_variance_ = 0;
 };
 
 }  // namespace dan
