@@ -90,7 +90,7 @@ inline Recipe<dan::pretrained::Small, SparseProblem> sparse_recipe() {
   return {"sparse",
           "small, trained under random networks",
           "-",
-          {.updates = 6000, .groups = 2, .window = 8, .first_window = 4}};
+          {.updates = 6000, .groups = 2, .window = 8, .first_window = 4, .renew_every = 100}};
 }
 
 }  // namespace example

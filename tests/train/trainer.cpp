@@ -161,6 +161,28 @@ TEST_CASE("trainer: bad configurations are refused") {
   CHECK_THROWS_AS(T(setting, network, {.clip = std::nan("")}), ConfigError);
 }
 
+TEST_CASE("trainer: runs start anew, one after the other") {
+  const Full setting;
+  const auto rmse = [&](std::size_t renew_every) {
+    Trainer<Full, Small, lanes> trainer(setting, scaled(setting),
+                                        {.updates = 60,
+                                         .groups = 1,
+                                         .window = 2,
+                                         .warm_up = 10,
+                                         .first_guess_deviation = 3,
+                                         .renew_every = renew_every,
+                                         .progress = false});
+    trainer.run();
+    CHECK(trainer.report().restarts < 60);  // of lost runs; renewals do not count
+    return trainer.report().rmse;
+  };
+  const auto never = rmse(0), always = rmse(1), sometimes = rmse(20);
+  CHECK(always[0] == never[0]);
+  CHECK(always.back() > 1.5F * never.back());
+  // The twentieth of the runs that start anew in an update weighs a twentieth.
+  CHECK(sometimes.back() < 0.5F * (always.back() + never.back()));
+}
+
 TEST_CASE("loss: half the mean square, with the right gradient") {
   const auto x = test::normal(12, 1), truth = test::normal(4, 2), u = test::normal(12, 3);
   const auto f = [&](std::span<const double> at) {

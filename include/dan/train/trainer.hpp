@@ -43,6 +43,7 @@ struct TrainConfig {
   AdamConfig adam{};
   MuonConfig muon{};
   double first_guess_deviation = 1;  ///< error of a run's first state, at the start and restarts
+  std::size_t renew_every = 0;       ///< updates after which a run starts anew; 0: never
   std::uint64_t seed = 1;
   std::size_t threads = 0;  ///< 0: all cores
   bool progress = true;     ///< show a progress bar
@@ -91,7 +92,9 @@ void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed =
 ///
 /// Persistent runs: the analysis of a window's last cycle starts the next window, detached. Truth
 /// and observations come from the model without end, so no data is seen twice. A lane whose error
-/// exceeds the climatological deviation has lost the truth and restarts from truth + noise.
+/// exceeds the climatological deviation has lost the truth and restarts from truth + noise. With
+/// `renew_every`, runs that go well do so too, one after the other: else a long training never
+/// sees an empty memory again.
 /// Runs are cut into groups of `Lanes`; each group has its own gradient slot, the slots are summed
 /// in order, so the number of threads changes no bit of the result.
 /// Memory: threads × the memory of one `Unrolled` window.
@@ -358,6 +361,7 @@ class Trainer {
         {"scaling", {trained_.network.input_mean, trained_.network.input_deviation}},
         {"uplift_scale", trained_.network.uplift_scale},
         {"first_guess_deviation", c.first_guess_deviation},
+        {"renew_every", c.renew_every},
         {"seed", c.seed}}
         .dump();
   }
@@ -474,6 +478,9 @@ class Trainer {
     std::copy_n(window->state(cycles), Cycle::carried, group.carried.data());
     windows_.give_back(std::move(window));
     restart_lost_lanes(group);
+    for (std::size_t l = 0; l < Lanes && config_.renew_every > 0; ++l)
+      if ((updates_ + l * config_.renew_every / Lanes) % config_.renew_every == 0)
+        start_lane(group, l, Stream::restart);
   }
 
   void restart_lost_lanes(Group& group) {
