@@ -75,7 +75,7 @@ TEST_CASE("analysis network: the places cover the parameters without gap or over
       .filters = 24, .blocks = 3, .sub_blocks = 2, .kernel = 3, .gates = 16}>;
   CHECK(Products::places().at(1).out == 32);
   CHECK(Products::places().at(2).in == 16);
-  const auto& last = Products::places().back();
+  const auto last = Products::places().back();
   CHECK(last.offset + last.weights() + last.out == Products::parameters);
   CHECK(AnalysisNetwork<NetworkShape{.filters = 40, .blocks = 5, .sub_blocks = 5}>::parameters ==
         5 * 2 * 40 + 40 + 25 * (5 * 40 * 40 + 40) + 5 * 40 + 1);
