@@ -11,6 +11,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 COLOURS = {"climatology": "0.6", "3D-Var": "tab:orange", "EnKF-N": "tab:blue", "DAN": "tab:red",
            "4D-Var": "tab:brown", "IEnKS": "tab:green"}
@@ -102,6 +103,9 @@ def time_to_accuracy(folder):
             ax.plot([p["seconds"] for p in t], score, "o", ms=4, color=line.get_color())
     ax.set(xscale="log", xlabel="training, wall-clock seconds on this machine",
            ylabel="aRMSE on unseen data", title="Lorenz 96: accuracy against training time")
+    ax.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    for format_ticks in ax.xaxis.set_major_formatter, ax.xaxis.set_minor_formatter:
+        format_ticks(StrMethodFormatter("{x:g}"))
     ax.grid(alpha=0.3, which="both")
     ax.legend(fontsize=9)
     return [("time_to_accuracy", figure)]

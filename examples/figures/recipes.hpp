@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 // How each learned row of the talk's table is trained; docs/training.md says why so.
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -49,8 +50,8 @@ auto train(const Recipe& recipe, dan::TrainConfig config,
 template <class Call>
 void for_each_recipe(const Call& call) {
   using namespace dan;
-  // The talk's linear and simplified networks, with fewer layers than the talk's.
   constexpr NetworkShape wide{.filters = 100, .blocks = 5, .sub_blocks = 5};
+  // The talk's linear and simplified networks, with fewer layers than the talk's.
   constexpr NetworkShape linear{
       .filters = 40, .blocks = 2, .sub_blocks = 2, .activation = Nonlinearity::identity};
   constexpr NetworkShape simplified{
@@ -77,7 +78,7 @@ void for_each_recipe(const Call& call) {
       "members",
       "small with 3 states",
       "-",
-      {.updates = 12000, .groups = 2, .window = 8, .first_window = 4}});
+      {.updates = 12000, .groups = 2, .window = 8, .first_window = 4, .renew_every = 100}});
   call(Recipe<pretrained::Recurrent>{
       "recurrent",
       "products, gain head, memory",

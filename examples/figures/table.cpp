@@ -142,7 +142,7 @@ void table_of_the_talk(const example::Options& options, const TableOptions& tabl
 
   auto rows = table.rows();
   for (auto row : sparse.rows()) {
-    row.method = "sparse, " + row.method;
+    row.method = "random networks, " + row.method;
     rows.push_back(std::move(row));
   }
   const auto json = example::result("table", {{"seed", options.seed}}, rows);

@@ -103,8 +103,8 @@ int main(int argc, char** argv) {
   Study options_of_study;
   return example::run(
       argc, argv,
-      "Accuracy against training time for recipes that add one idea each; half an hour on two\n"
-      "cores.",
+      "Accuracy against training time for recipes that add one idea each; about 25\n"
+      "minutes on two cores.",
       {}, [&](const example::Options& options) { study(options, options_of_study); },
       [&](CLI::App& app) {
         app.add_option("--updates", options_of_study.updates, "Lengths of training")

@@ -130,7 +130,7 @@ TEST_CASE("learned: an analysis that runs away stays within the bounds of the tr
   for (std::size_t i = 0; i < Method::Cycle::states; ++i)
     for (std::size_t l = 0; l < runs; ++l) {
       const auto x = static_cast<double>(carried.values.at(i, l));
-      CHECK((x >= low - 1e-5 && x <= high + 1e-5));
+      CHECK((x >= low - 1e-5 && x <= high + 1e-5));  // the bounds rounded to float
       largest = std::max(largest, std::abs(x));
     }
   CHECK(largest > 20);

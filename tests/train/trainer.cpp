@@ -179,7 +179,7 @@ TEST_CASE("trainer: runs start anew, one after the other") {
   const auto never = rmse(0), always = rmse(1), sometimes = rmse(20);
   CHECK(always[0] == never[0]);
   CHECK(always.back() > 1.5F * never.back());
-  // The twentieth of the runs that start anew in an update weighs a twentieth.
+  // Only a few runs at a time start anew.
   CHECK(sometimes.back() < 0.5F * (always.back() + never.back()));
 }
 

@@ -436,14 +436,19 @@ class Trainer {
     std::vector<std::unique_ptr<Window>> free_;
   };
 
-  /// Lane `lane` of the next window's input becomes truth + noise with an empty memory.
+  /// Lane `lane` of the next window's input becomes a first guess, truth + noise, with an empty
+  /// memory; several members are spread around it as by `Learned::start`.
   void start_lane(Group& group, std::size_t lane, Stream stream) {
-    std::array<double, Cycle::states> error;
+    constexpr std::size_t size = Setting::size, members = Network::members;
+    std::array<double, size + (members > 1 ? members * size : 0)> error;
     fill_normal<double>(group.stream.key(lane).with(stream), error);
     T* state = group.carried.data();
-    for (std::size_t i = 0; i < Cycle::states; ++i)
-      lane_of(state[i], lane) = static_cast<Real>(group.stream.truth().at(i % Setting::size, lane) +
-                                                  config_.first_guess_deviation * error[i]);
+    for (std::size_t i = 0; i < Cycle::states; ++i) {
+      double noise = error[i % size];
+      if constexpr (members > 1) noise += error[size + i];
+      lane_of(state[i], lane) = static_cast<Real>(group.stream.truth().at(i % size, lane) +
+                                                  config_.first_guess_deviation * noise);
+    }
     for (std::size_t i = Cycle::states; i < Cycle::carried; ++i) lane_of(state[i], lane) = Real(0);
   }
 
