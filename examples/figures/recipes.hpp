@@ -83,7 +83,7 @@ void for_each_recipe(const Call& call) {
       "recurrent",
       "products, gain head, memory",
       "-",
-      {.updates = 16000, .groups = 2, .window = 16, .first_window = 6, .first_updates = 6000}});
+      {.updates = 20000, .groups = 2, .window = 12, .first_window = 6, .first_updates = 8000}});
 }
 
 /// The recipe for random sparse networks.

@@ -60,7 +60,7 @@ TEST_CASE("learned: forecast and analysis are the cycle that is trained, bit for
   method.forecast(carried);
   method.analyse(carried, observed, {});
 
-  const Method::Cycle cycle{problem, trained.network, observed};
+  const Method::Cycle cycle{problem, trained.network, observed, trained.network.bounds()};
   Batch<float, Method::Cycle::carried, 1, runs> after;
   auto cache = std::make_unique<Method::Cycle::Cache<Method::T>>();
   cycle.forward(trained.parameters.data(), before.data(), after.data(), *cache);
@@ -123,15 +123,36 @@ TEST_CASE("learned: an analysis that runs away stays within the bounds of the tr
   observed.precision.fill(1);
   auto carried = method.start(guess, 1, {});
   method.analyse(carried, observed, {});
-  const auto [low, high] = wild.network.bounds();
-  CHECK(low == doctest::Approx(2.3 - 8 * 3.6));
-  CHECK(high == doctest::Approx(2.3 + 8 * 3.6));
+  const auto bounds = wild.network.bounds();
+  CHECK(bounds.low == doctest::Approx(2.3 - 5 * 3.6));
+  CHECK(bounds.high == doctest::Approx(2.3 + 5 * 3.6));
   double largest = 0;
   for (std::size_t i = 0; i < Method::Cycle::states; ++i)
     for (std::size_t l = 0; l < runs; ++l) {
       const auto x = static_cast<double>(carried.values.at(i, l));
-      CHECK((x >= low - 1e-5 && x <= high + 1e-5));  // the bounds rounded to float
+      CHECK((x >= bounds.low - 1e-5 && x <= bounds.high + 1e-5));  // the bounds rounded to float
       largest = std::max(largest, std::abs(x));
     }
-  CHECK(largest > 20);
+  CHECK(largest > 15);
+}
+
+TEST_CASE("learned: an innovation beyond the bounds counts as one at the bounds") {
+  const Problem problem;
+  const auto trained = some_network();
+  const Method method(problem, trained);
+  CHECK(trained.network.bounds().uplift == doctest::Approx(8 / trained.network.uplift_scale));
+  Method::FirstGuessBatch guess;
+  guess.fill(3);
+  const auto analysis = [&](double innovation) {
+    Method::Observed observed;
+    observed.values.fill(static_cast<float>(3 + innovation));
+    observed.precision.fill(1);
+    auto carried = method.start(guess, 1, {});
+    method.analyse(carried, observed, {});
+    return carried.values.at(0, 0);
+  };
+  const double most = trained.network.bounds().uplift;
+  CHECK(analysis(2 * most) == analysis(3 * most));
+  CHECK(analysis(-2 * most) == analysis(-3 * most));
+  CHECK(analysis(0.5 * most) != analysis(2 * most));
 }

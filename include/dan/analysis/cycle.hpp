@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <limits>
 
 #include "dan/analysis/setting.hpp"
 #include "dan/autodiff/map.hpp"
+#include "dan/network/analysis_network.hpp"
 #include "dan/observe/observations.hpp"
 
 namespace dan {
@@ -14,13 +14,13 @@ namespace dan {
 /// One assimilation cycle with a learned analysis as a differentiable map.
 ///
 ///   x^f = M(x^a_{k−1}) (each member),  ζ = Hᵀ R⁻¹ (y − H(mean of x^f)),
-///   x^a_k = x^f + a_θ(x^f, ζ),  bounded to [low, high].
+///   x^a_k = x^f + a_θ(x^f, ζ),  ζ and x^a_k within the bounds.
 /// Input and output, one contiguous array of `carried` elements of T: the members' states
 /// (members × points × channels), then the memory channels (points × memory).
-/// The bound is there for the first seconds of a training and for unusual starts, where a lane may
-/// run away; backward ignores it. Only linear observation operators have a backward pass.
-/// Cost: one model step (backward: one adjoint) per member and one pass of the network.
-/// Source: Bocquet et al., Chaos 34 (2024) 091104, equations 1–4.
+/// The bounds are there for the first seconds of a training and for unusual starts, where a lane
+/// may run away; backward and tangent ignore them. Only linear observation operators have a
+/// backward pass. Cost: one model step (backward: one adjoint) per member and one pass of the
+/// network. Source: Bocquet et al., Chaos 34 (2024) 091104, equations 1–4.
 template <class Setting_, class Network_, class Observed_>
 struct LearnedCycle {
   using Setting = Setting_;
@@ -38,8 +38,7 @@ struct LearnedCycle {
   const Setting& setting;
   const Network& network;
   const Observed_& observed;
-  double low = -std::numeric_limits<double>::infinity();  ///< bounds of an analysis state
-  double high = -low;
+  AnalysisBounds bounds{};
 
   /// The network's input and what it keeps.
   template <class T>
@@ -63,12 +62,13 @@ struct LearnedCycle {
     std::array<T, size> mean;
     mean_of_members(in, mean);
     uplift(setting.network, observed, mean.data(), x.data() + states);
+    for (std::size_t i = 0; i < size; ++i)
+      x[states + i] = within(-bounds.uplift, bounds.uplift, x[states + i]);
     std::copy_n(in + states, memory, x.data() + states + size);
     std::array<T, carried> result;
     network.forward(params, x.data(), result.data(), cache.network);
-    const T least(static_cast<real_t<T>>(low)), most(static_cast<real_t<T>>(high));
     for (std::size_t i = 0; i < states; ++i)
-      out[i] = minimum(most, maximum(least, T(in[i] + result[i])));  // NaN stays NaN
+      out[i] = within(bounds.low, bounds.high, T(in[i] + result[i]));
     std::copy_n(result.data() + states, memory, out + states);
   }
 
@@ -111,6 +111,13 @@ struct LearnedCycle {
 
  private:
   static constexpr double share = 1.0 / static_cast<double>(members);
+
+  /// NaN stays NaN.
+  template <class T>
+  static T within(double low, double high, const T& value) {
+    const T least(static_cast<real_t<T>>(low)), most(static_cast<real_t<T>>(high));
+    return minimum(most, maximum(least, value));
+  }
 
   template <class T>
   static void mean_of_members(const T* x, std::array<T, size>& mean) {

@@ -17,7 +17,7 @@ namespace dan {
 ///
 /// Carries the state of every member and, for a recurrent network, its memory channels; `Runs`
 /// independent runs are computed side by side, a lane each. The estimate is the mean over members.
-/// As in training, analyses are kept within `Network::bounds`.
+/// As in training, uplift and analyses are kept within `Network::bounds`.
 /// Works in the precision of its parameters; first guess and observations are rounded to it.
 /// Cost per cycle: one model step per member and one pass of the network. Memory: one cache of the
 /// network per group of runs.
@@ -67,8 +67,7 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
     require_valid_observations("Learned::analyse", observed);
     T* values = carried.values.data();
-    const auto [low, high] = trained_.network.bounds();
-    const Cycle cycle{setting_, trained_.network, observed, low, high};
+    const Cycle cycle{setting_, trained_.network, observed, trained_.network.bounds()};
     cycle.analyse(trained_.parameters.data(), values, values, *carried.cache);
   }
 

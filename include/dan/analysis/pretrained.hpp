@@ -14,13 +14,13 @@ namespace dan::pretrained {
 using Plain = AnalysisNetwork<NetworkShape{.filters = 40, .blocks = 5, .sub_blocks = 5}>;
 
 /// The most accurate one: products, gain head and 32 memory channels per point.
-using Recurrent = AnalysisNetwork<NetworkShape{.filters = 64,
+using Recurrent = AnalysisNetwork<NetworkShape{.filters = 96,
                                                .blocks = 4,
                                                .sub_blocks = 2,
                                                .kernel = 3,
                                                .head = Head::gain,
                                                .memory = 32,
-                                               .gates = 48}>;
+                                               .gates = 64}>;
 
 /// Small and fast: products, gain head and 16 memory channels per point.
 using Small = AnalysisNetwork<NetworkShape{.filters = 40,

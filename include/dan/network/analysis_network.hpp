@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -94,6 +95,14 @@ struct LayerPlace {
   std::size_t offset;  ///< first weight; the biases follow the weights
   std::size_t kernel, in, out;
   [[nodiscard]] std::size_t weights() const { return kernel * in * out; }
+};
+
+/// What a learned analysis is kept within, in training and after, so that a lane that has lost the
+/// truth comes back instead of running away: the state, and the uplift that the network is shown.
+struct AnalysisBounds {
+  double low = -std::numeric_limits<double>::infinity();    ///< of every element of the analysis
+  double high = std::numeric_limits<double>::infinity();    ///< of every element of the analysis
+  double uplift = std::numeric_limits<double>::infinity();  ///< of |ζ|
 };
 
 /// The learned increment of the analysis as a differentiable map.
@@ -187,17 +196,17 @@ struct AnalysisNetwork {
     tangent_head(y.data(), d_y.data(), in, d_in, d_out);
   }
 
-  /// What an analysis is kept within, in training and after: 8 climatological deviations around the
-  /// mean, the widest of the channels. No state of the model is near; a lane that runs away from an
-  /// unusual start comes back instead of overflowing.
-  [[nodiscard]] std::pair<double, double> bounds() const {
-    constexpr double reach = 8;
-    double low = input_mean[0], high = low;
+  /// 5 climatological deviations around the mean, the widest of the channels, for states, and
+  /// innovations of 8 standard deviations of the observation error for the uplift: no state of the
+  /// model is beyond, and a model's step from the bounds is still stable.
+  [[nodiscard]] AnalysisBounds bounds() const {
+    constexpr double reach = 5, errors = 8;
+    AnalysisBounds bounds{input_mean[0], input_mean[0], errors / uplift_scale};
     for (std::size_t c = 0; c < channels; ++c) {
-      low = std::min(low, input_mean[c] - reach * input_deviation[c]);
-      high = std::max(high, input_mean[c] + reach * input_deviation[c]);
+      bounds.low = std::min(bounds.low, input_mean[c] - reach * input_deviation[c]);
+      bounds.high = std::max(bounds.high, input_mean[c] + reach * input_deviation[c]);
     }
-    return {low, high};
+    return bounds;
   }
 
   /// The layers in order, with their names and places in the parameter array.

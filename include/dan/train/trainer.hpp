@@ -13,7 +13,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "dan/analysis/cycle.hpp"
@@ -91,8 +90,10 @@ void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed =
 /// Trains an analysis network by truncated backpropagation through chained cycles.
 ///
 /// Persistent runs: the analysis of a window's last cycle starts the next window, detached. Truth
-/// and observations come from the model without end, so no data is seen twice. A lane whose error
-/// exceeds the climatological deviation has lost the truth and restarts from truth + noise. With
+/// and observations come from the model without end, so no data is seen twice. A lane that is
+/// farther from the truth than one random state of the climate from another, with a mean squared
+/// error of more than twice the climate's variance, restarts from truth + noise: nearer than that
+/// it stays, so that the network learns to find the truth again. With
 /// `renew_every`, runs that go well do so too, one after the other: else a long training never
 /// sees an empty memory again.
 /// Runs are cut into groups of `Lanes`; each group has its own gradient slot, the slots are summed
@@ -146,14 +147,14 @@ class Trainer {
         throw ConfigError(text("Trainer: network.input_mean is ", mean, ", expected finite"));
       climate_variance_ += deviation * deviation / static_cast<double>(Network::channels);
     }
-    std::tie(low_, high_) = network.bounds();
+    bounds_ = network.bounds();
     for (std::size_t g = 0; g < config.groups; ++g)
       groups_.push_back(std::make_unique<Group>(setting, config, g));
     workers_.for_each(config.groups, [&](std::size_t g) {
       for (const double x : groups_[g]->stream.truth().numbers())
-        if (!(x >= low_ && x <= high_))
-          throw ConfigError(text("Trainer: the truth has a value ", x, " outside the bounds ", low_,
-                                 " to ", high_,
+        if (!(x >= bounds_.low && x <= bounds_.high))
+          throw ConfigError(text("Trainer: the truth has a value ", x, " outside the bounds ",
+                                 bounds_.low, " to ", bounds_.high,
                                  " of the network's input scaling; call "
                                  "scale_inputs(setting, network) first"));
       for (std::size_t l = 0; l < Lanes; ++l) start_lane(*groups_[g], l, Stream::first_guess);
@@ -464,7 +465,7 @@ class Trainer {
         throw NumericalError(text("Trainer::update: the truth is not finite in cycle ",
                                   group.stream.cycle(), "; take a smaller time step"));
     const auto cycle = [&](std::size_t n) {
-      return Cycle{setting_, trained_.network, group.observed[n], low_, high_};
+      return Cycle{setting_, trained_.network, group.observed[n], bounds_};
     };
     const Real* params = trained_.parameters.data();
     auto window = windows_.take();
@@ -497,7 +498,7 @@ class Trainer {
         square += std::pow(static_cast<double>(lane_of(state[i], l)) -
                                group.stream.truth().at(i % Setting::size, l),
                            2);
-      if (!(square <= climate_variance_ * static_cast<double>(Cycle::states))) {
+      if (!(square <= 2 * climate_variance_ * static_cast<double>(Cycle::states))) {
         start_lane(group, l, Stream::restart);
         ++group.restarts;
       }
@@ -513,7 +514,8 @@ class Trainer {
   Windows windows_;
   TrainReport report_;
   std::size_t updates_ = 0;
-  double low_ = 0, high_ = 0, climate_variance_ = 0;
+  AnalysisBounds bounds_;
+  double climate_variance_ = 0;
 };
 
 }  // namespace dan
