@@ -46,35 +46,37 @@ auto train(const Recipe& recipe, dan::TrainConfig config,
   return std::pair(trained, trainer.report());
 }
 
+/// The talk's wide network.
+inline constexpr dan::NetworkShape wide_shape{.filters = 100, .blocks = 5, .sub_blocks = 5};
+// The talk's linear and simplified networks, with fewer layers than the talk's.
+inline constexpr dan::NetworkShape linear_shape{
+    .filters = 40, .blocks = 2, .sub_blocks = 2, .activation = dan::Nonlinearity::identity};
+inline constexpr dan::NetworkShape simplified_shape{
+    .filters = 40, .blocks = 2, .sub_blocks = 2, .sees_forecast = false};
+// The small network with three states: E^f and ζ as channels, an increment for each member.
+inline constexpr dan::NetworkShape members_shape = [] {
+  dan::NetworkShape shape = dan::pretrained::Small::shape;
+  shape.members = 3;
+  return shape;
+}();
+
 /// call(recipe) for every learned row under full observation.
 template <class Call>
 void for_each_recipe(const Call& call) {
   using namespace dan;
-  constexpr NetworkShape wide{.filters = 100, .blocks = 5, .sub_blocks = 5};
-  // The talk's linear and simplified networks, with fewer layers than the talk's.
-  constexpr NetworkShape linear{
-      .filters = 40, .blocks = 2, .sub_blocks = 2, .activation = Nonlinearity::identity};
-  constexpr NetworkShape simplified{
-      .filters = 40, .blocks = 2, .sub_blocks = 2, .sees_forecast = false};
-  // The small network with three states: E^f and ζ as channels, an increment for each member.
-  constexpr NetworkShape members = [] {
-    NetworkShape shape = pretrained::Small::shape;
-    shape.members = 3;
-    return shape;
-  }();
   call(Recipe<pretrained::Plain>{
-      "plain", "40 filters", "0.191", {.updates = 36000, .groups = 2, .window = 4}});
-  call(Recipe<AnalysisNetwork<wide>>{
+      "plain", "40 filters", "0.191", {.updates = 50000, .groups = 2, .window = 4}});
+  call(Recipe<AnalysisNetwork<wide_shape>>{
       "wide", "100 filters", "0.185", {.updates = 36000, .groups = 2, .window = 4}});
-  call(Recipe<AnalysisNetwork<linear>>{
+  call(Recipe<AnalysisNetwork<linear_shape>>{
       "linear", "linear", "0.384", {.updates = 3000, .groups = 2, .window = 4}});
-  call(Recipe<AnalysisNetwork<simplified>>{
+  call(Recipe<AnalysisNetwork<simplified_shape>>{
       "simplified", "does not see x^f", "0.382", {.updates = 4000, .groups = 2, .window = 4}});
   call(Recipe<pretrained::Small>{"small",
                                  "products, gain head, memory",
                                  "-",
                                  {.updates = 12000, .groups = 2, .window = 8, .first_window = 4}});
-  call(Recipe<AnalysisNetwork<members>>{
+  call(Recipe<AnalysisNetwork<members_shape>>{
       "members",
       "small with 3 states",
       "-",
@@ -87,11 +89,11 @@ void for_each_recipe(const Call& call) {
 }
 
 /// The recipe for random sparse networks.
-inline Recipe<dan::pretrained::Small, SparseProblem> sparse_recipe() {
+inline Recipe<dan::pretrained::Sparse, SparseProblem> sparse_recipe() {
   return {"sparse",
-          "small, trained under random networks",
+          "small, shown where it observes",
           "-",
-          {.updates = 6000, .groups = 2, .window = 8, .first_window = 4, .renew_every = 100}};
+          {.updates = 12000, .groups = 2, .window = 8, .first_window = 4, .renew_every = 100}};
 }
 
 }  // namespace example

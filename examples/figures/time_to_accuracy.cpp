@@ -17,33 +17,35 @@ struct Study {
   std::string only;
 };
 
+constexpr NetworkShape talk_shape{.filters = 24};
+constexpr NetworkShape gain_shape{.filters = 24, .blocks = 5, .sub_blocks = 2, .head = Head::gain};
+constexpr NetworkShape memory_shape{
+    .filters = 24, .blocks = 5, .sub_blocks = 2, .head = Head::gain, .memory = 8};
+constexpr NetworkShape narrow_shape{
+    .filters = 32, .blocks = 5, .sub_blocks = 2, .kernel = 3, .head = Head::gain, .memory = 8};
+constexpr NetworkShape products_shape{.filters = 32,
+                                      .blocks = 5,
+                                      .sub_blocks = 2,
+                                      .kernel = 3,
+                                      .head = Head::gain,
+                                      .memory = 8,
+                                      .gates = 24};
+
 /// call(recipe) for every recipe, the talk's first.
 template <class Call>
 void for_each_idea(const Call& call) {
   using example::Recipe;
-  constexpr NetworkShape talk{.filters = 24};
-  constexpr NetworkShape gain{.filters = 24, .blocks = 5, .sub_blocks = 2, .head = Head::gain};
-  constexpr NetworkShape memory{
-      .filters = 24, .blocks = 5, .sub_blocks = 2, .head = Head::gain, .memory = 8};
-  constexpr NetworkShape narrow{
-      .filters = 32, .blocks = 5, .sub_blocks = 2, .kernel = 3, .head = Head::gain, .memory = 8};
-  constexpr NetworkShape products{.filters = 32,
-                                  .blocks = 5,
-                                  .sub_blocks = 2,
-                                  .kernel = 3,
-                                  .head = Head::gain,
-                                  .memory = 8,
-                                  .gates = 24};
   const TrainConfig four{.groups = 2, .window = 4};
   const TrainConfig eight{.groups = 2, .window = 8, .first_window = 4};
   TrainConfig adam = four;
   adam.use_muon = false;
-  call(Recipe<AnalysisNetwork<talk>>{"adam", "plain head, 3 x 3, Adam", "", adam});
-  call(Recipe<AnalysisNetwork<talk>>{"muon", "plain head, 3 x 3, Muon", "", four});
-  call(Recipe<AnalysisNetwork<gain>>{"gain", "gain head, 5 x 2", "", four});
-  call(Recipe<AnalysisNetwork<memory>>{"memory", "and 8 memory channels, window 8", "", eight});
-  call(Recipe<AnalysisNetwork<narrow>>{"narrow", "and 3 taps, 32 filters", "", eight});
-  call(Recipe<AnalysisNetwork<products>>{"products", "and products", "", eight});
+  call(Recipe<AnalysisNetwork<talk_shape>>{"adam", "plain head, 3 x 3, Adam", "", adam});
+  call(Recipe<AnalysisNetwork<talk_shape>>{"muon", "plain head, 3 x 3, Muon", "", four});
+  call(Recipe<AnalysisNetwork<gain_shape>>{"gain", "gain head, 5 x 2", "", four});
+  call(Recipe<AnalysisNetwork<memory_shape>>{"memory", "and 8 memory channels, window 8", "",
+                                             eight});
+  call(Recipe<AnalysisNetwork<narrow_shape>>{"narrow", "and 3 taps, 32 filters", "", eight});
+  call(Recipe<AnalysisNetwork<products_shape>>{"products", "and products", "", eight});
   call(Recipe<pretrained::Small>{"small", "and 3 blocks of 40, 16 memory channels", "", eight});
 }
 

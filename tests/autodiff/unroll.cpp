@@ -26,7 +26,8 @@ using Network = AnalysisNetwork<NetworkShape{.filters = 4,
                                              .members = 2,
                                              .head = Head::gain,
                                              .memory = 2,
-                                             .gain_radius = 2},
+                                             .gain_radius = 2,
+                                             .sees_precision = true},
                                 Ring<8>>;
 using Observed = Observations<double, Small::slots>;
 using Cycle = LearnedCycle<Small, Network, Observed>;

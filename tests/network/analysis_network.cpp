@@ -41,6 +41,13 @@ TEST_CASE("analysis network: derivatives of every variant") {
                      .activation = Nonlinearity::identity}>();
   check<NetworkShape{
       .filters = 3, .blocks = 1, .sub_blocks = 2, .kernel = 3, .sees_forecast = false}>();
+  check<NetworkShape{.filters = 3,
+                     .blocks = 1,
+                     .sub_blocks = 2,
+                     .kernel = 3,
+                     .members = 2,
+                     .memory = 1,
+                     .sees_precision = true}>();
   check<NetworkShape{.filters = 4,
                      .blocks = 1,
                      .sub_blocks = 1,

@@ -64,7 +64,8 @@ struct LearnedCycle {
     uplift(setting.network, observed, mean.data(), x.data() + states);
     for (std::size_t i = 0; i < size; ++i)
       x[states + i] = within(-bounds.uplift, bounds.uplift, x[states + i]);
-    std::copy_n(in + states, memory, x.data() + states + size);
+    show_precision(x.data());
+    std::copy_n(in + states, memory, x.data() + Network::memory_at);
     std::array<T, carried> result;
     network.forward(params, x.data(), result.data(), cache.network);
     for (std::size_t i = 0; i < states; ++i)
@@ -87,7 +88,7 @@ struct LearnedCycle {
     uplift_adjoint(d_x.data() + states, d_x.data());
     for (std::size_t m = 0; m < members; ++m)
       setting.model.step_adjoint(in + m * size, d_x.data() + m * size, d_in + m * size);
-    for (std::size_t i = 0; i < memory; ++i) d_in[states + i] += d_x[states + size + i];
+    for (std::size_t i = 0; i < memory; ++i) d_in[states + i] += d_x[Network::memory_at + i];
   }
 
   template <class Real, class T>
@@ -103,8 +104,9 @@ struct LearnedCycle {
     mean_of_members(d_x.data(), d_mean);
     uplift(setting.network, observed, mean.data(), x.data() + states);
     uplift_tangent(d_mean.data(), d_x.data() + states);
-    std::copy_n(in + states, memory, x.data() + states + size);
-    std::copy_n(d_in + states, memory, d_x.data() + states + size);
+    show_precision(x.data());
+    std::copy_n(in + states, memory, x.data() + Network::memory_at);
+    std::copy_n(d_in + states, memory, d_x.data() + Network::memory_at);
     network.tangent(params, d_params, x.data(), d_x.data(), out, d_out);
     for (std::size_t i = 0; i < states; ++i) out[i] += x[i], d_out[i] += d_x[i];
   }
@@ -126,6 +128,16 @@ struct LearnedCycle {
       for (std::size_t m = 1; m < members; ++m)
         for (std::size_t i = 0; i < size; ++i) mean[i] += x[m * size + i];
       for (auto& value : mean) value *= T(static_cast<real_t<T>>(share));
+    }
+  }
+
+  /// The precision Hᵀ R⁻¹ H 1 becomes part of the network's input x, if the network is shown it.
+  template <class T>
+  void show_precision(T* x) const {
+    if constexpr (Network::shape.sees_precision) {
+      std::array<T, size> minus_one;
+      minus_one.fill(T(real_t<T>(-1)));
+      uplift_tangent(minus_one.data(), x + Network::precision_at);
     }
   }
 

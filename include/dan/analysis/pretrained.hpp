@@ -31,4 +31,12 @@ using Small = AnalysisNetwork<NetworkShape{.filters = 40,
                                            .memory = 16,
                                            .gates = 32}>;
 
+/// The small one for networks of observations that change from cycle to cycle: it is also shown
+/// where they are.
+using Sparse = AnalysisNetwork<[] {
+  NetworkShape shape = Small::shape;
+  shape.sees_precision = true;
+  return shape;
+}()>;
+
 }  // namespace dan::pretrained

@@ -43,18 +43,21 @@ template <class Network>
 nlohmann::ordered_json architecture() {
   constexpr NetworkShape s = Network::shape;
   constexpr std::array nonlinearities{"silu", "tanh", "relu", "identity"};
-  return {{"filters", s.filters},
-          {"blocks", s.blocks},
-          {"sub_blocks", s.sub_blocks},
-          {"kernel", s.kernel},
-          {"members", s.members},
-          {"activation", nonlinearities[static_cast<std::size_t>(s.activation)]},
-          {"head", Network::gain ? "gain" : "plain"},
-          {"memory", s.memory},
-          {"gain_radius", Network::gain ? s.gain_radius : 0},
-          {"sees_forecast", s.sees_forecast},
-          {"gates", s.gates},
-          {"channels", Network::channels}};
+  nlohmann::ordered_json text{
+      {"filters", s.filters},
+      {"blocks", s.blocks},
+      {"sub_blocks", s.sub_blocks},
+      {"kernel", s.kernel},
+      {"members", s.members},
+      {"activation", nonlinearities[static_cast<std::size_t>(s.activation)]},
+      {"head", Network::gain ? "gain" : "plain"},
+      {"memory", s.memory},
+      {"gain_radius", Network::gain ? s.gain_radius : 0},
+      {"sees_forecast", s.sees_forecast},
+      {"gates", s.gates},
+      {"channels", Network::channels}};
+  if (s.sees_precision) text["sees_precision"] = true;  // not known to earlier files
+  return text;
 }
 }  // namespace detail
 
@@ -119,6 +122,9 @@ template <class Network, class Real = float>
       fail("holds a network with ", key, " = ",
            found.is_object() && found.contains(key) ? found[key].dump() : "nothing", ", expected ",
            value.dump(), "; it was saved as ", metadata("architecture"));
+  for (const auto& [key, value] : found.items())
+    if (!expected.contains(key))
+      fail("holds a network with ", key, " = ", value.dump(), ", expected a network without");
 
   Trained<Network, Real> trained;
   try {

@@ -44,6 +44,7 @@ struct NetworkShape {
   std::size_t gain_radius = 5;  ///< reach of the gain head in points
   bool sees_forecast = true;    ///< false: the simplified â_θ(ζ)
   std::size_t gates = 0;        ///< channels of a block's products; 0: `activation` instead
+  bool sees_precision = false;  ///< true: is also shown where how much is observed
 };
 
 namespace detail {
@@ -107,9 +108,11 @@ struct AnalysisBounds {
 
 /// The learned increment of the analysis as a differentiable map.
 ///
-/// Input, one contiguous array: x^f (members × points × channels), ζ (points × channels), memory
-/// (points × memory). Output: increments (members × points × channels), memory as before.
-/// Network: per point the features (x^f − mean)/deviation of every member, scale · ζ, memory; an
+/// Input, one contiguous array: x^f (members × points × channels), ζ (points × channels), with
+/// `sees_precision` the precision p = Hᵀ R⁻¹ H 1 (points × channels; 0 where nothing is observed),
+/// memory (points × memory). Output: increments (members × points × channels), memory as before.
+/// Network: per point the features (x^f − mean)/deviation of every member, scale · ζ, scale² · p,
+/// memory; an
 /// input convolution to `filters` channels, `blocks` residual blocks h + f(h) of `sub_blocks`
 /// convolutions with nonlinearity, an output convolution. All periodic on the geometry. With
 /// `gates` a block is a convolution to 2 · gates channels, their products in pairs (`Gated`), and a
@@ -133,13 +136,16 @@ struct AnalysisNetwork {
   static constexpr std::size_t points = Geometry::points, channels = Channels;
   static constexpr std::size_t members = Shape.members, memory = Shape.memory;
   static constexpr std::size_t size = points * channels;
-  static constexpr std::size_t inputs = (members + 1) * size + points * memory;
+  /// Where ζ, the precision and the memory begin in the input.
+  static constexpr std::size_t zeta_at = members * size, precision_at = zeta_at + size;
+  static constexpr std::size_t memory_at = precision_at + (Shape.sees_precision ? size : 0);
+  static constexpr std::size_t inputs = memory_at + points * memory;
   static constexpr std::size_t outputs = members * size + points * memory;
   static constexpr bool gain = Shape.head == Head::gain;
   static constexpr std::size_t window = gain ? 2 * Shape.gain_radius + 1 : 0;
   /// Features per point, and what the last layer gives per point.
   static constexpr std::size_t features =
-      (Shape.sees_forecast ? members * channels : 0) + channels + memory;
+      ((Shape.sees_forecast ? members : 0) + (Shape.sees_precision ? 2 : 1)) * channels + memory;
   static constexpr std::size_t per_increment = 1 + window * channels;
   static constexpr std::size_t raw = members * channels * per_increment + 2 * memory;
 
@@ -270,9 +276,7 @@ struct AnalysisNetwork {
     return members * channels * per_increment + j;
   }
   static constexpr std::size_t candidate(std::size_t j) { return gate(j) + memory; }
-  /// Where ζ and the memory begin in the input, and the memory in the output.
-  static constexpr std::size_t zeta_at = members * size, memory_in = (members + 1) * size,
-                               memory_out = members * size;
+  static constexpr std::size_t memory_out = members * size;
 
   /// use(feature index, input index, scale) for every feature.
   template <class T, class Use>
@@ -286,7 +290,10 @@ struct AnalysisNetwork {
             use(f++, m * size + p * channels + c, T(static_cast<Real>(1 / input_deviation[c])));
       for (std::size_t c = 0; c < channels; ++c)
         use(f++, zeta_at + p * channels + c, T(static_cast<Real>(uplift_scale)));
-      for (std::size_t j = 0; j < memory; ++j) use(f++, memory_in + p * memory + j, T(Real(1)));
+      for (std::size_t c = 0; c < channels && Shape.sees_precision; ++c)
+        use(f++, precision_at + p * channels + c,
+            T(static_cast<Real>(uplift_scale * uplift_scale)));
+      for (std::size_t j = 0; j < memory; ++j) use(f++, memory_at + p * memory + j, T(Real(1)));
     }
   }
 
@@ -317,7 +324,7 @@ struct AnalysisNetwork {
       for (std::size_t j = 0; j < memory; ++j) {
         const T keep = detail::sigmoid(yp[gate(j)]);
         out[memory_out + p * memory + j] =
-            keep * in[memory_in + p * memory + j] + (one - keep) * tanh(yp[candidate(j)]);
+            keep * in[memory_at + p * memory + j] + (one - keep) * tanh(yp[candidate(j)]);
       }
     }
   }
@@ -341,7 +348,7 @@ struct AnalysisNetwork {
             }
         }
       for (std::size_t j = 0; j < memory; ++j) {
-        const std::size_t at = memory_in + p * memory + j;
+        const std::size_t at = memory_at + p * memory + j;
         const T d = d_out[memory_out + p * memory + j];
         const T keep = detail::sigmoid(yp[gate(j)]), fresh = tanh(yp[candidate(j)]);
         dp[gate(j)] = d * (in[at] - fresh) * keep * (one - keep);
@@ -369,7 +376,7 @@ struct AnalysisNetwork {
           d_out[m * size + p * channels + c] = sum;
         }
       for (std::size_t j = 0; j < memory; ++j) {
-        const std::size_t at = memory_in + p * memory + j;
+        const std::size_t at = memory_at + p * memory + j;
         const T keep = detail::sigmoid(yp[gate(j)]), fresh = tanh(yp[candidate(j)]);
         d_out[memory_out + p * memory + j] =
             dp[gate(j)] * keep * (one - keep) * (in[at] - fresh) + keep * d_in[at] +
