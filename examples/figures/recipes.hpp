@@ -64,10 +64,16 @@ inline constexpr dan::NetworkShape members_shape = [] {
 template <class Call>
 void for_each_recipe(const Call& call) {
   using namespace dan;
-  call(Recipe<pretrained::Plain>{
-      "plain", "40 filters", "0.191", {.updates = 50000, .groups = 2, .window = 4}});
+  call(
+      Recipe<pretrained::Plain>{"plain",
+                                "40 filters",
+                                "0.191",
+                                {.updates = 20000, .groups = 2, .window = 4, .muon = {.rate = 6}}});
   call(Recipe<AnalysisNetwork<wide_shape>>{
-      "wide", "100 filters", "0.185", {.updates = 36000, .groups = 2, .window = 4}});
+      "wide",
+      "100 filters",
+      "0.185",
+      {.updates = 36000, .groups = 2, .window = 4, .muon = {.rate = 6}}});
   call(Recipe<AnalysisNetwork<linear_shape>>{
       "linear", "linear", "0.384", {.updates = 3000, .groups = 2, .window = 4}});
   call(Recipe<AnalysisNetwork<simplified_shape>>{
@@ -81,11 +87,15 @@ void for_each_recipe(const Call& call) {
       "small with 3 states",
       "-",
       {.updates = 12000, .groups = 2, .window = 8, .first_window = 4, .renew_every = 100}});
-  call(Recipe<pretrained::Recurrent>{
-      "recurrent",
-      "products, gain head, memory",
-      "-",
-      {.updates = 20000, .groups = 2, .window = 12, .first_window = 6, .first_updates = 8000}});
+  call(Recipe<pretrained::Recurrent>{"recurrent",
+                                     "products, gain head, memory",
+                                     "-",
+                                     {.updates = 50000,
+                                      .groups = 2,
+                                      .window = 8,
+                                      .first_window = 4,
+                                      .muon = {.rate = 6},
+                                      .renew_every = 500}});
 }
 
 /// The recipe for random sparse networks.
@@ -93,7 +103,12 @@ inline Recipe<dan::pretrained::Sparse, SparseProblem> sparse_recipe() {
   return {"sparse",
           "small, shown where it observes",
           "-",
-          {.updates = 12000, .groups = 2, .window = 8, .first_window = 4, .renew_every = 100}};
+          {.updates = 12000,
+           .groups = 2,
+           .window = 8,
+           .first_window = 4,
+           .muon = {.rate = 6},
+           .renew_every = 100}};
 }
 
 }  // namespace example
