@@ -64,16 +64,10 @@ inline constexpr dan::NetworkShape members_shape = [] {
 template <class Call>
 void for_each_recipe(const Call& call) {
   using namespace dan;
-  call(
-      Recipe<pretrained::Plain>{"plain",
-                                "40 filters",
-                                "0.191",
-                                {.updates = 20000, .groups = 2, .window = 4, .muon = {.rate = 6}}});
+  call(Recipe<pretrained::Plain>{
+      "plain", "40 filters", "0.191", {.updates = 20000, .groups = 2, .window = 4}});
   call(Recipe<AnalysisNetwork<wide_shape>>{
-      "wide",
-      "100 filters",
-      "0.185",
-      {.updates = 36000, .groups = 2, .window = 4, .muon = {.rate = 6}}});
+      "wide", "100 filters", "0.185", {.updates = 36000, .groups = 2, .window = 4}});
   call(Recipe<AnalysisNetwork<linear_shape>>{
       "linear", "linear", "0.384", {.updates = 3000, .groups = 2, .window = 4}});
   call(Recipe<AnalysisNetwork<simplified_shape>>{
@@ -87,15 +81,11 @@ void for_each_recipe(const Call& call) {
       "small with 3 states",
       "-",
       {.updates = 12000, .groups = 2, .window = 8, .first_window = 4, .renew_every = 100}});
-  call(Recipe<pretrained::Recurrent>{"recurrent",
-                                     "products, gain head, memory",
-                                     "-",
-                                     {.updates = 50000,
-                                      .groups = 2,
-                                      .window = 8,
-                                      .first_window = 4,
-                                      .muon = {.rate = 6},
-                                      .renew_every = 500}});
+  call(Recipe<pretrained::Recurrent>{
+      "recurrent",
+      "products, gain head, memory",
+      "-",
+      {.updates = 50000, .groups = 2, .window = 8, .first_window = 4, .renew_every = 500}});
 }
 
 /// The recipe for random sparse networks.

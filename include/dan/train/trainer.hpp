@@ -41,8 +41,9 @@ struct TrainConfig {
   bool use_muon = true;             ///< Muon for the hidden convolutions, else Adam for all
   AdamConfig adam{};
   MuonConfig muon{};
-  double first_guess_deviation = 1;  ///< error of a run's first state, at the start and restarts
-  std::size_t renew_every = 0;       ///< updates after which a run starts anew; 0: never
+  /// Error of a run's first state, at the start and restarts; a larger RMSE counts less.
+  double first_guess_deviation = 1;
+  std::size_t renew_every = 0;  ///< updates after which a run starts anew; 0: never
   std::uint64_t seed = 1;
   std::size_t threads = 0;  ///< 0: all cores
   bool progress = true;     ///< show a progress bar
@@ -478,7 +479,8 @@ class Trainer {
         params, cycle,
         [&](std::size_t n, T* d) {
           group.loss += supervised_loss<Network::members, Setting::size>(
-              window->state(n), group.truth[n - 1].data(), weight, d);
+              window->state(n), group.truth[n - 1].data(), weight, config_.first_guess_deviation,
+              d);
         },
         d_first.data(), group.gradient.data());
     std::copy_n(window->state(cycles), Cycle::carried, group.carried.data());
