@@ -65,7 +65,7 @@ template <class Call>
 void for_each_recipe(const Call& call) {
   using namespace dan;
   call(Recipe<pretrained::Plain>{
-      "plain", "40 filters", "0.191", {.updates = 12000, .groups = 2, .window = 4}});
+      "plain", "40 filters", "0.191", {.updates = 40000, .groups = 2, .window = 4}});
   call(Recipe<AnalysisNetwork<wide_shape>>{
       "wide", "100 filters", "0.185", {.updates = 36000, .groups = 2, .window = 4}});
   call(Recipe<AnalysisNetwork<linear_shape>>{
