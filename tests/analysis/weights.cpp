@@ -59,6 +59,15 @@ TEST_CASE("weights: another architecture, damage and non-finite numbers are clea
   using Wider = AnalysisNetwork<NetworkShape{.filters = 8, .blocks = 1, .memory = 1}, Ring<9>>;
   const auto other = message_of([&] { (void)load_weights<Wider>(path); });
   CHECK_MESSAGE(has(other, "filters = 6, expected 8"), other);
+
+  using Shown =
+      AnalysisNetwork<NetworkShape{.filters = 6, .blocks = 1, .memory = 1, .sees_precision = true},
+                      Ring<9>>;
+  Trained<Shown> shown;
+  save_weights(folder / "shown", shown);
+  CHECK_NOTHROW((void)load_weights<Shown>(folder / "shown"));
+  const auto without = message_of([&] { (void)load_weights<Network>(folder / "shown"); });
+  CHECK_MESSAGE(has(without, "sees_precision = true, expected a network without"), without);
   CHECK(has(message_of([&] { (void)load_weights<Network>(folder / "none"); }), "cannot read"));
 
   auto file = load_safetensors<float>(path);

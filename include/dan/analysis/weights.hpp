@@ -43,7 +43,7 @@ template <class Network>
 nlohmann::ordered_json architecture() {
   constexpr NetworkShape s = Network::shape;
   constexpr std::array nonlinearities{"silu", "tanh", "relu", "identity"};
-  nlohmann::ordered_json text{
+  nlohmann::ordered_json shape{
       {"filters", s.filters},
       {"blocks", s.blocks},
       {"sub_blocks", s.sub_blocks},
@@ -56,8 +56,8 @@ nlohmann::ordered_json architecture() {
       {"sees_forecast", s.sees_forecast},
       {"gates", s.gates},
       {"channels", Network::channels}};
-  if (s.sees_precision) text["sees_precision"] = true;  // not known to earlier files
-  return text;
+  if (s.sees_precision) shape["sees_precision"] = true;  // not known to earlier files
+  return shape;
 }
 }  // namespace detail
 
