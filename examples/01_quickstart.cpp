@@ -42,6 +42,8 @@ void quickstart(const example::Options& options) {
                                          .window = 8,
                                          .first_window = 4,
                                          .warm_up = updates / 10,
+                                         .muon = {.rate = 6},
+                                         .taught = 0.85,
                                          .seed = options.seed,
                                          .threads = options.threads});
   const auto& trained = trainer.run();

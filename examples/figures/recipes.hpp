@@ -60,45 +60,49 @@ inline constexpr dan::NetworkShape members_shape = [] {
   return shape;
 }();
 
+/// The best way that we know for networks with memory; docs/training.md compares.
+inline dan::TrainConfig with_teacher(std::size_t updates) {
+  return {.updates = updates,
+          .groups = 2,
+          .window = 8,
+          .first_window = 4,
+          .muon = {.rate = 6},
+          .renew_every = 500,
+          .taught = 0.85};
+}
+
 /// call(recipe) for every learned row under full observation.
 template <class Call>
 void for_each_recipe(const Call& call) {
   using namespace dan;
-  call(Recipe<pretrained::Plain>{
-      "plain", "40 filters", "0.191", {.updates = 40000, .groups = 2, .window = 4}});
+  call(Recipe<pretrained::Plain>{"plain",
+                                 "40 filters",
+                                 "0.191",
+                                 {.updates = 36000,
+                                  .groups = 2,
+                                  .window = 4,
+                                  .learning_rate = 1.5e-3,
+                                  .renew_every = 500,
+                                  .taught = 0.85}});
   call(Recipe<AnalysisNetwork<wide_shape>>{
       "wide", "100 filters", "0.185", {.updates = 36000, .groups = 2, .window = 4}});
   call(Recipe<AnalysisNetwork<linear_shape>>{
       "linear", "linear", "0.384", {.updates = 3000, .groups = 2, .window = 4}});
   call(Recipe<AnalysisNetwork<simplified_shape>>{
       "simplified", "does not see x^f", "0.382", {.updates = 4000, .groups = 2, .window = 4}});
-  call(Recipe<pretrained::Small>{"small",
-                                 "products, gain head, memory",
-                                 "-",
-                                 {.updates = 12000, .groups = 2, .window = 8, .first_window = 4}});
-  call(Recipe<AnalysisNetwork<members_shape>>{
-      "members",
-      "small with 3 states",
-      "-",
-      {.updates = 12000, .groups = 2, .window = 8, .first_window = 4, .renew_every = 100}});
-  call(Recipe<pretrained::Recurrent>{
-      "recurrent",
-      "products, gain head, memory",
-      "-",
-      {.updates = 40000, .groups = 2, .window = 8, .first_window = 4, .renew_every = 500}});
+  call(Recipe<pretrained::Small>{"small", "products, gain head, memory", "-", with_teacher(8000)});
+  auto members = with_teacher(8000);
+  members.renew_every = 100;
+  call(Recipe<AnalysisNetwork<members_shape>>{"members", "small with 3 states", "-", members});
+  call(Recipe<pretrained::Recurrent>{"recurrent", "products, gain head, memory", "-",
+                                     with_teacher(32000)});
 }
 
 /// The recipe for random sparse networks.
 inline Recipe<dan::pretrained::Sparse, SparseProblem> sparse_recipe() {
-  return {"sparse",
-          "small, shown where it observes",
-          "-",
-          {.updates = 12000,
-           .groups = 2,
-           .window = 8,
-           .first_window = 4,
-           .muon = {.rate = 6},
-           .renew_every = 100}};
+  auto config = with_teacher(12000);
+  config.renew_every = 100;
+  return {"sparse", "small, shown where it observes", "-", config};
 }
 
 }  // namespace example

@@ -20,16 +20,7 @@ struct Study {
 constexpr NetworkShape talk_shape{.filters = 24};
 constexpr NetworkShape gain_shape{.filters = 24, .blocks = 5, .sub_blocks = 2, .head = Head::gain};
 constexpr NetworkShape memory_shape{
-    .filters = 24, .blocks = 5, .sub_blocks = 2, .head = Head::gain, .memory = 8};
-constexpr NetworkShape narrow_shape{
     .filters = 32, .blocks = 5, .sub_blocks = 2, .kernel = 3, .head = Head::gain, .memory = 8};
-constexpr NetworkShape products_shape{.filters = 32,
-                                      .blocks = 5,
-                                      .sub_blocks = 2,
-                                      .kernel = 3,
-                                      .head = Head::gain,
-                                      .memory = 8,
-                                      .gates = 24};
 
 /// call(recipe) for every recipe, the talk's first.
 template <class Call>
@@ -42,11 +33,9 @@ void for_each_idea(const Call& call) {
   call(Recipe<AnalysisNetwork<talk_shape>>{"adam", "plain head, 3 x 3, Adam", "", adam});
   call(Recipe<AnalysisNetwork<talk_shape>>{"muon", "plain head, 3 x 3, Muon", "", four});
   call(Recipe<AnalysisNetwork<gain_shape>>{"gain", "gain head, 5 x 2", "", four});
-  call(Recipe<AnalysisNetwork<memory_shape>>{"memory", "and 8 memory channels, window 8", "",
-                                             eight});
-  call(Recipe<AnalysisNetwork<narrow_shape>>{"narrow", "and 3 taps, 32 filters", "", eight});
-  call(Recipe<AnalysisNetwork<products_shape>>{"products", "and products", "", eight});
-  call(Recipe<pretrained::Small>{"small", "and 3 blocks of 40, 16 memory channels", "", eight});
+  call(Recipe<AnalysisNetwork<memory_shape>>{"memory", "and 8 memory channels, 3 taps", "", eight});
+  call(Recipe<pretrained::Small>{"products", "and products, 16 memory channels", "", eight});
+  call(Recipe<pretrained::Small>{"small", "and a teacher", "", example::with_teacher(1)});
 }
 
 void study(const example::Options& options, Study study) {

@@ -55,6 +55,7 @@
 #include "dan/analysis/localisation.hpp"
 #include "dan/analysis/oi.hpp"
 #include "dan/analysis/etkf.hpp"
+#include "dan/analysis/ensrf.hpp"
 #include "dan/analysis/enkf_n.hpp"
 #include "dan/analysis/enks.hpp"
 #include "dan/analysis/enkf.hpp"

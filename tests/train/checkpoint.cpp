@@ -90,6 +90,7 @@ TEST_CASE("trainer: killed at random moments and resumed, it ends with the same 
                                            .warm_up = 5,
                                            .first_guess_deviation = 50,
                                            .renew_every = 7,
+                                           .taught = 0.6,
                                            .seed = 2}) > 0);
   }
   SUBCASE("Adam alone under a random network") {

@@ -159,6 +159,9 @@ TEST_CASE("trainer: bad configurations are refused") {
   CHECK_THROWS_AS(T(setting, network, {.learning_rate = -1}), ConfigError);
   CHECK_THROWS_AS(T(setting, network, {.average = 1}), ConfigError);
   CHECK_THROWS_AS(T(setting, network, {.clip = std::nan("")}), ConfigError);
+  CHECK_THROWS_WITH_AS(T(setting, network, {.taught = 1.5}),
+                       "Trainer: taught is 1.5, expected a share from 0 to 1", ConfigError);
+  CHECK_THROWS_AS(T(setting, network, {.teacher_inflation = 0}), ConfigError);
 }
 
 TEST_CASE("trainer: runs start anew, one after the other") {
@@ -181,6 +184,36 @@ TEST_CASE("trainer: runs start anew, one after the other") {
   CHECK(always.back() > 1.5F * never.back());
   // Only a few runs at a time start anew.
   CHECK(sometimes.back() < 0.5F * (always.back() + never.back()));
+}
+
+TEST_CASE(
+    "trainer: first updates learn from the analyses of an EnSRF, the last ones from the truth") {
+  const Full setting;
+  const auto rmse = [&](double taught) {
+    Trainer<Full, Small, lanes> trainer(setting, scaled(setting),
+                                        {.updates = 120,
+                                         .groups = 2,
+                                         .window = 4,
+                                         .learning_rate = 1e-9,
+                                         .warm_up = 10,
+                                         .taught = taught,
+                                         .progress = false});
+    trainer.run();
+    return trainer.report().rmse;
+  };
+  // The same network all the time, a poor one: e² against the truth, and e² − d² against a target
+  // whose error is uncorrelated with what the network does not see, d near 0.18, once the
+  // teacher is there. A poor network's error also has a part in common with the teacher's.
+  const auto truth = rmse(0), all = rmse(1), half = rmse(0.5);
+  double from_truth = 0, from_teacher = 0;
+  for (std::size_t n = 60; n < 120; ++n) {
+    CHECK(half[n] == truth[n]);
+    from_truth += truth[n] * truth[n] / 60, from_teacher += all[n] * all[n] / 60;
+  }
+  for (std::size_t n = 0; n < 60; ++n) CHECK(half[n] == all[n]);
+  MESSAGE("mean square from the truth ", from_truth, ", from the teacher ", from_teacher);
+  CHECK(from_teacher < from_truth);
+  CHECK(from_teacher > from_truth - 2 * 0.18 * 0.18);
 }
 
 TEST_CASE("loss: half the mean square, logarithmic for a lost lane, with the right gradient") {

@@ -13,15 +13,15 @@ namespace dan::pretrained {
 /// The talk's reference network: plain head, 25 convolutions of 40 filters.
 using Plain = AnalysisNetwork<NetworkShape{.filters = 40, .blocks = 5, .sub_blocks = 5}>;
 
-/// The most accurate one: products, gain head and 16 memory channels per point.
-using Recurrent = AnalysisNetwork<NetworkShape{.filters = 40,
-                                               .blocks = 3,
+/// The most accurate one: products, gain head and 32 memory channels per point.
+using Recurrent = AnalysisNetwork<NetworkShape{.filters = 64,
+                                               .blocks = 4,
                                                .sub_blocks = 2,
                                                .kernel = 3,
                                                .head = Head::gain,
-                                               .memory = 16,
+                                               .memory = 32,
                                                .gain_radius = 9,
-                                               .gates = 32}>;
+                                               .gates = 48}>;
 
 /// Small and fast: products, gain head and 16 memory channels per point.
 using Small = AnalysisNetwork<NetworkShape{.filters = 40,

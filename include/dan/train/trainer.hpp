@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "dan/analysis/cycle.hpp"
+#include "dan/analysis/ensrf.hpp"
 #include "dan/analysis/weights.hpp"
 #include "dan/autodiff/unroll.hpp"
 #include "dan/core/parallel.hpp"
@@ -36,7 +37,7 @@ struct TrainConfig {
   std::size_t first_updates = 800;  ///< how many updates have the first window
   double learning_rate = 3e-3;      ///< peak of the schedule
   std::size_t warm_up = 500;        ///< updates of linear warm-up
-  double clip = 1;                  ///< largest norm of a gradient
+  double clip = 3;                  ///< largest norm of a gradient, in units of its running mean
   double average = 0;               ///< decay per update of a running mean of the weights; 0: off
   bool use_muon = true;             ///< Muon for the hidden convolutions, else Adam for all
   AdamConfig adam{};
@@ -44,6 +45,9 @@ struct TrainConfig {
   /// Error of a run's first state, at the start and restarts; a larger RMSE counts less.
   double first_guess_deviation = 1;
   std::size_t renew_every = 0;  ///< updates after which a run starts anew; 0: never
+  /// Share of the updates, the first ones, that learn from an EnSRF's analyses, not the truth.
+  double taught = 0;
+  double teacher_inflation = 1.01;  ///< inflation of that EnSRF
   std::uint64_t seed = 1;
   std::size_t threads = 0;  ///< 0: all cores
   bool progress = true;     ///< show a progress bar
@@ -94,9 +98,15 @@ void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed =
 /// and observations come from the model without end, so no data is seen twice. A lane that is
 /// farther from the truth than one random state of the climate from another, with a mean squared
 /// error of more than twice the climate's variance, restarts from truth + noise: nearer than that
-/// it stays, so that the network learns to find the truth again. With
+/// it stays, so that the network learns to find the truth again; farther away nothing is learned
+/// from it. With
 /// `renew_every`, runs that go well do so too, one after the other: else a long training never
 /// sees an empty memory again.
+/// With `taught`, the target of the first updates is not the truth, but where it has an RMSE below
+/// `first_guess_deviation` the analysis of an `Ensrf` of 40 members with the same observations.
+/// What no observation tells of the truth, no analysis can know: in the target it is noise, most of
+/// the gradient once the network is good. The teacher's analysis is free of it, and what is wrong
+/// with the teacher is for the last updates, which learn from the truth.
 /// Runs are cut into groups of `Lanes`; each group has its own gradient slot, the slots are summed
 /// in order, so the number of threads changes no bit of the result.
 /// Memory: threads × the memory of one `Unrolled` window.
@@ -117,6 +127,7 @@ class Trainer {
         trained_(network),
         optimiser_(Network::parameters, config.adam,
                    config.use_muon ? hidden_matrices() : std::vector<MatrixPlace>{}, config.muon),
+        teacher_(setting, {.inflation = config.teacher_inflation}),
         workers_(config.threads),
         windows_(config.window) {
     constexpr auto name = "Trainer";
@@ -137,6 +148,9 @@ class Trainer {
     require_fraction("adam.beta2", config.adam.beta2);
     require_fraction("muon.momentum", config.muon.momentum);
     require_fraction("average", config.average);
+    if (!(config.taught >= 0 && config.taught <= 1))
+      throw ConfigError(
+          text("Trainer: taught is ", config.taught, ", expected a share from 0 to 1"));
     require_positive(name, "network.uplift_scale", network.uplift_scale);
     require_positive(name, "first_guess_deviation", config.first_guess_deviation);
     Network::initialise(config.seed, span_of(trained_.parameters));
@@ -159,6 +173,8 @@ class Trainer {
                                  " of the network's input scaling; call "
                                  "scale_inputs(setting, network) first"));
       for (std::size_t l = 0; l < Lanes; ++l) start_lane(*groups_[g], l, Stream::first_guess);
+      if (config.taught > 0)
+        for (std::size_t l = 0; l < Lanes; ++l) start_teacher(*groups_[g], l);
     });
   }
 
@@ -182,7 +198,7 @@ class Trainer {
       const CosineSchedule schedule{
           .peak = config_.learning_rate, .warm_up = config_.warm_up, .updates = config_.updates};
       optimiser_.update(span_of(trained_.parameters), gradients.front(), schedule.rate(updates_),
-                        workers_, norm > config_.clip ? config_.clip / norm : 1);
+                        workers_, clipped(norm));
       if (config_.average > 0) average();
     } else {
       ++report_.skipped;
@@ -243,10 +259,10 @@ class Trainer {
     const auto cycle = static_cast<double>(groups_.front()->stream.cycle());
     file.tensors.push_back(
         {"counters",
-         {7},
+         {8},
          {static_cast<double>(updates_), static_cast<double>(optimiser_.updates()), cycle,
           static_cast<double>(report_.restarts), static_cast<double>(report_.last_restart),
-          static_cast<double>(report_.skipped), report_.seconds}});
+          static_cast<double>(report_.skipped), report_.seconds, typical_norm_}});
     save_safetensors(path, file);
   }
 
@@ -272,7 +288,7 @@ class Trainer {
         fail("has ", file.at(name).values.size(), " numbers in ", name, ", expected ", expected);
     };
     for_each_array([&](const std::string& name, auto values) { size_of(name, values.size()); });
-    size_of("counters", 7);
+    size_of("counters", 8);
     const auto& counters = file.at("counters").values;
     for (const double c : counters)
       if (!(c >= 0 && c < 1e15)) fail("has the counter ", c, ", expected a number from zero");
@@ -297,6 +313,7 @@ class Trainer {
     report_.last_restart = counter(4);
     report_.skipped = counter(5);
     report_.seconds = counters[6];
+    typical_norm_ = counters[7];
   }
 
   /// Updates done so far.
@@ -315,7 +332,9 @@ class Trainer {
   using Cycle = LearnedCycle<Setting, Network, Observed>;
   using Truth = Batch<Real, Setting::points, Setting::channels, Lanes>;
 
-  static constexpr std::string_view checkpoint_format = "dan training checkpoint 1";
+  using Teacher = Ensrf<Setting, 40, Lanes, Real>;
+
+  static constexpr std::string_view checkpoint_format = "dan training checkpoint 2";
 
   static void require_fraction(std::string_view argument, double value) {
     if (!(value >= 0 && value < 1))
@@ -364,6 +383,7 @@ class Trainer {
         {"uplift_scale", trained_.network.uplift_scale},
         {"first_guess_deviation", c.first_guess_deviation},
         {"renew_every", c.renew_every},
+        {"taught", {c.taught, c.teacher_inflation}},
         {"seed", c.seed}}
         .dump();
   }
@@ -375,10 +395,13 @@ class Trainer {
     if (config_.average > 0) use("average", span_of(averaged_.parameters));
     use("optimiser.first", optimiser_.first());
     use("optimiser.second", optimiser_.second());
-    for (std::size_t g = 0; g < groups_.size(); ++g)
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
       use(text("groups.", g, ".carried"),
           std::span<Real>(reinterpret_cast<Real*>(groups_[g]->carried.data()),
                           Cycle::carried * Lanes));
+      if (config_.taught > 0)
+        use(text("groups.", g, ".teacher"), groups_[g]->teacher.ensemble.numbers());
+    }
   }
 
   /// The weights of the residual blocks as (kernel · in) × out matrices.
@@ -388,6 +411,15 @@ class Trainer {
       if (place.name.starts_with("blocks"))
         matrices.push_back({place.offset, place.kernel * place.in, place.out});
     return matrices;
+  }
+
+  /// The factor for a gradient of this norm. One run that has lost the truth can have a gradient
+  /// of any size, which would be all that the optimiser's momentum remembers.
+  double clipped(double norm) {
+    if (typical_norm_ == 0) typical_norm_ = norm;
+    const double limited = std::min(norm, config_.clip * typical_norm_);
+    typical_norm_ += 0.02 * (limited - typical_norm_);
+    return norm > 0 ? limited / norm : 1;
   }
 
   /// Moves the running mean towards the weights; fast at first, so that it forgets its beginning.
@@ -401,8 +433,9 @@ class Trainer {
   struct Group {
     ObservationStream<Setting, Lanes> stream;
     std::vector<Observed> observed;
-    std::vector<Truth> truth;
+    std::vector<Truth> target;
     std::vector<T, AlignedAllocator<T>> carried;  ///< what the next window starts from
+    typename Teacher::Carried teacher;
     Tensor<Real, 1> gradient = zeros<Real>(Network::parameters);
     double loss = 0;
     std::size_t restarts = 0;
@@ -410,7 +443,7 @@ class Trainer {
     Group(const Setting& setting, const TrainConfig& config, std::size_t g)
         : stream(setting, {.seed = config.seed, .first_run = training_runs + g * Lanes}),
           observed(config.window),
-          truth(config.window),
+          target(config.window),
           carried(Cycle::carried) {}
   };
 
@@ -455,11 +488,14 @@ class Trainer {
   }
 
   void run_window(Group& group, std::size_t cycles, double weight) {
+    const bool taught =
+        static_cast<double>(updates_) < config_.taught * static_cast<double>(config_.updates);
     for (std::size_t n = 0; n < cycles; ++n) {
       group.stream.next();
       convert(group.stream.observed().values, group.observed[n].values);
       convert(group.stream.observed().precision, group.observed[n].precision);
-      convert(group.stream.truth(), group.truth[n]);
+      convert(group.stream.truth(), group.target[n]);
+      if (taught) teach(group, n);
     }
     for (const double x : group.stream.truth().numbers())
       if (!std::isfinite(x))
@@ -474,48 +510,85 @@ class Trainer {
     window->forward(params, cycle, cycles);
     group.gradient.fill(Real(0));
     group.loss = 0;
+    // Nothing is learned from a lane once it is lost: its gradient may have any size.
+    std::array<std::size_t, Lanes> lost_at;
+    for (std::size_t l = 0; l < Lanes; ++l)
+      for (lost_at[l] = 1; lost_at[l] <= cycles; ++lost_at[l])
+        if (lost(window->state(lost_at[l]), group.target[lost_at[l] - 1], l)) break;
     Scratch<T> d_first(Cycle::carried);
     window->backward(
         params, cycle,
         [&](std::size_t n, T* d) {
           group.loss += supervised_loss<Network::members, Setting::size>(
-              window->state(n), group.truth[n - 1].data(), weight, config_.first_guess_deviation,
+              window->state(n), group.target[n - 1].data(), weight, config_.first_guess_deviation,
               d);
+          for (std::size_t l = 0; l < Lanes; ++l)
+            for (std::size_t i = 0; i < Cycle::carried && n >= lost_at[l]; ++i)
+              lane_of(d[i], l) = Real(0);
         },
         d_first.data(), group.gradient.data());
     std::copy_n(window->state(cycles), Cycle::carried, group.carried.data());
     windows_.give_back(std::move(window));
-    restart_lost_lanes(group);
-    for (std::size_t l = 0; l < Lanes && config_.renew_every > 0; ++l)
-      if ((updates_ + l * config_.renew_every / Lanes) % config_.renew_every == 0)
-        start_lane(group, l, Stream::restart);
+    group.restarts = 0;
+    for (std::size_t l = 0; l < Lanes; ++l) {
+      const bool renewed = config_.renew_every > 0 &&
+                           (updates_ + l * config_.renew_every / Lanes) % config_.renew_every == 0;
+      const bool is_lost = lost(group.carried.data(), group.target[cycles - 1], l);
+      if (is_lost) ++group.restarts;
+      if (is_lost || renewed) start_lane(group, l, Stream::restart);
+    }
   }
 
-  void restart_lost_lanes(Group& group) {
-    group.restarts = 0;
-    const T* state = group.carried.data();
+  /// Lane `lane` of the teacher starts anew around a first guess.
+  void start_teacher(Group& group, std::size_t lane) {
+    std::array<double, Setting::size> guess;
+    fill_normal<double>(group.stream.key(lane).with(Stream::restart), guess);
+    for (std::size_t i = 0; i < Setting::size; ++i)
+      guess[i] = group.stream.truth().at(i, lane) + config_.first_guess_deviation * guess[i];
+    teacher_.start_lane(group.teacher, lane, guess, config_.first_guess_deviation,
+                        group.stream.key(lane));
+  }
+
+  /// The teacher's analysis of cycle `n` becomes its target, in the lanes where it is near the
+  /// truth; where it has lost it, it starts anew.
+  void teach(Group& group, std::size_t n) {
+    teacher_.forecast(group.teacher);
+    teacher_.analyse(group.teacher, group.observed[n], group.stream.key(0));
+    typename Teacher::Estimate estimate;
+    teacher_.estimate(group.teacher, estimate);
+    const double near = std::pow(config_.first_guess_deviation, 2) * Setting::size;
     for (std::size_t l = 0; l < Lanes; ++l) {
       double square = 0;
-      for (std::size_t i = 0; i < Cycle::states; ++i)
-        square += std::pow(static_cast<double>(lane_of(state[i], l)) -
-                               group.stream.truth().at(i % Setting::size, l),
-                           2);
-      if (!(square <= 2 * climate_variance_ * static_cast<double>(Cycle::states))) {
-        start_lane(group, l, Stream::restart);
-        ++group.restarts;
-      }
+      for (std::size_t i = 0; i < Setting::size; ++i)
+        square += std::pow(estimate.at(i, l) - group.stream.truth().at(i, l), 2);
+      if (square <= near)
+        for (std::size_t i = 0; i < Setting::size; ++i)
+          group.target[n].at(i, l) = static_cast<Real>(estimate.at(i, l));
+      else if (!(square <= 4 * near))
+        start_teacher(group, l);
     }
+  }
+
+  /// Is this state farther from the target than one random state of the climate from another?
+  bool lost(const T* state, const Truth& target, std::size_t lane) const {
+    double square = 0;
+    for (std::size_t i = 0; i < Cycle::states; ++i)
+      square += std::pow(
+          static_cast<double>(lane_of(state[i], lane) - target.at(i % Setting::size, lane)), 2);
+    return !(square <= 2 * climate_variance_ * static_cast<double>(Cycle::states));
   }
 
   Setting setting_;
   TrainConfig config_;
   Trained<Network, Real> trained_, averaged_;
   Optimiser<Real> optimiser_;
+  Teacher teacher_;
   Workers workers_;
   std::vector<std::unique_ptr<Group>> groups_;
   Windows windows_;
   TrainReport report_;
   std::size_t updates_ = 0;
+  double typical_norm_ = 0;
   AnalysisBounds bounds_;
   double climate_variance_ = 0;
 };

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "dan/analysis/setting.hpp"
+#include "dan/core/error.hpp"
+#include "dan/core/random.hpp"
+#include "dan/core/tensor.hpp"
+
+namespace dan {
+
+/// What an EnSRF may be told.
+struct EnsrfConfig {
+  double inflation = 1;  ///< factor of the analysis' anomalies
+};
+
+/// The serial ensemble square-root filter: one observation after the other, runs side by side.
+///
+/// For every slot j, with y the row of its observed anomalies, ȳ their mean and p = 1/R_jj:
+///   d = N − 1 + p yᵀy,  x̄ ← x̄ + (p/d) X y (y_j − ȳ),  X ← X − α (p/d) X y yᵀ,
+///   α = 1 / (1 + √((N−1)/d)),
+/// for the state and for the observed ensemble of the slots that follow. Mean and covariance of the
+/// analysis are those of an ETKF of the same forecast. There is no eigenproblem and no branch, so
+/// that `Runs` independent runs are computed side by side, a lane each, also in float; a run that
+/// diverges stays in its lane.
+/// The constructor throws ConfigError unless inflation > 0; `analyse` throws NumericalError for an
+/// observation that is not valid. Cost per run and cycle: N model steps and 4 N flops per
+/// observation and element of state and (half of) observations. Memory: 2 N states, N slots.
+/// Source: Whitaker and Hamill, Mon. Weather Rev. 130 (2002) 1913–1924, equations 10–13.
+template <class Setting_, std::size_t Members, std::size_t Runs = simd_width<double>,
+          class Real_ = double>
+class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
+ public:
+  using Setting = Setting_;
+  using Types = AnalysisTypes<Setting, Real_, Runs>;
+  using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
+  using Types::size, Types::slots;
+  using T = lanes_t<Real_, Runs>;
+  static constexpr std::size_t members = Members;
+  static_assert(Members >= 2, "Ensrf: an ensemble needs at least 2 members");
+
+  /// The ensembles, and work space that holds nothing from cycle to cycle.
+  struct Carried {
+    Batch<Real_, Members * size, 1, Runs> ensemble;  ///< members × points × channels
+    std::vector<T, AlignedAllocator<T>> observed = std::vector<T, AlignedAllocator<T>>(slots);
+    /// Anomalies, a row of members for each element of state and slot, and means.
+    std::vector<T, AlignedAllocator<T>> anomalies =
+        std::vector<T, AlignedAllocator<T>>(rows * Members);
+    std::vector<T, AlignedAllocator<T>> mean = std::vector<T, AlignedAllocator<T>>(rows);
+  };
+
+  explicit Ensrf(const Setting& setting, const EnsrfConfig& config = {})
+      : setting_(setting), inflation_(static_cast<Real_>(config.inflation)) {
+    require_positive("Ensrf", "inflation", config.inflation);
+  }
+
+  /// Members guess + N(0, deviation²), keyed by `key` and the lane; throws ConfigError unless
+  /// deviation > 0.
+  [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
+                              const RandomKey& key) const {
+    require_positive("Ensrf::start", "deviation", deviation);
+    Carried carried;
+    std::array<double, size> state;
+    for (std::size_t l = 0; l < Runs; ++l) {
+      for (std::size_t i = 0; i < size; ++i) state[i] = guess.at(i, l);
+      start_lane(carried, l, state, deviation, {key.seed, key.stream, key.run + l, key.cycle});
+    }
+    carried.ensemble.repeat_last_lane();
+    return carried;
+  }
+
+  /// The same for one lane, all others untouched.
+  void start_lane(Carried& carried, std::size_t lane, std::span<const double, size> guess,
+                  double deviation, const RandomKey& key) const {
+    std::vector<double> error(Members * size);
+    fill_normal<double>(key.with(Stream::ensemble), error);
+    for (std::size_t n = 0; n < error.size(); ++n)
+      carried.ensemble.at(n, lane) = static_cast<Real_>(guess[n % size] + deviation * error[n]);
+  }
+
+  /// Every member one cycle on.
+  void forecast(Carried& carried) const {
+    for (std::size_t m = 0; m < Members; ++m) {
+      T* state = carried.ensemble.data() + m * size;
+      setting_.model.step(state, state);
+    }
+  }
+
+  void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
+    require_valid_observations("Ensrf::analyse", observed);
+    T* x = carried.anomalies.data();
+    T* mean = carried.mean.data();
+    for (std::size_t m = 0; m < Members; ++m) {
+      const T* state = carried.ensemble.data() + m * size;
+      for (std::size_t i = 0; i < size; ++i) x[i * Members + m] = state[i];
+      setting_.network.observe(state, carried.observed.data());
+      for (std::size_t j = 0; j < slots; ++j) x[(size + j) * Members + m] = carried.observed[j];
+    }
+    for (std::size_t i = 0; i < rows; ++i) centre(x + i * Members, mean[i]);
+    const T free(Real_(Members - 1)), one(Real_(1));
+    std::array<T, Members> y;
+    for (std::size_t j = 0; j < slots; ++j) {
+      for (std::size_t m = 0; m < Members; ++m) y[m] = x[(size + j) * Members + m];
+      using std::sqrt;
+      const T precision = observed.precision[j];
+      const T total = free + precision * inner(y.data(), y.data());
+      const T gain = precision / total, reduced = gain / (one + sqrt(free / total));
+      // A silent slot's value may be anything, NaN as well, and enters nothing.
+      T departure(Real_(0));
+      for (std::size_t l = 0; l < lanes_of<T>; ++l)
+        if (lane_of(precision, l) > 0)
+          lane_of(departure, l) = lane_of(observed.values[j], l) - lane_of(mean[size + j], l);
+      const auto update = [&](std::size_t row) {
+        T* const to = x + row * Members;
+        const T covariance = inner(to, y.data());
+        mean[row] += covariance * gain * departure;
+        const T factor = covariance * reduced;
+        for (std::size_t m = 0; m < Members; ++m) to[m] -= factor * y[m];
+      };
+      for (std::size_t i = 0; i < size; ++i) update(i);
+      for (std::size_t k = size + j + 1; k < rows; ++k) update(k);
+    }
+    for (std::size_t m = 0; m < Members; ++m)
+      for (std::size_t i = 0; i < size; ++i)
+        carried.ensemble[m * size + i] = mean[i] + inflation_ * x[i * Members + m];
+  }
+
+  /// x̄.
+  void estimate(const Carried& carried, Estimate& to) const {
+    for (std::size_t i = 0; i < size; ++i) {
+      const T mean = mean_of(carried, i);
+      for (std::size_t l = 0; l < Runs; ++l) to.at(i, l) = static_cast<double>(lane_of(mean, l));
+    }
+    to.repeat_last_lane();
+  }
+
+  /// RMS over the state of the ensemble's standard deviation, a number for each run.
+  void spread(const Carried& carried, std::span<double> to) const {
+    T variance(Real_(0));
+    for (std::size_t i = 0; i < size; ++i) {
+      const T mean = mean_of(carried, i);
+      for (std::size_t m = 0; m < Members; ++m) {
+        const T anomaly = carried.ensemble[m * size + i] - mean;
+        variance += anomaly * anomaly;
+      }
+    }
+    for (std::size_t l = 0; l < Runs; ++l)
+      to[l] = std::sqrt(static_cast<double>(lane_of(variance, l)) / (Members - 1) / size);
+  }
+
+ private:
+  static constexpr std::size_t rows = size + slots;
+
+  /// Σ_m a_m b_m
+  static T inner(const T* a, const T* b) {
+    T sum(Real_(0));
+    for (std::size_t m = 0; m < Members; ++m) sum += a[m] * b[m];
+    return sum;
+  }
+
+  /// Turns a row of members into their anomalies; their mean goes to `mean`.
+  static void centre(T* row, T& mean) {
+    mean = row[0];
+    for (std::size_t m = 1; m < Members; ++m) mean += row[m];
+    mean *= T(Real_(1) / Members);
+    for (std::size_t m = 0; m < Members; ++m) row[m] -= mean;
+  }
+
+  static T mean_of(const Carried& carried, std::size_t i) {
+    T mean = carried.ensemble[i];
+    for (std::size_t m = 1; m < Members; ++m) mean += carried.ensemble[m * size + i];
+    return T(Real_(1) / Members) * mean;
+  }
+
+  Setting setting_;
+  Real_ inflation_;
+};
+
+}  // namespace dan

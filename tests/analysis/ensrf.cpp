@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dan/analysis/ensrf.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <span>
+
+#include "dan/analysis/etkf.hpp"
+#include "dan/experiment/twin.hpp"
+#include "support/ensemble.hpp"
+
+using namespace dan;
+
+static_assert(Analysis<Ensrf<test::Sakov, 20>>);
+static_assert(Analysis<Ensrf<test::Sakov, 20, 32, float>>);
+
+namespace {
+constexpr std::size_t width = simd_width<double>;
+
+/// Lane `lane` of both ensembles has the same mean and covariance.
+template <std::size_t Size, std::size_t Members, class Serial, class At>
+void check_moments(const Serial& serial, std::size_t lane, const At& at, double tolerance) {
+  std::array<std::array<double, Members>, Size> a, b;
+  for (std::size_t i = 0; i < Size; ++i) {
+    double mean_a = 0, mean_b = 0;
+    for (std::size_t m = 0; m < Members; ++m) {
+      a[i][m] = static_cast<double>(serial.at(m * Size + i, lane)), b[i][m] = at(i, m);
+      mean_a += a[i][m] / Members, mean_b += b[i][m] / Members;
+    }
+    CHECK(std::abs(mean_a - mean_b) < tolerance);
+    for (std::size_t m = 0; m < Members; ++m) a[i][m] -= mean_a, b[i][m] -= mean_b;
+  }
+  std::size_t wrong = 0;  // counts NaN as well
+  for (std::size_t i = 0; i < Size; ++i)
+    for (std::size_t k = 0; k < Size; ++k) {
+      double difference = 0;
+      for (std::size_t m = 0; m < Members; ++m) difference += a[i][m] * a[k][m] - b[i][m] * b[k][m];
+      wrong += !(std::abs(difference) < tolerance * Members);
+    }
+  CHECK(wrong == 0);
+}
+}  // namespace
+
+TEST_CASE("ensrf: the first cycle has the mean and covariance of DAPPER's ETKF") {
+  const auto folder = test::reference("dapper_l96_n20");
+  if (!folder) return;
+  const auto start = load_npy<2>(*folder / "E0.npy");
+  const auto observations = load_npy<2>(*folder / "observations.npy");
+  const auto expected = load_npy<3>(*folder / "analysis_etkf_infl1.04.npy");
+  const auto check = [&]<class Filter>(const Filter& filter, double tolerance) {
+    constexpr std::size_t last = Filter::runs - 1;
+    auto carried = filter.start({}, 1, {});
+    typename Filter::Observed observed;
+    observed.precision.fill(1);
+    for (std::size_t i = 0; i < 40; ++i) {
+      for (std::size_t m = 0; m < 20; ++m)
+        carried.ensemble.at(m * 40 + i, last) = static_cast<typename Filter::Real>(start(i, m));
+      observed.values.at(i, last) = static_cast<typename Filter::Real>(observations(0, i));
+    }
+    carried.ensemble.repeat_last_lane(), observed.values.repeat_last_lane();
+    filter.forecast(carried);
+    filter.analyse(carried, observed, {});
+    check_moments<40, 20>(
+        carried.ensemble, last, [&](std::size_t i, std::size_t m) { return expected(0, i, m); },
+        tolerance);
+  };
+  const test::Sakov setting;
+  check(Ensrf<test::Sakov, 20>(setting, {.inflation = 1.04}), 1e-12);
+  check(Ensrf<test::Sakov, 20, 1>(setting, {.inflation = 1.04}), 1e-12);
+  // 40 updates of numbers of size 10, each with a relative rounding error of 1e-7.
+  check(Ensrf<test::Sakov, 20, simd_width<float>, float>(setting, {.inflation = 1.04}), 1e-4);
+}
+
+TEST_CASE("ensrf: as the ETKF where each run has silent slots of its own") {
+  using Serial = Ensrf<test::Silent, 5>;
+  const Serial serial(test::Silent{});
+  const Etkf<test::Silent, 5> transform(test::Silent{});
+  auto carried = serial.start({}, 1.5, {.seed = 3});
+  const auto before = carried.ensemble;
+  typename Serial::Observed observed;
+  fill_normal<double>({.seed = 4}, observed.values.numbers());
+  for (std::size_t j = 0; j < 8; ++j)
+    for (std::size_t l = 0; l < width; ++l)
+      observed.precision.at(j, l) = (j + l) % 3 == 0 ? 0 : 1.0 + static_cast<double>(j);
+  serial.analyse(carried, observed, {});
+  for (std::size_t l = 0; l < width; ++l) {
+    auto other = transform.start({}, 1, {});
+    typename Etkf<test::Silent, 5>::Observed one;
+    for (std::size_t i = 0; i < 8; ++i) {
+      for (std::size_t m = 0; m < 5; ++m) other.ensemble.at(i, m) = before.at(m * 8 + i, l);
+      one.values[i] = observed.values.at(i, l), one.precision[i] = observed.precision.at(i, l);
+    }
+    other.ensemble.repeat_last_lane();
+    transform.analyse(other, one, {});
+    check_moments<8, 5>(
+        carried.ensemble, l, [&](std::size_t i, std::size_t m) { return other.ensemble.at(i, m); },
+        1e-12);
+  }
+}
+
+TEST_CASE("ensrf: a run does not depend on the runs beside it; spread and estimate of a lane") {
+  const test::Sakov setting;
+  const auto scores = [&](const auto& filter) {
+    return run_twin(setting, filter,
+                    {.runs = width, .cycles = 30, .burn_in = 5, .threads = 1, .progress = false});
+  };
+  const auto wide = scores(Ensrf<test::Sakov, 20>(setting, {.inflation = 1.02}));
+  const auto single = scores(Ensrf<test::Sakov, 20, 1>(setting, {.inflation = 1.02}));
+  CHECK(wide.analysis_rmse == doctest::Approx(single.analysis_rmse).epsilon(1e-9));
+  // Members of a start with deviation 2: their spread is 2 up to the sampling error of 19 · 40
+  // squares, 2 · √(1/(2 · 760)) = 0.05; four of it.
+  using Filter = Ensrf<test::Sakov, 20>;
+  const Filter filter(setting);
+  typename Filter::FirstGuessBatch guess;
+  fill_normal<double>({.seed = 9}, guess.numbers());
+  const auto carried = filter.start(guess, 2, {.seed = 1});
+  std::array<double, width> spread{};
+  filter.spread(carried, spread);
+  for (const double s : spread) CHECK(std::abs(s - 2) < 0.2);
+  typename Filter::Estimate estimate;
+  filter.estimate(carried, estimate);
+  double square = 0;  // of the mean's error, 2²/20 on average, relative deviation √(2/(40 · width))
+  for (std::size_t i = 0; i < 40; ++i)
+    for (std::size_t l = 0; l < width; ++l)
+      square += std::pow(estimate.at(i, l) - guess.at(i, l), 2) / (40.0 * width);
+  CHECK(std::abs(square / 0.2 - 1) < 4 * std::sqrt(2 / (40.0 * width)));
+}
+
+TEST_CASE("ensrf: a run that diverges stays in its lane; bad input is an error") {
+  using Filter = Ensrf<test::Half, 5>;
+  const Filter filter(test::Half{});
+  test::check_observations(filter, "Ensrf::analyse");
+  CHECK_THROWS_WITH_AS(Filter({}, {.inflation = 0}),
+                       doctest::Contains("Ensrf: inflation is 0, expected"), ConfigError);
+  CHECK_THROWS_WITH_AS(std::ignore = filter.start({}, 0, {}),
+                       doctest::Contains("Ensrf::start: deviation is 0, expected"), ConfigError);
+  auto good = filter.start({}, 1, {.seed = 2}), bad = filter.start({}, 1, {.seed = 2});
+  bad.ensemble.at(7, 0) = std::nan("");
+  typename Filter::Observed observed;
+  observed.precision.fill(1);
+  filter.analyse(good, observed, {}), filter.analyse(bad, observed, {});
+  typename Filter::Estimate a, b;
+  filter.estimate(good, a), filter.estimate(bad, b);
+  for (std::size_t i = 0; i < 8; ++i)
+    for (std::size_t l = 1; l < width; ++l) CHECK(a.at(i, l) == b.at(i, l));
+}
