@@ -45,7 +45,8 @@ def compile_only(build, *arguments):
     commands = json.loads((pathlib.Path(build) / "compile_commands.json").read_text())
     entry = next(c for c in commands if c["file"].endswith("tests/main.cpp"))
     command = shlex.split(entry["command"])
-    for option in ["-o", "-c", "-MQ", "-MF"]:  # each with its value
+    # Each with its value; -include: of precompiled headers.
+    for option in ["-o", "-c", "-MQ", "-MF", "-include", "-include-pch"]:
         if option in command:
             at = command.index(option)
             del command[at:at + 2]
