@@ -31,7 +31,7 @@ def smoothed(values, width):
 
 def training_curve(ax, rmse):
     ax.loglog(*smoothed(rmse, 10), color="tab:red", lw=1)
-    ax.set(xlabel="update", ylabel="analysis RMSE", title="Training: RMSE over the window")
+    ax.set(xlabel="update", ylabel="analysis RMSE", title="Training: distance to the target, the EnSRF first, then the truth")
     ax.grid(alpha=0.3, which="both")
 
 

@@ -55,7 +55,7 @@ struct TrainConfig {
 
 /// What a training did.
 struct TrainReport {
-  std::vector<float> rmse;       ///< per update: analysis RMSE over the window
+  std::vector<float> rmse;       ///< per update: RMSE of the window's analyses from their targets
   std::size_t restarts = 0;      ///< lanes restarted because they lost the truth
   std::size_t last_restart = 0;  ///< the update of the last restart
   std::size_t skipped = 0;       ///< updates left out because the gradient was not finite
@@ -178,7 +178,7 @@ class Trainer {
     });
   }
 
-  /// One window of every run and one update of the parameters; returns the analysis RMSE.
+  /// One window of every run and one update of the parameters; returns the RMSE from the target.
   double update() {
     const bool first = config_.first_window > 0 && updates_ < config_.first_updates;
     const std::size_t cycles = first ? config_.first_window : config_.window;
