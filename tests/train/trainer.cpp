@@ -186,6 +186,30 @@ TEST_CASE("trainer: runs start anew, one after the other") {
   CHECK(sometimes.back() < 0.5F * (always.back() + never.back()));
 }
 
+TEST_CASE("trainer: nothing is learned from lanes that are lost") {
+  const Full setting;
+  const auto change = [&](double deviation) {
+    Trainer<Full, Small, lanes> trainer(
+        setting, scaled(setting),
+        {.updates = 10, .window = 2, .warm_up = 1, .first_guess_deviation = deviation});
+    const auto before = trainer.trained().parameters;
+    trainer.update(), trainer.update();  // the first one has a learning rate of zero
+    CHECK(trainer.report().skipped == 0);
+    CHECK((trainer.report().restarts == 0) == (deviation < 10));
+    return !(trainer.trained().parameters == before);
+  };
+  CHECK(change(1));
+  CHECK_FALSE(change(14));
+}
+
+TEST_CASE("optimiser: a norm counts for so many times the mean of those before") {
+  NormLimit limit{3};
+  CHECK(limit.factor(2) == 1);
+  CHECK(limit.factor(200) == doctest::Approx(6.0 / 200));
+  CHECK(limit.mean == doctest::Approx(2 + 0.02 * 4));
+  CHECK(limit.factor(0) == 1);
+}
+
 TEST_CASE("trainer: first taught by an EnSRF, then by the truth") {
   // Untrained, it is nearly a filter with a constant gain, which does not lose the truth.
   using Gain = AnalysisNetwork<NetworkShape{

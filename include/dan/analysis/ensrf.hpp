@@ -24,7 +24,7 @@ struct EnsrfConfig {
 ///   d = N − 1 + p yᵀy,  x̄ ← x̄ + (p/d) X y (y_j − ȳ),  X ← X − α (p/d) X y yᵀ,
 ///   α = 1 / (1 + √((N−1)/d)),
 /// for the state and for the observed ensemble of the slots that follow. Mean and covariance of the
-/// analysis are those of an ETKF of the same forecast. There is no eigenproblem and no branch, so
+/// analysis are those of an ETKF of the same forecast. There is no eigenproblem, so
 /// that `Runs` independent runs are computed side by side, a lane each, also in float; a run that
 /// diverges stays in its lane.
 /// The constructor throws ConfigError unless inflation > 0; `analyse` throws NumericalError for an

@@ -76,6 +76,23 @@ struct AdamConfig {
   double epsilon = 1e-8;  ///< added to the root of the mean squared gradient
 };
 
+/// Limits the norm of a gradient to `most` times the running mean of the norms before.
+///
+/// One run that has lost the truth can have a gradient of any size, which would be all that an
+/// optimiser's momentum knows for its memory's length.
+struct NormLimit {
+  double most;
+  double mean = 0;  ///< of limited norms, over about 50; 0: none yet
+
+  /// What to multiply a gradient of this norm with.
+  double factor(double norm) {
+    if (mean == 0) mean = norm;
+    const double limited = std::min(norm, most * mean);
+    mean += 0.02 * (limited - mean);
+    return norm > 0 ? limited / norm : 1;
+  }
+};
+
 /// A matrix inside a flat parameter array: rows × columns, row-major.
 struct MatrixPlace {
   std::size_t offset, rows, columns;

@@ -109,7 +109,7 @@ void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed =
 /// with the teacher is for the last updates, which learn from the truth.
 /// Runs are cut into groups of `Lanes`; each group has its own gradient slot, the slots are summed
 /// in order, so the number of threads changes no bit of the result.
-/// Memory: threads × the memory of one `Unrolled` window.
+/// Memory: threads × the memory of one `Unrolled` window; groups × the teacher's ensembles.
 template <class Setting_, class Network_, std::size_t Lanes, Keep Policy = Keep::everything,
           class Real = float>
 class Trainer {
@@ -127,6 +127,7 @@ class Trainer {
         trained_(network),
         optimiser_(Network::parameters, config.adam,
                    config.use_muon ? hidden_matrices() : std::vector<MatrixPlace>{}, config.muon),
+        limit_{config.clip},
         teacher_(setting, {.inflation = config.teacher_inflation}),
         workers_(config.threads),
         windows_(config.window) {
@@ -198,7 +199,7 @@ class Trainer {
       const CosineSchedule schedule{
           .peak = config_.learning_rate, .warm_up = config_.warm_up, .updates = config_.updates};
       optimiser_.update(span_of(trained_.parameters), gradients.front(), schedule.rate(updates_),
-                        workers_, clipped(norm));
+                        workers_, limit_.factor(norm));
       if (config_.average > 0) average();
     } else {
       ++report_.skipped;
@@ -262,7 +263,7 @@ class Trainer {
          {8},
          {static_cast<double>(updates_), static_cast<double>(optimiser_.updates()), cycle,
           static_cast<double>(report_.restarts), static_cast<double>(report_.last_restart),
-          static_cast<double>(report_.skipped), report_.seconds, typical_norm_}});
+          static_cast<double>(report_.skipped), report_.seconds, limit_.mean}});
     save_safetensors(path, file);
   }
 
@@ -313,7 +314,7 @@ class Trainer {
     report_.last_restart = counter(4);
     report_.skipped = counter(5);
     report_.seconds = counters[6];
-    typical_norm_ = counters[7];
+    limit_.mean = counters[7];
   }
 
   /// Updates done so far.
@@ -413,15 +414,6 @@ class Trainer {
     return matrices;
   }
 
-  /// The factor for a gradient of this norm. One run that has lost the truth can have a gradient
-  /// of any size, which would be all that the optimiser's momentum remembers.
-  double clipped(double norm) {
-    if (typical_norm_ == 0) typical_norm_ = norm;
-    const double limited = std::min(norm, config_.clip * typical_norm_);
-    typical_norm_ += 0.02 * (limited - typical_norm_);
-    return norm > 0 ? limited / norm : 1;
-  }
-
   /// Moves the running mean towards the weights; fast at first, so that it forgets its beginning.
   void average() {
     const auto n = static_cast<double>(optimiser_.updates());
@@ -436,6 +428,7 @@ class Trainer {
     std::vector<Truth> target;
     std::vector<T, AlignedAllocator<T>> carried;  ///< what the next window starts from
     typename Teacher::Carried teacher;
+    typename Teacher::Estimate taught;  ///< the teacher's analysis of one cycle
     Tensor<Real, 1> gradient = zeros<Real>(Network::parameters);
     double loss = 0;
     std::size_t restarts = 0;
@@ -554,16 +547,15 @@ class Trainer {
   void teach(Group& group, std::size_t n) {
     teacher_.forecast(group.teacher);
     teacher_.analyse(group.teacher, group.observed[n], group.stream.key(0));
-    typename Teacher::Estimate estimate;
-    teacher_.estimate(group.teacher, estimate);
+    teacher_.estimate(group.teacher, group.taught);
     const double near = std::pow(config_.first_guess_deviation, 2) * Setting::size;
     for (std::size_t l = 0; l < Lanes; ++l) {
       double square = 0;
       for (std::size_t i = 0; i < Setting::size; ++i)
-        square += std::pow(estimate.at(i, l) - group.stream.truth().at(i, l), 2);
+        square += std::pow(group.taught.at(i, l) - group.stream.truth().at(i, l), 2);
       if (square <= near)
         for (std::size_t i = 0; i < Setting::size; ++i)
-          group.target[n].at(i, l) = static_cast<Real>(estimate.at(i, l));
+          group.target[n].at(i, l) = static_cast<Real>(group.taught.at(i, l));
       else if (!(square <= 4 * near))
         start_teacher(group, l);
     }
@@ -582,13 +574,13 @@ class Trainer {
   TrainConfig config_;
   Trained<Network, Real> trained_, averaged_;
   Optimiser<Real> optimiser_;
+  NormLimit limit_;
   Teacher teacher_;
   Workers workers_;
   std::vector<std::unique_ptr<Group>> groups_;
   Windows windows_;
   TrainReport report_;
   std::size_t updates_ = 0;
-  double typical_norm_ = 0;
   AnalysisBounds bounds_;
   double climate_variance_ = 0;
 };
