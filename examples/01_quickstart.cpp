@@ -36,13 +36,13 @@ void quickstart(const example::Options& options) {
               updates);
   Network network;
   scale_inputs(problem, network, options.seed);
-  Trainer<Problem, Network, 32> trainer(problem, network,
+  Trainer<Problem, Network, 16> trainer(problem, network,
                                         {.updates = updates,
                                          .groups = 2,
                                          .window = 8,
                                          .first_window = 4,
                                          .warm_up = updates / 10,
-                                         .muon = {.rate = 6},
+                                         .muon = {.rate = 12},
                                          .taught = 0.85,
                                          .seed = options.seed,
                                          .threads = options.threads});

@@ -14,9 +14,11 @@ using Problem = dan::Setting<dan::Rk4<dan::Lorenz96<40>>, dan::FullNetwork<40>>;
 /// Zero to forty observations at random places, others in every cycle.
 using SparseProblem = dan::Setting<dan::Rk4<dan::Lorenz96<40>>, dan::RandomNetwork<40>>;
 
-/// A network, the problem that it is trained for, and how. `name` is that of its weights file.
-template <class Network_, class Problem_ = Problem>
+/// A network, the problem that it is trained for, and how, with how many runs in a group. `name` is
+/// that of its weights file.
+template <class Network_, std::size_t Lanes = 32, class Problem_ = Problem>
 struct Recipe {
+  static constexpr std::size_t lanes = Lanes;
   using Network = Network_;
   using Problem = Problem_;
   std::string name, method, published;
@@ -39,7 +41,7 @@ auto train(const Recipe& recipe, dan::TrainConfig config,
   config.first_updates = std::min(config.first_updates, config.updates * 3 / 8);
   Network network;
   scale_inputs(problem, network, config.seed);
-  dan::Trainer<typename Recipe::Problem, Network, 32> trainer(problem, network, config);
+  dan::Trainer<typename Recipe::Problem, Network, Recipe::lanes> trainer(problem, network, config);
   if (!folder.empty()) std::filesystem::create_directories(folder);
   const auto trained =
       trainer.run(folder.empty() ? folder : folder / (recipe.name + ".checkpoint"));
@@ -60,13 +62,14 @@ inline constexpr dan::NetworkShape members_shape = [] {
   return shape;
 }();
 
-/// The best way that we know for networks with memory; docs/training.md compares.
+/// The best way that we know for networks with gain head and memory, for a group of 16 runs;
+/// docs/training.md compares.
 inline dan::TrainConfig with_teacher(std::size_t updates) {
   return {.updates = updates,
           .groups = 2,
           .window = 8,
           .first_window = 4,
-          .muon = {.rate = 6},
+          .muon = {.rate = 12},
           .renew_every = 500,
           .taught = 0.85};
 }
@@ -78,7 +81,7 @@ void for_each_recipe(const Call& call) {
   call(Recipe<pretrained::Plain>{"plain",
                                  "40 filters",
                                  "0.191",
-                                 {.updates = 36000,
+                                 {.updates = 60000,
                                   .groups = 2,
                                   .window = 4,
                                   .learning_rate = 1.5e-3,
@@ -90,16 +93,17 @@ void for_each_recipe(const Call& call) {
       "linear", "linear", "0.384", {.updates = 3000, .groups = 2, .window = 4}});
   call(Recipe<AnalysisNetwork<simplified_shape>>{
       "simplified", "does not see x^f", "0.382", {.updates = 4000, .groups = 2, .window = 4}});
-  call(Recipe<pretrained::Small>{"small", "products, gain head, memory", "-", with_teacher(8000)});
+  call(Recipe<pretrained::Small, 16>{"small", "products, gain head, memory", "-",
+                                     with_teacher(8000)});
   auto members = with_teacher(8000);
   members.renew_every = 100;
-  call(Recipe<AnalysisNetwork<members_shape>>{"members", "small with 3 states", "-", members});
-  call(Recipe<pretrained::Recurrent>{"recurrent", "products, gain head, memory", "-",
-                                     with_teacher(32000)});
+  call(Recipe<AnalysisNetwork<members_shape>, 16>{"members", "small with 3 states", "-", members});
+  call(Recipe<pretrained::Recurrent, 16>{"recurrent", "products, gain head, memory", "-",
+                                         with_teacher(80000)});
 }
 
 /// The recipe for random sparse networks.
-inline Recipe<dan::pretrained::Sparse, SparseProblem> sparse_recipe() {
+inline Recipe<dan::pretrained::Sparse, 16, SparseProblem> sparse_recipe() {
   auto config = with_teacher(12000);
   config.renew_every = 100;
   return {"sparse", "small, shown where it observes", "-", config};

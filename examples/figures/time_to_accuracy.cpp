@@ -35,7 +35,7 @@ void for_each_idea(const Call& call) {
   call(Recipe<AnalysisNetwork<gain_shape>>{"gain", "gain head, 5 x 2", "", four});
   call(Recipe<AnalysisNetwork<memory_shape>>{"memory", "and 8 memory channels, 3 taps", "", eight});
   call(Recipe<pretrained::Small>{"products", "and products, 16 memory channels", "", eight});
-  call(Recipe<pretrained::Small>{"small", "and a teacher", "", example::with_teacher(1)});
+  call(Recipe<pretrained::Small, 16>{"small", "and a teacher", "", example::with_teacher(1)});
 }
 
 void study(const example::Options& options, Study study) {

@@ -9,9 +9,11 @@
 #include <cstddef>
 #include <span>
 #include <tuple>
+#include <vector>
 
 #include "dan/analysis/etkf.hpp"
 #include "dan/experiment/twin.hpp"
+#include "dan/network/geometry.hpp"
 #include "support/ensemble.hpp"
 
 using namespace dan;
@@ -149,4 +151,38 @@ TEST_CASE("ensrf: a run that diverges stays in its lane; bad input is an error")
   filter.estimate(good, a), filter.estimate(bad, b);
   for (std::size_t i = 0; i < 8; ++i)
     for (std::size_t l = 1; l < width; ++l) CHECK(a.at(i, l) == b.at(i, l));
+}
+
+TEST_CASE("ensrf: the covariances are those of the analysis' ensemble") {
+  using Filter = Ensrf<test::Sakov, 6, width>;
+  const test::Sakov setting;
+  const Filter filter(setting);  // without inflation
+  Filter::FirstGuessBatch guess;
+  Filter::Observed observed;
+  observed.precision.fill(1);
+  fill_normal<double>({1, Stream::user}, guess.numbers());
+  fill_normal<double>({2, Stream::user}, observed.values.numbers());
+  auto carried = filter.start(guess, 1, {3, Stream::user});
+  filter.analyse(carried, observed, {});
+  constexpr std::size_t window = 5;
+  std::vector<Filter::T, AlignedAllocator<Filter::T>> covariances(40 * window);
+  filter.covariances<Ring<40>, window>(carried, covariances.data());
+  for (std::size_t lane = 0; lane < width; ++lane) {
+    const auto at = [&](std::size_t m, std::size_t i) {
+      return carried.ensemble.at(m * 40 + i, lane);
+    };
+    std::array<double, 40> mean{};
+    for (std::size_t m = 0; m < 6; ++m)
+      for (std::size_t i = 0; i < 40; ++i) mean[i] += at(m, i) / 6;
+    double error = 0;
+    for (std::size_t i = 0; i < 40; ++i)
+      for (std::size_t j = 0; j < window; ++j) {
+        const std::size_t k = (i + j + 40 - window / 2) % 40;
+        double expected = 0;
+        for (std::size_t m = 0; m < 6; ++m)
+          expected += (at(m, i) - mean[i]) * (at(m, k) - mean[k]) / 5;
+        error = std::max(error, std::abs(lane_of(covariances[i * window + j], lane) - expected));
+      }
+    CHECK(error < 1e-13);
+  }
 }

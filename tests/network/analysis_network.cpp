@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <memory>
+#include <numeric>
 #include <set>
 #include <vector>
 
@@ -65,6 +66,60 @@ TEST_CASE("analysis network: derivatives of every variant") {
                      .memory = 2,
                      .gain_radius = 1,
                      .gates = 3}>();
+}
+
+TEST_CASE("analysis network: the gain is symmetric, and its target has the right gradient") {
+  constexpr std::size_t N = 5, channels = 2, members = 2, window = 3;
+  using Network = AnalysisNetwork<NetworkShape{.filters = 4,
+                                               .blocks = 1,
+                                               .sub_blocks = 1,
+                                               .kernel = 3,
+                                               .members = members,
+                                               .head = Head::gain,
+                                               .memory = 1,
+                                               .gain_radius = 1},
+                                  Ring<N>, channels>;
+  static_assert(Network::gains == N * channels * window * channels);
+  const Network network;
+  auto cache = std::make_unique<Network::Cache<double>>();
+  const auto gain = [&](std::size_t m, std::size_t p, std::size_t c, std::size_t j,
+                        std::size_t of) {
+    return cache->raw_out[p * Network::raw + (m * channels + c) * (1 + window * channels) + 1 +
+                          j * channels + of];
+  };
+  const auto covariance = test::normal(Network::gains, 7);  // no symmetry assumed
+  const GainTarget<double> target{covariance.data(), 0.7};
+  constexpr std::size_t P = Network::parameters, I = Network::inputs;
+  const auto at = test::normal(P + I, 1, 0.3), u = test::normal(P + I, 3);
+  double asymmetry = 0;
+  const auto loss = [&](std::span<const double> x) {
+    std::vector<double> out(Network::outputs);
+    network.forward(x.data(), x.data() + P, out.data(), *cache);
+    double sum = 0;
+    std::size_t n = 0;
+    for (std::size_t p = 0; p < N; ++p)
+      for (std::size_t c = 0; c < channels; ++c)
+        for (std::size_t j = 0; j < window; ++j)
+          for (std::size_t of = 0; of < channels; ++of, ++n)
+            for (std::size_t m = 0; m < members; ++m) {
+              const double here = gain(m, p, c, j, of);
+              sum += 0.7 / 2 * std::pow(here - covariance[n], 2);
+              const double there = gain(m, (p + j + N - 1) % N, of, window - 1 - j, c);
+              asymmetry = std::max(asymmetry, std::abs(here - there));
+            }
+    return std::vector<double>{sum};
+  };
+  const auto tangent = [&](std::span<const double> v) {
+    loss(at);
+    std::vector<double> d(P + I);
+    const std::vector<double> none(Network::outputs);
+    network.backward(at.data(), at.data() + P, *cache, none.data(), d.data() + P, d.data(),
+                     &target);
+    return std::vector<double>{std::inner_product(d.begin(), d.end(), v.begin(), 0.0)};
+  };
+  const auto fit = taylor_slope(loss, tangent, at, u);
+  CHECK_MESSAGE(fit.passes(), "slope ", fit.slope, " over ", fit.points, " points");
+  CHECK(asymmetry == 0);
 }
 
 TEST_CASE("analysis network: the places cover the parameters without gap or overlap") {

@@ -9,6 +9,7 @@
 
 #include "../support/map_battery.hpp"
 #include "../support/temporary_folder.hpp"
+#include "dan/analysis/learned.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/full.hpp"
@@ -162,6 +163,9 @@ TEST_CASE("trainer: bad configurations are refused") {
   CHECK_THROWS_WITH_AS(T(setting, network, {.taught = 1.5}),
                        "Trainer: taught is 1.5, expected a share from 0 to 1", ConfigError);
   CHECK_THROWS_AS(T(setting, network, {.teacher_inflation = 0}), ConfigError);
+  CHECK_THROWS_WITH_AS(T(setting, network, {.taught_gain = -1}),
+                       "Trainer: taught_gain is -1, expected a finite number from zero",
+                       ConfigError);
 }
 
 TEST_CASE("trainer: runs start anew, one after the other") {
@@ -239,6 +243,46 @@ TEST_CASE("trainer: first taught by an EnSRF, then by the truth") {
   // for a teacher that is not quite the best.
   MESSAGE("mean square from the truth ", truth, ", from the teacher ", teacher);
   CHECK((truth - teacher) / (0.18 * 0.18) == doctest::Approx(1).epsilon(0.3));
+}
+
+TEST_CASE("trainer: a gain head learns the covariance of the teacher") {
+  using Gain = AnalysisNetwork<NetworkShape{
+      .filters = 16, .blocks = 1, .sub_blocks = 1, .kernel = 3, .head = Head::gain}>;
+  const Full setting;
+  Gain network;
+  scale_inputs(setting, network);
+  // The variances of its gain in one cycle, after 50.
+  const auto variance = [&](double taught_gain) {
+    Trainer<Full, Gain, lanes> trainer(setting, network,
+                                       {.updates = 300,
+                                        .groups = 2,
+                                        .warm_up = 30,
+                                        .taught = 1,
+                                        .taught_gain = taught_gain,
+                                        .progress = false});
+    const Learned<Full, Gain, lanes> dan(setting, trainer.run());
+    ObservationStream<Full, lanes> stream(setting, {.seed = 5});
+    auto carried = dan.start(stream.truth(), 0, {});
+    typename Learned<Full, Gain, lanes>::Observed observed;
+    for (int n = 0; n < 50; ++n) {
+      stream.next();
+      convert(stream.observed().values, observed.values);
+      convert(stream.observed().precision, observed.precision);
+      dan.forecast(carried);
+      dan.analyse(carried, observed, {});
+    }
+    double sum = 0;
+    for (std::size_t p = 0; p < 40; ++p)
+      for (std::size_t l = 0; l < lanes; ++l)
+        sum += lane_of(carried.cache->network.raw_out[p * Gain::raw + 1 + Gain::window / 2], l);
+    return sum / 40 / lanes;
+  };
+  const double taught = variance(40), untaught = variance(0);
+  MESSAGE("variance ", taught, " as the teacher's, ", untaught, " as it serves the state");
+  // That of the teacher is 0.18²; a network of so few weights makes larger errors and serves its
+  // state best with a larger gain.
+  CHECK(taught / (0.18 * 0.18) == doctest::Approx(1).epsilon(0.4));
+  CHECK(untaught > 1.2 * taught);
 }
 
 TEST_CASE("loss: half the mean square, logarithmic for a lost lane, with the right gradient") {

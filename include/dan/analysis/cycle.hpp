@@ -81,10 +81,11 @@ struct LearnedCycle {
 
   template <class Real, class T>
   void backward(const Real* params, const T* in, const Cache<T>& cache, const T* d_out, T* d_in,
-                Real* d_params) const {
+                Real* d_params, const GainTarget<T>* target = nullptr) const {
     Scratch<T> d_x(Network::inputs);  // gradient of x^f, ζ and the memory
     std::copy_n(d_out, states, d_x.data());
-    network.backward(params, cache.network_in.data(), cache.network, d_out, d_x.data(), d_params);
+    network.backward(params, cache.network_in.data(), cache.network, d_out, d_x.data(), d_params,
+                     target);
     uplift_adjoint(d_x.data() + states, d_x.data());
     for (std::size_t m = 0; m < members; ++m)
       setting.model.step_adjoint(in + m * size, d_x.data() + m * size, d_in + m * size);

@@ -38,7 +38,7 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
   using Setting = Setting_;
   using Types = AnalysisTypes<Setting, Real_, Runs>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
-  using Types::size, Types::slots;
+  using Types::channels, Types::size, Types::slots;
   using T = lanes_t<Real_, Runs>;
   static constexpr std::size_t members = Members;
   static_assert(Members >= 2, "Ensrf: an ensemble needs at least 2 members");
@@ -136,6 +136,19 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
       for (std::size_t l = 0; l < Runs; ++l) to.at(i, l) = static_cast<double>(lane_of(mean, l));
     }
     to.repeat_last_lane();
+  }
+
+  /// Covariances of the last analysis, before inflation, between each element of the state and
+  /// those up to `Window` / 2 points away; `to`: points × channels × Window × channels.
+  template <class Geometry, std::size_t Window>
+  void covariances(const Carried& carried, T* to) const {
+    const T* x = carried.anomalies.data();
+    for (std::size_t i = 0; i < size; ++i)
+      for (std::size_t j = 0; j < Window; ++j)
+        for (std::size_t c = 0; c < channels; ++c)
+          *to++ = T(Real_(1) / (Members - 1)) *
+                  inner(x + i * Members,
+                        x + (Geometry::tap(i / channels, j, Window) * channels + c) * Members);
   }
 
   /// RMS over the state of the ensemble's standard deviation, a number for each run.

@@ -30,6 +30,7 @@ using Small = AnalysisNetwork<NetworkShape{.filters = 40,
                                            .kernel = 3,
                                            .head = Head::gain,
                                            .memory = 16,
+                                           .gain_radius = 9,
                                            .gates = 32}>;
 
 /// The small one for networks of observations that change from cycle to cycle: it is also shown

@@ -50,7 +50,7 @@ nlohmann::ordered_json architecture() {
       {"kernel", s.kernel},
       {"members", s.members},
       {"activation", nonlinearities[static_cast<std::size_t>(s.activation)]},
-      {"head", Network::gain ? "gain" : "plain"},
+      {"head", Network::gain ? "symmetric gain" : "plain"},
       {"memory", s.memory},
       {"gain_radius", Network::gain ? s.gain_radius : 0},
       {"sees_forecast", s.sees_forecast},

@@ -28,7 +28,7 @@ namespace dan {
 enum class Nonlinearity { silu, tanh, relu, identity };
 enum class Head {
   plain,  ///< the last layer gives the increment itself
-  gain    ///< the last layer gives a local gain that is applied to the uplifted innovation
+  gain    ///< it gives a local symmetric gain, which is applied to the uplifted innovation
 };
 
 /// The architecture of an analysis network: everything that fixes its number of parameters.
@@ -98,6 +98,15 @@ struct LayerPlace {
   [[nodiscard]] std::size_t weights() const { return kernel * in * out; }
 };
 
+/// What the gain U of a gain head should be: P^a, the covariance of the analysis' error.
+///
+/// It adds weight/2 · Σ (u_ij − P^a_{i,i+j})² to the loss, for every member's gain.
+template <class T>
+struct GainTarget {
+  const T* covariance = nullptr;  ///< points × channels × window × channels: P^a_{i,i+j}
+  T weight{};                     ///< lane by lane
+};
+
 /// What a learned analysis is kept within, in training and after, so that a lane that has lost the
 /// truth comes back instead of running away: the state, and the uplift that the network is shown.
 struct AnalysisBounds {
@@ -118,7 +127,9 @@ struct AnalysisBounds {
 /// `gates` a block is a convolution to 2 · gates channels, their products in pairs (`Gated`), and a
 /// convolution back.
 /// Plain head: the output is the increment. Gain head: per point one bias and coefficients u_j,
-/// increment_i = bias_i + Σ_j u_ij ζ_{i+j}, |j| ≤ gain_radius: a local, state-dependent gain.
+/// increment_i = bias_i + Σ_j u_ij ζ_{i+j}, |j| ≤ gain_radius: a local, state-dependent gain. It is
+/// symmetric, the mean of what the layer gives and its transpose, because a perfect one would be:
+/// a Kalman filter's increment is P^a Hᵀ R⁻¹ δ = P^a ζ. `backward` can be given P^a as its target.
 /// Memory: m ← g m + (1 − g) tanh c with gate g = 1/(1 + e^{−s}), s and c from the output layer.
 /// Parameters do not depend on the number of points: weights carry over to any domain size.
 /// Source: Bocquet et al., Chaos 34 (2024) 091104 (plain head); gain head after its equation for
@@ -133,6 +144,7 @@ struct AnalysisNetwork {
                 "AnalysisNetwork: a block with gates has two convolutions; set sub_blocks to 2");
 
   static constexpr NetworkShape shape = Shape;
+  using Grid = Geometry;
   static constexpr std::size_t points = Geometry::points, channels = Channels;
   static constexpr std::size_t members = Shape.members, memory = Shape.memory;
   static constexpr std::size_t size = points * channels;
@@ -148,6 +160,8 @@ struct AnalysisNetwork {
       ((Shape.sees_forecast ? members : 0) + (Shape.sees_precision ? 2 : 1)) * channels + memory;
   static constexpr std::size_t per_increment = 1 + window * channels;
   static constexpr std::size_t raw = members * channels * per_increment + 2 * memory;
+  /// Coefficients of one member's gain: points × channels × window × channels.
+  static constexpr std::size_t gains = size * window * channels;
 
   using Activation = typename detail::ActivationOf<Shape.activation>::type;
   using InputLayer = Convolution<Geometry, features, Shape.filters, Shape.kernel, Activation>;
@@ -174,14 +188,17 @@ struct AnalysisNetwork {
   void forward(const Real* params, const T* in, T* out, Cache<T>& cache) const {
     assemble(in, cache.features_in.data());
     layers.forward(params, cache.features_in.data(), cache.raw_out.data(), cache.layers);
+    symmetrise(cache.raw_out.data());
     apply_head(cache.raw_out.data(), in, out);
   }
 
   template <class Real, class T>
   void backward(const Real* params, const T* in, const Cache<T>& cache, const T* d_out, T* d_in,
-                Real* d_params) const {
+                Real* d_params, const GainTarget<T>* target = nullptr) const {
     Scratch<T> d_raw(points * raw), d_features(points * features);
     backward_head(cache.raw_out.data(), in, d_out, d_raw.data(), d_in);
+    if (target != nullptr) add_gain_loss(cache.raw_out.data(), *target, d_raw.data());
+    symmetrise(d_raw.data());
     layers.backward(params, cache.features_in.data(), cache.layers, d_raw.data(), d_features.data(),
                     d_params);
     for_each_feature<T>([&](std::size_t feature, std::size_t input, const T& scale) {
@@ -198,6 +215,8 @@ struct AnalysisNetwork {
       d_x[feature] = scale * d_in[input];
     });
     layers.tangent(params, d_params, x.data(), d_x.data(), y.data(), d_y.data());
+    symmetrise(y.data());
+    symmetrise(d_y.data());
     apply_head(y.data(), in, out);
     tangent_head(y.data(), d_y.data(), in, d_in, d_out);
   }
@@ -306,6 +325,23 @@ struct AnalysisNetwork {
     });
   }
 
+  /// u_ij ← (u_ij + u_ji)/2 for every member's gain: a projection, its own adjoint.
+  template <class T>
+  static void symmetrise(T* y) {
+    const T half(real_t<T>(0.5));
+    for (std::size_t p = 0; p < points; ++p)
+      for (std::size_t j = window / 2; j < window; ++j) {
+        T *here = y + p * raw, *there = y + Geometry::tap(p, j, window) * raw;
+        for (std::size_t m = 0; m < members; ++m)
+          for (std::size_t c = 0; c < channels; ++c)
+            for (std::size_t of = 0; of < channels; ++of) {
+              T& one = here[coefficient(m, c, j, of)];
+              T& other = there[coefficient(m, of, window - 1 - j, c)];
+              one = other = half * (one + other);
+            }
+      }
+  }
+
   template <class T>
   void apply_head(const T* y, const T* in, T* out) const {
     using std::tanh;
@@ -356,6 +392,18 @@ struct AnalysisNetwork {
         d_in[at] += d * keep;
       }
     }
+  }
+
+  /// d_y += the gradient of the target's part of the loss.
+  template <class T>
+  static void add_gain_loss(const T* y, const GainTarget<T>& target, T* d_y) {
+    constexpr std::size_t row = window * channels;
+    for (std::size_t i = 0; i < size; ++i)
+      for (std::size_t m = 0; m < members; ++m) {
+        const std::size_t at = i / channels * raw + increment(m, i % channels) + 1;
+        for (std::size_t j = 0; j < row; ++j)
+          d_y[at + j] += target.weight * (y[at + j] - target.covariance[i * row + j]);
+      }
   }
 
   template <class T>

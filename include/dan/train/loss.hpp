@@ -7,6 +7,21 @@
 
 namespace dan {
 
+/// Σ_points (x̄ − x)², lane by lane, x̄ the mean of the members; `error`: x̄ − x.
+/// `states`: members × size elements of T; `truth`, `error`: size elements.
+template <std::size_t Members, std::size_t Size, class T>
+T squared_error(const T* states, const T* truth, T* error) {
+  const T share(static_cast<real_t<T>>(1.0 / static_cast<double>(Members)));
+  T squares(real_t<T>(0));
+  for (std::size_t i = 0; i < Size; ++i) {
+    T mean = states[i];
+    for (std::size_t m = 1; m < Members; ++m) mean += states[m * Size + i];
+    error[i] = share * mean - truth[i];
+    squares += error[i] * error[i];
+  }
+  return squares;
+}
+
 /// The supervised loss: squared distance of the mean analysis from the truth, lane by lane.
 ///
 ///   L = weight/2 · Σ_lanes ρ(s),  s = Σ_points (x̄^a − x^t)²,
@@ -20,15 +35,8 @@ namespace dan {
 template <std::size_t Members, std::size_t Size, class T>
 double supervised_loss(const T* states, const T* truth, double weight, double limit, T* d_states) {
   using Real = real_t<T>;
-  const T share(static_cast<Real>(1.0 / static_cast<double>(Members)));
   std::array<T, Size> error;
-  T squares(Real(0));
-  for (std::size_t i = 0; i < Size; ++i) {
-    T mean = states[i];
-    for (std::size_t m = 1; m < Members; ++m) mean += states[m * Size + i];
-    error[i] = share * mean - truth[i];
-    squares += error[i] * error[i];
-  }
+  const T squares = squared_error<Members, Size>(states, truth, error.data());
   const T most(static_cast<Real>(static_cast<double>(Size) * limit * limit));
   const T slope =
       T(static_cast<Real>(weight / static_cast<double>(Members))) * (most / maximum(most, squares));

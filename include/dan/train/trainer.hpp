@@ -48,6 +48,8 @@ struct TrainConfig {
   /// Share of the updates, the first ones, that learn from an EnSRF's analyses, not the truth.
   double taught = 0;
   double teacher_inflation = 1.01;  ///< inflation of that EnSRF
+  /// Weight of the EnSRF's covariances as the target of a gain head, beside its states; 0: none.
+  double taught_gain = 40;
   std::uint64_t seed = 1;
   std::size_t threads = 0;  ///< 0: all cores
   bool progress = true;     ///< show a progress bar
@@ -106,7 +108,8 @@ void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed =
 /// `first_guess_deviation` the analysis of an `Ensrf` of 40 members with the same observations.
 /// What no observation tells of the truth, no analysis can know: in the target it is noise, most of
 /// the gradient once the network is good. The teacher's analysis is free of it, and what is wrong
-/// with the teacher is for the last updates, which learn from the truth.
+/// with the teacher is for the last updates, which learn from the truth. A gain head learns its
+/// gain from the teacher as well, whose covariances say far more than its mean: see `GainTarget`.
 /// Runs are cut into groups of `Lanes`; each group has its own gradient slot, the slots are summed
 /// in order, so the number of threads changes no bit of the result.
 /// Memory: threads × the memory of one `Unrolled` window; groups × the teacher's ensembles.
@@ -145,6 +148,9 @@ class Trainer {
     require_positive(name, "clip", config.clip);
     require_positive(name, "adam.epsilon", config.adam.epsilon);
     require_positive(name, "muon.rate", config.muon.rate);
+    if (!(config.taught_gain >= 0 && std::isfinite(config.taught_gain)))
+      throw ConfigError(text("Trainer: taught_gain is ", config.taught_gain,
+                             ", expected a finite number from zero"));
     require_fraction("adam.beta1", config.adam.beta1);
     require_fraction("adam.beta2", config.adam.beta2);
     require_fraction("muon.momentum", config.muon.momentum);
@@ -330,7 +336,17 @@ class Trainer {
   static constexpr std::size_t training_runs = std::size_t{1} << 33;
   using T = lanes_t<Real, Lanes>;
   using Observed = Observations<Real, Setting::slots, Lanes>;
-  using Cycle = LearnedCycle<Setting, Network, Observed>;
+  /// A cycle that may have a target for its gain.
+  struct Cycle : LearnedCycle<Setting, Network, Observed> {
+    const GainTarget<T>* target = nullptr;
+
+    template <class Cache>
+    void backward(const Real* params, const T* in, const Cache& cache, const T* d_out, T* d_in,
+                  Real* d_params) const {
+      LearnedCycle<Setting, Network, Observed>::backward(params, in, cache, d_out, d_in, d_params,
+                                                         target);
+    }
+  };
   using Truth = Batch<Real, Setting::points, Setting::channels, Lanes>;
 
   using Teacher = Ensrf<Setting, 40, Lanes, Real>;
@@ -384,7 +400,7 @@ class Trainer {
         {"uplift_scale", trained_.network.uplift_scale},
         {"first_guess_deviation", c.first_guess_deviation},
         {"renew_every", c.renew_every},
-        {"taught", {c.taught, c.teacher_inflation}},
+        {"taught", {c.taught, c.teacher_inflation, c.taught_gain}},
         {"seed", c.seed}}
         .dump();
   }
@@ -428,7 +444,9 @@ class Trainer {
     std::vector<Truth> target;
     std::vector<T, AlignedAllocator<T>> carried;  ///< what the next window starts from
     typename Teacher::Carried teacher;
-    typename Teacher::Estimate taught;  ///< the teacher's analysis of one cycle
+    typename Teacher::Estimate taught;                ///< the teacher's analysis of one cycle
+    std::vector<T, AlignedAllocator<T>> covariances;  ///< of the teacher, cycle by cycle
+    std::vector<GainTarget<T>> gain;
     Tensor<Real, 1> gradient = zeros<Real>(Network::parameters);
     double loss = 0;
     std::size_t restarts = 0;
@@ -437,7 +455,9 @@ class Trainer {
         : stream(setting, {.seed = config.seed, .first_run = training_runs + g * Lanes}),
           observed(config.window),
           target(config.window),
-          carried(Cycle::carried) {}
+          carried(Cycle::carried),
+          covariances(config.taught > 0 ? config.window * Network::gains : 0),
+          gain(config.window) {}
   };
 
   /// Windows that no group is using: no more than threads, so that their memory stays in the cache.
@@ -483,6 +503,7 @@ class Trainer {
   void run_window(Group& group, std::size_t cycles, double weight) {
     const bool taught =
         static_cast<double>(updates_) < config_.taught * static_cast<double>(config_.updates);
+    const bool gain_taught = taught && Network::gain && config_.taught_gain > 0;
     for (std::size_t n = 0; n < cycles; ++n) {
       group.stream.next();
       convert(group.stream.observed().values, group.observed[n].values);
@@ -495,7 +516,8 @@ class Trainer {
         throw NumericalError(text("Trainer::update: the truth is not finite in cycle ",
                                   group.stream.cycle(), "; take a smaller time step"));
     const auto cycle = [&](std::size_t n) {
-      return Cycle{setting_, trained_.network, group.observed[n], bounds_};
+      return Cycle{{setting_, trained_.network, group.observed[n], bounds_},
+                   gain_taught ? &group.gain[n] : nullptr};
     };
     const Real* params = trained_.parameters.data();
     auto window = windows_.take();
@@ -515,9 +537,12 @@ class Trainer {
           group.loss += supervised_loss<Network::members, Setting::size>(
               window->state(n), group.target[n - 1].data(), weight, config_.first_guess_deviation,
               d);
-          for (std::size_t l = 0; l < Lanes; ++l)
-            for (std::size_t i = 0; i < Cycle::carried && n >= lost_at[l]; ++i)
-              lane_of(d[i], l) = Real(0);
+          if (gain_taught) weigh_gain(group, n - 1, window->state(n), weight);
+          for (std::size_t l = 0; l < Lanes; ++l) {
+            if (n < lost_at[l]) continue;
+            for (std::size_t i = 0; i < Cycle::carried; ++i) lane_of(d[i], l) = Real(0);
+            lane_of(group.gain[n - 1].weight, l) = Real(0);
+          }
         },
         d_first.data(), group.gradient.data());
     std::copy_n(window->state(cycles), Cycle::carried, group.carried.data());
@@ -548,17 +573,42 @@ class Trainer {
     teacher_.forecast(group.teacher);
     teacher_.analyse(group.teacher, group.observed[n], group.stream.key(0));
     teacher_.estimate(group.teacher, group.taught);
+    if constexpr (Network::gain) {
+      T* covariances = &group.covariances[n * Network::gains];
+      teacher_.template covariances<typename Network::Grid, Network::window>(group.teacher,
+                                                                             covariances);
+      group.gain[n] = {covariances, T(Real(0))};
+    }
     const double near = std::pow(config_.first_guess_deviation, 2) * Setting::size;
     for (std::size_t l = 0; l < Lanes; ++l) {
       double square = 0;
       for (std::size_t i = 0; i < Setting::size; ++i)
         square += std::pow(group.taught.at(i, l) - group.stream.truth().at(i, l), 2);
+      lane_of(group.gain[n].weight, l) = Real(square <= near ? 1 : 0);
       if (square <= near)
         for (std::size_t i = 0; i < Setting::size; ++i)
           group.target[n].at(i, l) = static_cast<Real>(group.taught.at(i, l));
       else if (!(square <= 4 * near))
         start_teacher(group, l);
     }
+  }
+
+  /// The weight of the gain's target in cycle `n` with this analysis, where the teacher is near the
+  /// truth. Where the network is farther from the teacher than the teacher expects to be from the
+  /// truth, it falls with the square of the distance: there the network needs a larger gain.
+  void weigh_gain(Group& group, std::size_t n, const T* state, double weight) const {
+    auto& target = group.gain[n];
+    std::array<T, Setting::size> error;
+    const T squares =
+        squared_error<Network::members, Setting::size>(state, group.target[n].data(), error.data());
+    T variance(Real(0));
+    for (std::size_t i = 0; i < Setting::size; ++i)
+      variance +=
+          target.covariance[(i * Network::window + Network::window / 2) * Setting::channels +
+                            i % Setting::channels];
+    const double scale = std::pow(trained_.network.uplift_scale, 2);
+    target.weight *= T(static_cast<Real>(weight * config_.taught_gain / scale)) *
+                     (variance / maximum(variance, squares));
   }
 
   /// Is this state farther from the target than one random state of the climate from another?
