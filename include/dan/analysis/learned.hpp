@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <memory>
+#include <span>
 
 #include "dan/analysis/cycle.hpp"
 #include "dan/analysis/setting.hpp"
@@ -81,6 +82,16 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
         to.at(i, l) = sum / static_cast<double>(members);
       }
     to.repeat_last_lane();
+  }
+
+  /// √ of the mean variance of the analysis' error according to the network's own gain, a number
+  /// for each run; good for as much as the gain was taught (`TrainConfig::taught_gain`).
+  void spread(const Carried& carried, std::span<double> to) const requires(Network::gain) {
+    T sum(Real_(0));
+    for (std::size_t i = 0; i < Types::size; ++i)
+      sum += Network::variance(carried.cache->network, i);
+    for (std::size_t l = 0; l < Runs; ++l)
+      to[l] = std::sqrt(std::max(0.0, static_cast<double>(lane_of(sum, l)) / Types::size));
   }
 
  private:

@@ -234,6 +234,17 @@ struct AnalysisNetwork {
     return bounds;
   }
 
+  /// u_ii, mean of the members, in the last `forward`: the variance that a gain head taught by
+  /// covariances gives the error of its analysis at element i of the state.
+  template <class T>
+  static T variance(const Cache<T>& cache, std::size_t i) requires gain {
+    const std::size_t c = i % channels;
+    T sum(real_t<T>(0));
+    for (std::size_t m = 0; m < members; ++m)
+      sum += cache.raw_out[i / channels * raw + coefficient(m, c, Shape.gain_radius, c)];
+    return sum * T(static_cast<real_t<T>>(1.0 / static_cast<double>(members)));
+  }
+
   /// The layers in order, with their names and places in the parameter array.
   [[nodiscard]] static std::vector<LayerPlace> places() {
     std::vector<LayerPlace> list{{"input", 0, Shape.kernel, features, Shape.filters}};
