@@ -87,8 +87,15 @@ void for_each_recipe(const Call& call) {
                                   .learning_rate = 1.5e-3,
                                   .renew_every = 500,
                                   .taught = 0.85}});
-  call(Recipe<AnalysisNetwork<wide_shape>>{
-      "wide", "100 filters", "0.185", {.updates = 36000, .groups = 2, .window = 4}});
+  call(Recipe<AnalysisNetwork<wide_shape>, 16>{"wide",
+                                               "100 filters",
+                                               "0.185",
+                                               {.updates = 6000,
+                                                .groups = 2,
+                                                .window = 4,
+                                                .learning_rate = 1.5e-3,
+                                                .renew_every = 500,
+                                                .taught = 0.85}});
   call(Recipe<AnalysisNetwork<linear_shape>>{
       "linear", "linear", "0.384", {.updates = 3000, .groups = 2, .window = 4}});
   call(Recipe<AnalysisNetwork<simplified_shape>>{
