@@ -30,7 +30,7 @@ ordered_json figure_of(const TrainReport& training, const std::vector<example::R
 
 void quickstart(const example::Options& options) {
   const Problem problem;
-  const std::size_t updates = options.quick ? 100 : 2500;
+  const std::size_t updates = options.quick ? 100 : 3000;
 
   std::printf("Training a DAN of %zu weights on Lorenz 96 (%zu updates) ...\n", Network::parameters,
               updates);

@@ -62,7 +62,7 @@ inline constexpr dan::NetworkShape members_shape = [] {
   return shape;
 }();
 
-/// The best way that we know for networks with gain head and memory, for a group of 16 runs;
+/// The best way that we know for networks with gain head and memory, for two groups of 16 runs;
 /// docs/training.md compares.
 inline dan::TrainConfig with_teacher(std::size_t updates) {
   return {.updates = updates,

@@ -18,9 +18,15 @@ struct Study {
 };
 
 constexpr NetworkShape talk_shape{.filters = 24};
-constexpr NetworkShape gain_shape{.filters = 24, .blocks = 5, .sub_blocks = 2, .head = Head::gain};
-constexpr NetworkShape memory_shape{
-    .filters = 32, .blocks = 5, .sub_blocks = 2, .kernel = 3, .head = Head::gain, .memory = 8};
+constexpr NetworkShape gain_shape{
+    .filters = 24, .blocks = 5, .sub_blocks = 2, .head = Head::gain, .gain_radius = 9};
+constexpr NetworkShape memory_shape{.filters = 32,
+                                    .blocks = 5,
+                                    .sub_blocks = 2,
+                                    .kernel = 3,
+                                    .head = Head::gain,
+                                    .memory = 8,
+                                    .gain_radius = 9};
 
 /// call(recipe) for every recipe, the talk's first.
 template <class Call>
@@ -35,7 +41,8 @@ void for_each_idea(const Call& call) {
   call(Recipe<AnalysisNetwork<gain_shape>>{"gain", "gain head, 5 x 2", "", four});
   call(Recipe<AnalysisNetwork<memory_shape>>{"memory", "and 8 memory channels, 3 taps", "", eight});
   call(Recipe<pretrained::Small>{"products", "and products, 16 memory channels", "", eight});
-  call(Recipe<pretrained::Small, 16>{"small", "and a teacher", "", example::with_teacher(1)});
+  call(Recipe<pretrained::Small, 16>{"small", "and a teacher, its covariances, half the runs", "",
+                                     example::with_teacher(1)});
 }
 
 void study(const example::Options& options, Study study) {

@@ -120,6 +120,10 @@ TEST_CASE("analysis network: the gain is symmetric, and its target has the right
   const auto fit = taylor_slope(loss, tangent, at, u);
   CHECK_MESSAGE(fit.passes(), "slope ", fit.slope, " over ", fit.points, " points");
   CHECK(asymmetry == 0);
+  for (std::size_t p = 0; p < N; ++p)
+    for (std::size_t c = 0; c < channels; ++c)
+      CHECK(Network::variance(*cache, p * channels + c) ==
+            doctest::Approx((gain(0, p, c, 1, c) + gain(1, p, c, 1, c)) / 2));
 }
 
 TEST_CASE("analysis network: the places cover the parameters without gap or overlap") {

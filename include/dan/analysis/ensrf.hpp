@@ -43,7 +43,7 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
   static constexpr std::size_t members = Members;
   static_assert(Members >= 2, "Ensrf: an ensemble needs at least 2 members");
 
-  /// The ensembles, and work space that holds nothing from cycle to cycle.
+  /// The ensembles, and work space; the anomalies of an analysis stay there until the next.
   struct Carried {
     Batch<Real_, Members * size, 1, Runs> ensemble;  ///< members × points × channels
     std::vector<T, AlignedAllocator<T>> observed = std::vector<T, AlignedAllocator<T>>(slots);
@@ -138,8 +138,9 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
     to.repeat_last_lane();
   }
 
-  /// Covariances of the last analysis, before inflation, between each element of the state and
-  /// those up to `Window` / 2 points away; `to`: points × channels × Window × channels.
+  /// P^a_{i,k} = Σ_m x'_{m,i} x'_{m,k} / (N − 1) of the last `analyse`, before inflation, for each
+  /// element i of the state and the elements k up to `Window` / 2 points away.
+  /// `to`: points × channels × Window × channels, overwritten. Cost: 2 N flops per number.
   template <class Geometry, std::size_t Window>
   void covariances(const Carried& carried, T* to) const {
     const T* x = carried.anomalies.data();

@@ -85,13 +85,14 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
   }
 
   /// √ of the mean variance of the analysis' error according to the network's own gain, a number
-  /// for each run; good for as much as the gain was taught (`TrainConfig::taught_gain`).
+  /// for each run, 0 if that is negative; worth as much as the gain was taught
+  /// (`TrainConfig::taught_gain`).
   void spread(const Carried& carried, std::span<double> to) const requires(Network::gain) {
     T sum(Real_(0));
     for (std::size_t i = 0; i < Types::size; ++i)
       sum += Network::variance(carried.cache->network, i);
     for (std::size_t l = 0; l < Runs; ++l)
-      to[l] = std::sqrt(std::max(0.0, static_cast<double>(lane_of(sum, l)) / Types::size));
+      to[l] = std::sqrt(std::max(static_cast<double>(lane_of(sum, l)) / Types::size, 0.0));
   }
 
  private:

@@ -44,7 +44,7 @@ struct TwinFailure {
 struct TwinScores {
   double analysis_rmse = std::numeric_limits<double>::quiet_NaN();  ///< aRMSE
   double forecast_rmse = analysis_rmse;   ///< the same of the forecasts (estimate before `analyse`)
-  double spread = analysis_rmse;          ///< time mean of the ensemble spread after `analyse`
+  double spread = analysis_rmse;          ///< time mean of the method's own spread after `analyse`
   Interval interval;                      ///< of the aRMSE, 95 %, see interval_of
   double smoothing_rmse = analysis_rmse;  ///< the same of the oldest state in a smoother's window
   Interval smoothing_interval;            ///< of the smoothing_rmse

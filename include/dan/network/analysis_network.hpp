@@ -100,7 +100,8 @@ struct LayerPlace {
 
 /// What the gain U of a gain head should be: P^a, the covariance of the analysis' error.
 ///
-/// It adds weight/2 · Σ (u_ij − P^a_{i,i+j})² to the loss, for every member's gain.
+/// It adds weight/2 · Σ_ij (u_{i,j} − P^a_{i,i+j})² to the loss, for every member's gain; i an
+/// element, j an offset.
 template <class T>
 struct GainTarget {
   const T* covariance = nullptr;  ///< points × channels × window × channels: P^a_{i,i+j}
@@ -234,7 +235,7 @@ struct AnalysisNetwork {
     return bounds;
   }
 
-  /// u_ii, mean of the members, in the last `forward`: the variance that a gain head taught by
+  /// u_{i,0}, mean of the members, in the last `forward`: the variance that a gain head taught by
   /// covariances gives the error of its analysis at element i of the state.
   template <class T>
   static T variance(const Cache<T>& cache, std::size_t i) requires gain {
@@ -336,7 +337,7 @@ struct AnalysisNetwork {
     });
   }
 
-  /// u_ij ← (u_ij + u_ji)/2 for every member's gain: a projection, its own adjoint.
+  /// u_{i,j} ← (u_{i,j} + u_{i+j,−j})/2 for every member's gain: a projection, its own adjoint.
   template <class T>
   static void symmetrise(T* y) {
     const T half(real_t<T>(0.5));

@@ -7,7 +7,8 @@ namespace dan {
 /// Points on a ring: the neighbours of a convolution wrap around.
 ///
 /// A geometry says which points are the taps of point p: `tap(p, k, kernel)` for k < kernel, and
-/// the reverse, `tap_source(q, k, kernel)`: the point whose k-th tap is q.
+/// the reverse, `tap_source(q, k, kernel)`: the point whose k-th tap is q. The gain head needs the
+/// tap kernel − 1 − k of the k-th tap of p to be p.
 template <std::size_t Points>
 struct Ring {
   static constexpr std::size_t points = Points;

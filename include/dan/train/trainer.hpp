@@ -48,7 +48,10 @@ struct TrainConfig {
   /// Share of the updates, the first ones, that learn from an EnSRF's analyses, not the truth.
   double taught = 0;
   double teacher_inflation = 1.01;  ///< inflation of that EnSRF
-  /// Weight of the EnSRF's covariances as the target of a gain head, beside its states; 0: none.
+  /// Weight w of the EnSRF's covariances as the target of a gain head, as long as it is taught;
+  /// adds w/(2 σ²) · r · Σ_j (u_{i,j} − P^a_{i,i+j})², mean over runs, cycles and elements i,
+  /// summed over the members, to the loss; σ = `uplift_scale`, and r ≤ 1 falls far from the
+  /// teacher. 0: none.
   double taught_gain = 40;
   std::uint64_t seed = 1;
   std::size_t threads = 0;  ///< 0: all cores
@@ -112,7 +115,8 @@ void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed =
 /// gain from the teacher as well, whose covariances say far more than its mean: see `GainTarget`.
 /// Runs are cut into groups of `Lanes`; each group has its own gradient slot, the slots are summed
 /// in order, so the number of threads changes no bit of the result.
-/// Memory: threads × the memory of one `Unrolled` window; groups × the teacher's ensembles.
+/// Memory: threads × the memory of one `Unrolled` window; groups × (the teacher's ensembles and the
+/// window's cycles × `Network::gains` covariances).
 template <class Setting_, class Network_, std::size_t Lanes, Keep Policy = Keep::everything,
           class Real = float>
 class Trainer {
@@ -400,7 +404,7 @@ class Trainer {
         {"uplift_scale", trained_.network.uplift_scale},
         {"first_guess_deviation", c.first_guess_deviation},
         {"renew_every", c.renew_every},
-        {"taught", {c.taught, c.teacher_inflation, c.taught_gain}},
+        {"taught", {c.taught, c.teacher_inflation, Network::gain ? c.taught_gain : 0.0}},
         {"seed", c.seed}}
         .dump();
   }
@@ -456,7 +460,8 @@ class Trainer {
           observed(config.window),
           target(config.window),
           carried(Cycle::carried),
-          covariances(config.taught > 0 ? config.window * Network::gains : 0),
+          covariances(config.taught > 0 && config.taught_gain > 0 ? config.window * Network::gains
+                                                                  : 0),
           gain(config.window) {}
   };
 
@@ -573,29 +578,34 @@ class Trainer {
     teacher_.forecast(group.teacher);
     teacher_.analyse(group.teacher, group.observed[n], group.stream.key(0));
     teacher_.estimate(group.teacher, group.taught);
-    if constexpr (Network::gain) {
-      T* covariances = &group.covariances[n * Network::gains];
+    const bool gain_taught = !group.covariances.empty();
+    T* const covariances = gain_taught ? &group.covariances[n * Network::gains] : nullptr;
+    if (gain_taught)
       teacher_.template covariances<typename Network::Grid, Network::window>(group.teacher,
                                                                              covariances);
-      group.gain[n] = {covariances, T(Real(0))};
-    }
+    group.gain[n] = {covariances, T(Real(0))};
     const double near = std::pow(config_.first_guess_deviation, 2) * Setting::size;
     for (std::size_t l = 0; l < Lanes; ++l) {
       double square = 0;
       for (std::size_t i = 0; i < Setting::size; ++i)
         square += std::pow(group.taught.at(i, l) - group.stream.truth().at(i, l), 2);
-      lane_of(group.gain[n].weight, l) = Real(square <= near ? 1 : 0);
-      if (square <= near)
+      if (square <= near) {
+        lane_of(group.gain[n].weight, l) = Real(1);
         for (std::size_t i = 0; i < Setting::size; ++i)
           group.target[n].at(i, l) = static_cast<Real>(group.taught.at(i, l));
-      else if (!(square <= 4 * near))
-        start_teacher(group, l);
+        continue;
+      }
+      // They may be NaN, which no weight makes harmless.
+      for (std::size_t i = 0; gain_taught && i < Network::gains; ++i)
+        lane_of(covariances[i], l) = Real(0);
+      if (!(square <= 4 * near)) start_teacher(group, l);
     }
   }
 
-  /// The weight of the gain's target in cycle `n` with this analysis, where the teacher is near the
-  /// truth. Where the network is farther from the teacher than the teacher expects to be from the
-  /// truth, it falls with the square of the distance: there the network needs a larger gain.
+  /// Multiplies the weight of the gain's target in cycle `n`, whose analysis is `state`, with all
+  /// of `TrainConfig::taught_gain`: r is 1 unless the network is farther from the teacher than the
+  /// teacher expects to be from the truth, and falls with the square of the distance. There the
+  /// network needs a larger gain. r is not differentiated.
   void weigh_gain(Group& group, std::size_t n, const T* state, double weight) const {
     auto& target = group.gain[n];
     std::array<T, Setting::size> error;
