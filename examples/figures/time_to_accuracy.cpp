@@ -54,7 +54,7 @@ void study(const example::Options& options, Study study) {
                           .seed = options.seed + 1000,
                           .threads = options.threads};
   ordered_json curves = ordered_json::array();
-  std::printf("%-40s %8s %5s %8s %8s  %-18s %s\n", "recipe", "updates", "seed", "seconds", "aRMSE",
+  std::printf("%-56s %8s %5s %8s %8s  %-18s %s\n", "recipe", "updates", "seed", "seconds", "aRMSE",
               "95 % interval", "restarts, last at");
   for_each_idea([&]<class Recipe>(const Recipe& recipe) {
     if (recipe.name.find(study.only) == std::string::npos) return;
@@ -67,7 +67,7 @@ void study(const example::Options& options, Study study) {
         const auto scores = run_twin(
             problem, Learned<example::Problem, typename Recipe::Network, 16>(problem, trained),
             unseen);
-        std::printf("%-40s %8zu %5zu %8.0f %8.4f  [%.4f, %.4f]   %zu, %zu\n",
+        std::printf("%-56s %8zu %5zu %8.0f %8.4f  [%.4f, %.4f]   %zu, %zu\n",
                     text(recipe.name, ": ", recipe.method).c_str(), updates,
                     static_cast<std::size_t>(seed), training.seconds, scores.analysis_rmse,
                     scores.interval.low, scores.interval.high, training.restarts,
@@ -101,7 +101,7 @@ int main(int argc, char** argv) {
   Study options_of_study;
   return example::run(
       argc, argv,
-      "Accuracy against training time for recipes that add one idea each; about 25\n"
+      "Accuracy against training time for recipes that add one idea each; about 8\n"
       "minutes on two cores.",
       {}, [&](const example::Options& options) { study(options, options_of_study); },
       [&](CLI::App& app) {
