@@ -74,28 +74,23 @@ inline dan::TrainConfig with_teacher(std::size_t updates) {
           .taught = 0.85};
 }
 
+/// The same for the talk's networks, which have a plain head and no memory.
+inline dan::TrainConfig plain_with_teacher(std::size_t updates) {
+  return {.updates = updates,
+          .groups = 2,
+          .window = 4,
+          .learning_rate = 1.5e-3,
+          .renew_every = 500,
+          .taught = 0.85};
+}
+
 /// call(recipe) for every learned row under full observation.
 template <class Call>
 void for_each_recipe(const Call& call) {
   using namespace dan;
-  call(Recipe<pretrained::Plain>{"plain",
-                                 "40 filters",
-                                 "0.191",
-                                 {.updates = 60000,
-                                  .groups = 2,
-                                  .window = 4,
-                                  .learning_rate = 1.5e-3,
-                                  .renew_every = 500,
-                                  .taught = 0.85}});
-  call(Recipe<AnalysisNetwork<wide_shape>, 16>{"wide",
-                                               "100 filters",
-                                               "0.185",
-                                               {.updates = 6000,
-                                                .groups = 2,
-                                                .window = 4,
-                                                .learning_rate = 1.5e-3,
-                                                .renew_every = 500,
-                                                .taught = 0.85}});
+  call(Recipe<pretrained::Plain>{"plain", "40 filters", "0.191", plain_with_teacher(60000)});
+  call(Recipe<AnalysisNetwork<wide_shape>, 16>{"wide", "100 filters", "0.185",
+                                               plain_with_teacher(6000)});
   call(Recipe<AnalysisNetwork<linear_shape>>{
       "linear", "linear", "0.384", {.updates = 3000, .groups = 2, .window = 4}});
   call(Recipe<AnalysisNetwork<simplified_shape>>{

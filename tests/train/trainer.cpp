@@ -218,20 +218,28 @@ TEST_CASE("trainer: runs start anew, one after the other") {
   CHECK(sometimes.back() < 0.5F * (always.back() + never.back()));
 }
 
-TEST_CASE("trainer: nothing is learned from lanes that are lost") {
+TEST_CASE("trainer: nothing is learned from lanes that are lost, not even a gain") {
+  using Gain = AnalysisNetwork<NetworkShape{
+      .filters = 8, .blocks = 1, .sub_blocks = 1, .kernel = 3, .head = Head::gain}>;
   const Full setting;
-  const auto change = [&](double deviation) {
-    Trainer<Full, Small, lanes> trainer(
-        setting, scaled(setting),
-        {.updates = 10, .window = 2, .warm_up = 1, .first_guess_deviation = deviation});
+  const auto change = [&]<class Network>(Network network, double deviation) {
+    scale_inputs(setting, network);
+    Trainer<Full, Network, lanes> trainer(setting, network,
+                                          {.updates = 10,
+                                           .window = 2,
+                                           .warm_up = 1,
+                                           .first_guess_deviation = deviation,
+                                           .taught = Network::gain ? 1.0 : 0.0});
     const auto before = trainer.trained().parameters;
     trainer.update(), trainer.update();  // the first one has a learning rate of zero
     CHECK(trainer.report().skipped == 0);
     CHECK((trainer.report().restarts == 0) == (deviation < 10));
     return !(trainer.trained().parameters == before);
   };
-  CHECK(change(1));
-  CHECK_FALSE(change(14));
+  CHECK(change(Small{}, 1));
+  CHECK_FALSE(change(Small{}, 14));
+  CHECK(change(Gain{}, 1));
+  CHECK_FALSE(change(Gain{}, 50));  // its innovations are bounded, but not its first forecast
 }
 
 TEST_CASE("optimiser: a norm counts for so many times the mean of those before") {
