@@ -108,6 +108,7 @@ void for_each_recipe(const Call& call) {
 inline Recipe<dan::pretrained::Sparse, 16, SparseProblem> sparse_recipe() {
   auto config = with_teacher(12000);
   config.renew_every = 100;
+  config.teacher_inflation = 1.02;
   return {"sparse", "small, shown where it observes", "-", config};
 }
 

@@ -129,6 +129,10 @@ void table_of_the_talk(const example::Options& options, const TableOptions& tabl
                   [&] { return EnkfN<example::Problem, 20>(problem); });
   table.classical("EnKF-N, 40 members", "0.179",
                   [&] { return EnkfN<example::Problem, 40>(problem); });
+  // The method of the learned rows' teacher, with the inflation at which no run is lost.
+  table.classical("EnSRF, 64 members, rotated, tuned", "-", [&] {
+    return Ensrf<example::Problem, 64>(problem, {.inflation = 1.015, .rotation = true});
+  });
   example::for_each_recipe([&](const auto& recipe) { table.learned(recipe); });
 
   Table<example::SparseProblem> sparse(

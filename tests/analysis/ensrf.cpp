@@ -111,10 +111,13 @@ TEST_CASE("ensrf: a run does not depend on the runs beside it; spread and estima
     return run_twin(setting, filter,
                     {.runs = width, .cycles = 30, .burn_in = 5, .threads = 1, .progress = false});
   };
-  const auto wide = scores(Ensrf<test::Sakov, 20>(setting, {.inflation = 1.02}));
-  const auto single = scores(Ensrf<test::Sakov, 20, 1>(setting, {.inflation = 1.02}));
-  // One lane rounds otherwise than a register; 30 cycles let that grow by a factor of ten or so.
-  CHECK(wide.analysis_rmse == doctest::Approx(single.analysis_rmse).epsilon(1e-9));
+  for (const bool rotation : {false, true}) {
+    const EnsrfConfig config{.inflation = 1.02, .rotation = rotation};
+    const auto wide = scores(Ensrf<test::Sakov, 32>(setting, config));
+    const auto single = scores(Ensrf<test::Sakov, 32, 1>(setting, config));
+    // One lane rounds otherwise than a register; 30 cycles let that grow by a factor of ten or so.
+    CHECK(wide.analysis_rmse == doctest::Approx(single.analysis_rmse).epsilon(1e-9));
+  }
   // Members of a start with deviation 2: their spread is 2 up to the sampling error of 19 · 40
   // squares, 2 · √(1/(2 · 760)) = 0.05; four of it.
   using Filter = Ensrf<test::Sakov, 20>;
@@ -134,12 +137,47 @@ TEST_CASE("ensrf: a run does not depend on the runs beside it; spread and estima
   CHECK(std::abs(square / 0.2 - 1) < 4 * std::sqrt(2 / (40.0 * width)));
 }
 
+TEST_CASE("ensrf: a rotation keeps mean and covariance, and differs from run to run") {
+  constexpr std::size_t members = 8;
+  using Filter = Ensrf<test::Sakov, members, width>;
+  const test::Sakov setting;
+  const Filter plain(setting), rotated(setting, {.rotation = true});
+  const Filter::FirstGuessBatch guess;
+  Filter::Observed observed;
+  observed.precision.fill(1);
+  auto a = plain.start(guess, 1, {.seed = 5});
+  for (std::size_t l = 1; l < width; ++l)  // the same ensemble in every lane
+    for (std::size_t n = 0; n < members * 40; ++n) a.ensemble.at(n, l) = a.ensemble.at(n, 0);
+  auto b = a, c = a;
+  plain.analyse(a, observed, {.seed = 6});
+  rotated.analyse(b, observed, {.seed = 6, .cycle = 1});
+  rotated.analyse(c, observed, {.seed = 6, .cycle = 2});
+  const auto distance = [](const auto& x, std::size_t l, const auto& y, std::size_t k) {
+    double square = 0;
+    for (std::size_t n = 0; n < members * 40; ++n)
+      square += std::pow(x.ensemble.at(n, l) - y.ensemble.at(n, k), 2);
+    return std::sqrt(square / (members * 40));
+  };
+  for (std::size_t l = 0; l < width; ++l)
+    check_moments<40, members>(
+        b.ensemble, l, [&](std::size_t i, std::size_t m) { return a.ensemble.at(m * 40 + i, l); },
+        1e-13);
+  // One in 2⁷ rotations is none, and any two agree as rarely; four comparisons of these seeds.
+  CHECK(distance(a, 0, b, 0) > 0.1);
+  CHECK(distance(b, 0, c, 0) > 0.1);
+  CHECK(distance(b, 0, b, 1) > 0.1);
+  CHECK(distance(b, 0, b, width - 1) > 0.1);
+}
+
 TEST_CASE("ensrf: a run that diverges stays in its lane; bad input is an error") {
   using Filter = Ensrf<test::Half, 5>;
   const Filter filter(test::Half{});
   test::check_observations(filter, "Ensrf::analyse");
   CHECK_THROWS_WITH_AS(Filter({}, {.inflation = 0}),
                        doctest::Contains("Ensrf: inflation is 0, expected"), ConfigError);
+  CHECK_THROWS_WITH_AS(Filter({}, {.rotation = true}),
+                       doctest::Contains("Ensrf: rotation with 5 members, expected a power of"),
+                       ConfigError);
   CHECK_THROWS_WITH_AS(std::ignore = filter.start({}, 0, {}),
                        doctest::Contains("Ensrf::start: deviation is 0, expected"), ConfigError);
   auto good = filter.start({}, 1, {.seed = 2}), bad = filter.start({}, 1, {.seed = 2});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <span>
@@ -15,7 +16,8 @@ namespace dan {
 
 /// What an EnSRF may be told.
 struct EnsrfConfig {
-  double inflation = 1;  ///< factor of the analysis' anomalies
+  double inflation = 1;   ///< factor of the analysis' anomalies
+  bool rotation = false;  ///< rotate the anomalies randomly after the analysis, keeping the mean
 };
 
 /// The serial ensemble square-root filter: one observation after the other, runs side by side.
@@ -27,10 +29,16 @@ struct EnsrfConfig {
 /// analysis are those of an ETKF of the same forecast. There is no eigenproblem, so
 /// that `Runs` independent runs are computed side by side, a lane each, also in float; a run that
 /// diverges stays in its lane.
-/// The constructor throws ConfigError unless inflation > 0; `analyse` throws NumericalError for an
-/// observation that is not valid. Cost per run and cycle: N model steps and 4 N flops per
-/// observation and element of state and (half of) observations. Memory: 2 N states, N slots.
-/// Source: Whitaker and Hamill, Mon. Weather Rev. 130 (2002) 1913–1924, equations 10–13.
+/// With `rotation`, X ← X H D H / N: H is the Hadamard matrix of order N, whose first column is
+/// ones, D random signs, another for each run and cycle, the first +1. Without it a nonlinear model
+/// turns a member of a large ensemble into an outlier that carries much of the variance, and more
+/// members give a larger error; with it they give a smaller one.
+/// The constructor throws ConfigError unless inflation > 0, and N a power of two if it is to
+/// rotate; `analyse` throws NumericalError for an observation that is not valid. Cost per run and
+/// cycle: N model steps and 4 N flops per observation and element of state and (half of)
+/// observations; rotation 2 N log₂ N flops per element. Memory: 2 N states, N slots.
+/// Source: Whitaker and Hamill, Mon. Weather Rev. 130 (2002) 1913–1924, equations 10–13; rotations
+/// that keep the mean: Sakov and Oke, Mon. Weather Rev. 136 (2008) 1042–1053, section 5.
 template <class Setting_, std::size_t Members, std::size_t Runs = simd_width<double>,
           class Real_ = double>
 class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
@@ -54,8 +62,13 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
   };
 
   explicit Ensrf(const Setting& setting, const EnsrfConfig& config = {})
-      : setting_(setting), inflation_(static_cast<Real_>(config.inflation)) {
+      : setting_(setting),
+        inflation_(static_cast<Real_>(config.inflation)),
+        rotation_(config.rotation) {
     require_positive("Ensrf", "inflation", config.inflation);
+    if (rotation_ && !std::has_single_bit(Members))
+      throw ConfigError(text("Ensrf: rotation with ", Members,
+                             " members, expected a power of two or no rotation"));
   }
 
   /// Members guess + N(0, deviation²), keyed by `key` and the lane; throws ConfigError unless
@@ -90,7 +103,7 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
     }
   }
 
-  void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
+  void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {
     require_valid_observations("Ensrf::analyse", observed);
     T* x = carried.anomalies.data();
     T* mean = carried.mean.data();
@@ -124,6 +137,7 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
       for (std::size_t i = 0; i < size; ++i) update(i);
       for (std::size_t k = size + j + 1; k < rows; ++k) update(k);
     }
+    if (rotation_) rotate(x, key.with(Stream::analysis));
     for (std::size_t m = 0; m < Members; ++m)
       for (std::size_t i = 0; i < size; ++i)
         carried.ensemble[m * size + i] = mean[i] + inflation_ * x[i * Members + m];
@@ -184,6 +198,34 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
     for (std::size_t m = 0; m < Members; ++m) row[m] -= mean;
   }
 
+  /// X ← X H D H / N, keyed by `key` and the lane.
+  static void rotate(T* x, const RandomKey& key) {
+    std::array<T, Members> signs;
+    signs.fill(T(Real_(1) / Members));
+    std::array<double, Members> uniform;
+    for (std::size_t l = 0; l < Runs; ++l) {
+      fill_uniform<double>({key.seed, key.stream, key.run + l, key.cycle}, uniform);
+      for (std::size_t m = 1; m < Members; ++m)
+        if (uniform[m] < 0.5) lane_of(signs[m], l) = -lane_of(signs[m], l);
+    }
+    for (std::size_t i = 0; i < size; ++i) {
+      T* const row = x + i * Members;
+      multiply_by_hadamard(row);
+      for (std::size_t m = 0; m < Members; ++m) row[m] *= signs[m];
+      multiply_by_hadamard(row);
+    }
+  }
+
+  /// A row times the Hadamard matrix of Sylvester's construction, which is symmetric.
+  static void multiply_by_hadamard(T* row) {
+    for (std::size_t half = 1; half < Members; half *= 2)
+      for (std::size_t first = 0; first < Members; first += 2 * half)
+        for (std::size_t m = first; m < first + half; ++m) {
+          const T a = row[m], b = row[m + half];
+          row[m] = a + b, row[m + half] = a - b;
+        }
+  }
+
   static T mean_of(const Carried& carried, std::size_t i) {
     T mean = carried.ensemble[i];
     for (std::size_t m = 1; m < Members; ++m) mean += carried.ensemble[m * size + i];
@@ -192,6 +234,7 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
 
   Setting setting_;
   Real_ inflation_;
+  bool rotation_;
 };
 
 }  // namespace dan

@@ -108,14 +108,14 @@ void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed =
 /// `renew_every`, runs that go well do so too, one after the other: else a long training never
 /// sees an empty memory again.
 /// With `taught`, the target of the first updates is not the truth, but where it has an RMSE below
-/// `first_guess_deviation` the analysis of an `Ensrf` of 40 members with the same observations.
-/// What no observation tells of the truth, no analysis can know: in the target it is noise, most of
-/// the gradient once the network is good. The teacher's analysis is free of it, and what is wrong
-/// with the teacher is for the last updates, which learn from the truth. A gain head learns its
-/// gain from the teacher as well, whose covariances say far more than its mean: see `GainTarget`.
-/// Runs are cut into groups of `Lanes`; each group has its own gradient slot, the slots are summed
-/// in order, so the number of threads changes no bit of the result.
-/// Memory: threads × the memory of one `Unrolled` window; groups × (the teacher's ensembles and the
+/// `first_guess_deviation` the analysis of an `Ensrf` of 64 members, rotated, with the same
+/// observations. What no observation tells of the truth, no analysis can know: in the target it is
+/// noise, most of the gradient once the network is good. The teacher's analysis is free of it, and
+/// what is wrong with the teacher is for the last updates, which learn from the truth. A gain head
+/// learns its gain from the teacher as well, whose covariances say far more than its mean: see
+/// `GainTarget`. Runs are cut into groups of `Lanes`; each group has its own gradient slot, the
+/// slots are summed in order, so the number of threads changes no bit of the result. Memory:
+/// threads × the memory of one `Unrolled` window; groups × (the teacher's ensembles and the
 /// window's cycles × `Network::gains` covariances).
 template <class Setting_, class Network_, std::size_t Lanes, Keep Policy = Keep::everything,
           class Real = float>
@@ -135,7 +135,7 @@ class Trainer {
         optimiser_(Network::parameters, config.adam,
                    config.use_muon ? hidden_matrices() : std::vector<MatrixPlace>{}, config.muon),
         limit_{config.clip},
-        teacher_(setting, {.inflation = config.teacher_inflation}),
+        teacher_(setting, {.inflation = config.teacher_inflation, .rotation = true}),
         workers_(config.threads),
         windows_(config.window) {
     constexpr auto name = "Trainer";
@@ -353,7 +353,7 @@ class Trainer {
   };
   using Truth = Batch<Real, Setting::points, Setting::channels, Lanes>;
 
-  using Teacher = Ensrf<Setting, 40, Lanes, Real>;
+  using Teacher = Ensrf<Setting, 64, Lanes, Real>;
 
   static constexpr std::string_view checkpoint_format = "dan training checkpoint 2";
 
