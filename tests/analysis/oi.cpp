@@ -52,6 +52,6 @@ TEST_CASE("oi: observations that are no numbers") {
 }
 
 TEST_CASE("oi: the climate must fit the model") {
-  CHECK_THROWS_AS((Oi<test::Half>(test::Half{}, {zeros<double>(3), zeros<double>(3, 3)})),
-                  ShapeError);
+  CHECK_THROWS_WITH_AS((Oi<test::Half>(test::Half{}, {zeros<double>(3), zeros<double>(3, 3)})),
+                       doctest::Contains("Oi: "), ShapeError);
 }

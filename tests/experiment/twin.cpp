@@ -173,7 +173,7 @@ TEST_CASE(
   REQUIRE(small.lost.size() == 4);
   CHECK(small.lost[3].run == 3);
   CHECK(small.lost[3].cycle > config.burn_in);
-  CHECK(small.lost[3].reason.find("lost the truth") == 0);
+  CHECK(small.lost[3].reason.find("lost the truth: a mean error of ") == 0);
   CHECK(run_twin(Problem{}, Climatology<Problem>(climate()), config).lost.empty());
   CHECK(run_twin(Problem{}, EnkfN<Problem, 20>(Problem{}), config).lost.empty());
 }

@@ -40,6 +40,7 @@ class Enkf : public EnsembleFilter<Setting, Members> {
   void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {
     Base::observe("Enkf::analyse", carried, observed);
     auto& space = carried.space;
+    space.decompose();
     space.find_weights(Members - 1);
     space.find_root(Members - 1, std::sqrt(Members - 1.0));
     const Rows coupling = observed_perturbations(carried, observed, key);

@@ -171,6 +171,7 @@ class EnkfN : public EnsembleFilter<Setting, Members> {
   void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {
     Base::observe("EnkfN::analyse", carried, observed);
     auto& space = carried.space;
+    space.decompose();
     const auto [a, g] = finite_size_prior(config_.prior, config_.xn, space.values());
     const double zeta =
         config_.form == EnkfNForm::dual

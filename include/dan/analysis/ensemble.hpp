@@ -214,7 +214,7 @@ class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
   }
 
  protected:
-  /// First half of an analysis: x̄, X (inflated), S, b and the eigenvectors of S.
+  /// First part of an analysis: x̄, X (inflated), S and b.
   /// Throws NumericalError, in the name of `function`, if an observation is not valid, or a member
   /// or what is observed of it not finite.
   void observe(std::string_view function, Carried& carried, const Observed& observed) const {
@@ -244,10 +244,9 @@ class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
                                   "every member"));
       carried.space.add(y, observed.precision[j], observed.values[j] - mean);
     }
-    carried.space.decompose();
   }
 
-  /// Second half for X^a = X T: E^a from x̄, X and the found w and T; U is found here.
+  /// Last part for X^a = X T: E^a from x̄, X and the found w and T; U is found here.
   void update(Carried& carried, const RandomKey& key) const {
     Space& space = carried.space;
     find_rotation(space, key);

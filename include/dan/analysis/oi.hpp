@@ -22,7 +22,7 @@ class Oi : public AnalysisTypes<Setting, double, Runs> {
   using Carried = typename Var3d<Setting, Runs>::Carried;
 
   Oi(const Setting& setting, const Climate& climate)
-      : update_(setting, climate, 1), mean_(climate.mean) {}
+      : update_(setting, climate, 1, "Oi"), mean_(climate.mean) {}
 
   /// The climatological mean; the first guess is ignored.
   [[nodiscard]] Carried start(const FirstGuessBatch&, double, const RandomKey&) const {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 #include "dan/analysis/climatology.hpp"
@@ -43,14 +44,15 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
     std::vector<T, AlignedAllocator<T>> factor{};
   };
 
-  /// `scale` is x_B.
-  Var3d(const Setting& setting, const Climate& climate, double scale = 0.02)
-      : setting_(setting), background_(climate.covariance) {
-    climate.require_size_of("Var3d", size);
-    require_positive("Var3d", "scale", scale);
+  /// `scale` is x_B; `name` that of the method in errors.
+  Var3d(const Setting& setting, const Climate& climate, double scale = 0.02,
+        std::string_view name = "Var3d")
+      : setting_(setting), name_(name), background_(climate.covariance) {
+    climate.require_size_of(name, size);
+    require_positive(name, "scale", scale);
     const Vector values = symmetric_eigen(background_).values;
     if (!(values[0] >= -1e-10 * std::abs(values[size - 1])))
-      throw NumericalError(text("Var3d: climate.covariance has the eigenvalue ", values[0],
+      throw NumericalError(text(name, ": climate.covariance has the eigenvalue ", values[0],
                                 ", expected none below zero; take the covariance of states, as "
                                 "climatology_of does"));
     for (double& b : span_of(background_)) b *= scale;
@@ -80,10 +82,11 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
         for (std::size_t j = 0; j < slots; ++j)
           if (!std::isfinite(sum_lanes(carried.factor[j * slots + j]))) {
             carried.factor.clear();  // the next cycle must not use it
-            throw NumericalError(
-                "Var3d::analyse: I + D H B Hᵀ D has no Cholesky factor, expected one; the "
+            throw NumericalError(text(
+                name_,
+                "::analyse: I + D H B Hᵀ D has no Cholesky factor, expected one; the "
                 "observations are too precise for a B with eigenvalues of round-off below zero: "
-                "use larger observation variances, or add to the diagonal of the covariance");
+                "use larger observation variances, or add to the diagonal of the covariance"));
           }
       }
     } else {
@@ -155,6 +158,7 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
   }
 
   Setting setting_;
+  std::string_view name_;
   Matrix background_;
   Many<double> observed_;  ///< H B Hᵀ of a linear network
 };

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
@@ -262,13 +263,15 @@ template <class Setting, Analysis Method>
       scores.failures.push_back({r, runs[r].analysis.size() + 1, runs[r].failure});
   const double deviation = detail::deviation_of_truth(runs);
   for (std::size_t r = 0; r < config.runs; ++r)
-    if (const auto cycle = detail::first_lost_cycle(runs[r], config.burn_in, deviation); cycle > 0)
+    if (const auto cycle = detail::first_lost_cycle(runs[r], config.burn_in, deviation);
+        cycle > 0) {
+      const auto first = runs[r].analysis.begin() + static_cast<std::ptrdiff_t>(cycle - 1);
       scores.lost.push_back(
           {r, cycle,
-           text("lost the truth: a mean error too large for its spread, or for a climatological "
-                "deviation of ",
-                deviation, ", over 100 cycles; an ensemble wants more members, inflation or ",
-                "localisation")});
+           text("lost the truth: a mean error of ", std::accumulate(first, first + 100, 0.0) / 100,
+                " over 100 cycles, too large for its spread, or for a climatological deviation of ",
+                deviation, "; an ensemble wants more members, inflation or localisation")});
+    }
   for (std::size_t c = 0; c < std::min(config.keep_series, config.cycles); ++c) {
     double sum = 0, count = 0;
     for (const TwinRun& run : runs)
