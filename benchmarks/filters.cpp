@@ -86,6 +86,8 @@ const bool registered = [] {
   add("denkf/40_members",
       [=] { return Denkf<Problem, 40>(problem, {.inflation = {.factor = 1.01}}); });
   add("ensrf/40_members", [=] { return Ensrf<Problem, 40>(problem, {.inflation = 1.01}); });
+  add("ensrf/40_members/float",
+      [=] { return Ensrf<Problem, 40, simd_width<float>, float>(problem, {.inflation = 1.01}); });
   add("ensrf/64_members/float/rotated", [=] {
     return Ensrf<Problem, 64, simd_width<float>, float>(problem,
                                                         {.inflation = 1.015, .rotation = true});

@@ -138,15 +138,15 @@ TEST_CASE("ensrf: a run does not depend on the runs beside it; spread and estima
 }
 
 TEST_CASE("ensrf: a rotation keeps mean and covariance, and differs from run to run") {
-  constexpr std::size_t members = 8;
-  using Filter = Ensrf<test::Sakov, members, width>;
+  constexpr std::size_t members = 8, runs = 3;  // beside padding lanes
+  using Filter = Ensrf<test::Sakov, members, runs>;
   const test::Sakov setting;
   const Filter plain(setting), rotated(setting, {.rotation = true});
   const Filter::FirstGuessBatch guess;
   Filter::Observed observed;
   observed.precision.fill(1);
   auto a = plain.start(guess, 1, {.seed = 5});
-  for (std::size_t l = 1; l < width; ++l)  // the same ensemble in every lane
+  for (std::size_t l = 1; l < a.ensemble.padded; ++l)  // the same ensemble in every lane
     for (std::size_t n = 0; n < members * 40; ++n) a.ensemble.at(n, l) = a.ensemble.at(n, 0);
   auto b = a, c = a;
   plain.analyse(a, observed, {.seed = 6});
@@ -158,15 +158,39 @@ TEST_CASE("ensrf: a rotation keeps mean and covariance, and differs from run to 
       square += std::pow(x.ensemble.at(n, l) - y.ensemble.at(n, k), 2);
     return std::sqrt(square / (members * 40));
   };
-  for (std::size_t l = 0; l < width; ++l)
+  constexpr std::size_t window = 5;
+  std::vector<Filter::T, AlignedAllocator<Filter::T>> p(40 * window), q = p;
+  plain.covariances<Ring<40>, window>(a, p.data());
+  rotated.covariances<Ring<40>, window>(b, q.data());
+  double error = 0;
+  for (std::size_t l = 0; l < runs; ++l) {
     check_moments<40, members>(
         b.ensemble, l, [&](std::size_t i, std::size_t m) { return a.ensemble.at(m * 40 + i, l); },
         1e-13);
-  // One in 2⁷ rotations is none, and any two agree as rarely; four comparisons of these seeds.
+    for (std::size_t n = 0; n < p.size(); ++n)
+      error = std::max(error, std::abs(lane_of(p[n], l) - lane_of(q[n], l)));
+  }
+  CHECK(error < 1e-13);
+  // One sign changes a member by 0.3 RMS or so. One in 2⁷ rotations is none, and any two agree as
+  // rarely; these do not.
   CHECK(distance(a, 0, b, 0) > 0.1);
   CHECK(distance(b, 0, c, 0) > 0.1);
   CHECK(distance(b, 0, b, 1) > 0.1);
-  CHECK(distance(b, 0, b, width - 1) > 0.1);
+  CHECK(distance(b, 0, b, 2) > 0.1);
+  CHECK(distance(b, 2, b, b.ensemble.padded - 1) == 0);  // padding repeats the last run
+
+  const Ensrf<test::Sakov, members, runs, float> single(setting, {.rotation = true});
+  auto d = single.start({}, 1, {});
+  typename decltype(single)::Observed observations;
+  convert(observed.values, observations.values);
+  convert(observed.precision, observations.precision);
+  auto e = plain.start(guess, 1, {.seed = 5});
+  plain.analyse(e, observed, {});
+  convert(plain.start(guess, 1, {.seed = 5}).ensemble, d.ensemble);
+  single.analyse(d, observations, {.seed = 6});
+  check_moments<40, members>(
+      d.ensemble, 1, [&](std::size_t i, std::size_t m) { return e.ensemble.at(m * 40 + i, 1); },
+      1e-5);
 }
 
 TEST_CASE("ensrf: a run that diverges stays in its lane; bad input is an error") {

@@ -50,12 +50,14 @@ TEST_CASE("other ensemble methods reach the scores of DAPPER's sakov2008 within 
         0.17);
 }
 
-TEST_CASE("EnSRF: with rotations more members give a smaller error, without a larger one") {
-  // Differences of a sixth of these were seen to be beyond the intervals, which are ± 0.002.
+TEST_CASE("EnSRF: more members give a smaller error with rotations, a larger one without") {
+  // Seen: 0.179, 0.182, 0.174, each ± 0.002, on the same truths.
   const Problem problem;
   const double few = score(Ensrf<Problem, 40>(problem, {.inflation = 1.01}));
-  CHECK(score(Ensrf<Problem, 64>(problem, {.inflation = 1.0075})) > few);
-  CHECK(score(Ensrf<Problem, 64>(problem, {.inflation = 1.015, .rotation = true})) < few - 0.002);
+  CHECK(score(Ensrf<Problem, 64>(problem, {.inflation = 1.005})) > few);
+  const Ensrf<Problem, 64> rotated(problem, {.inflation = 1.015, .rotation = true});
+  CHECK(score(rotated) < few - 0.002);
+  CHECK(run_twin(problem, rotated, config).lost.empty());
 }
 
 TEST_CASE("a small DAN with memory, trained for two minutes, reaches 0.215 from one state") {

@@ -147,11 +147,12 @@ class EnsembleSpace {
   std::array<double, Members> values_{}, projections_{};
 };
 
-/// Start, forecast, mean, spread, and the two halves of an analysis.
+/// Start, forecast, mean, spread, and the first and last part of an analysis; between them a filter
+/// decomposes S and finds w and T.
 ///
 /// Carries an ensemble of one run: points × channels × members. H may be nonlinear: Y and ȳ come
 /// from the observed members. Cost per cycle: N model steps, N² flops per observation and state
-/// element, and an eigenproblem of size N.
+/// element, and the filter's eigenproblem of size N.
 template <class Setting_, std::size_t Members>
 class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
  public:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -16,8 +17,9 @@ namespace dan {
 
 /// What an EnSRF may be told.
 struct EnsrfConfig {
-  double inflation = 1;   ///< factor of the analysis' anomalies
-  bool rotation = false;  ///< rotate the anomalies randomly after the analysis, keeping the mean
+  double inflation = 1;  ///< factor of the analysis' anomalies
+  /// Rotate the anomalies randomly after the analysis, keeping the mean; members: a power of two.
+  bool rotation = false;
 };
 
 /// The serial ensemble square-root filter: one observation after the other, runs side by side.
@@ -29,16 +31,17 @@ struct EnsrfConfig {
 /// analysis are those of an ETKF of the same forecast. There is no eigenproblem, so
 /// that `Runs` independent runs are computed side by side, a lane each, also in float; a run that
 /// diverges stays in its lane.
-/// With `rotation`, X ← X H D H / N: H is the Hadamard matrix of order N, whose first column is
-/// ones, D random signs, another for each run and cycle, the first +1. Without it a nonlinear model
-/// turns a member of a large ensemble into an outlier that carries much of the variance, and more
-/// members give a larger error; with it they give a smaller one.
+/// With `rotation`, X ← X U, U = H D H / N, keyed by run and cycle: H is the Hadamard matrix of
+/// order N, whose first column is ones, D random signs, the first +1; U Uᵀ = I and U 1 = 1. It
+/// prevents outliers, members that carry much of the variance: on Lorenz 96 more members give a
+/// larger error without it and a smaller one with it (docs/training.md).
 /// The constructor throws ConfigError unless inflation > 0, and N a power of two if it is to
 /// rotate; `analyse` throws NumericalError for an observation that is not valid. Cost per run and
 /// cycle: N model steps and 4 N flops per observation and element of state and (half of)
 /// observations; rotation 2 N log₂ N flops per element. Memory: 2 N states, N slots.
 /// Source: Whitaker and Hamill, Mon. Weather Rev. 130 (2002) 1913–1924, equations 10–13; rotations
-/// that keep the mean: Sakov and Oke, Mon. Weather Rev. 136 (2008) 1042–1053, section 5.
+/// that keep the mean, against outliers: Sakov and Oke, Mon. Weather Rev. 136 (2008) 1042–1053.
+/// H D H / N is ours: not uniform as `EnsembleSpace::find_rotation`, but N log N.
 template <class Setting_, std::size_t Members, std::size_t Runs = simd_width<double>,
           class Real_ = double>
 class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
@@ -137,7 +140,8 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
       for (std::size_t i = 0; i < size; ++i) update(i);
       for (std::size_t k = size + j + 1; k < rows; ++k) update(k);
     }
-    if (rotation_) rotate(x, key.with(Stream::analysis));
+    if constexpr (std::has_single_bit(Members))
+      if (rotation_) rotate(x, key.with(Stream::analysis));
     for (std::size_t m = 0; m < Members; ++m)
       for (std::size_t i = 0; i < size; ++i)
         carried.ensemble[m * size + i] = mean[i] + inflation_ * x[i * Members + m];
@@ -203,8 +207,9 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
     std::array<T, Members> signs;
     signs.fill(T(Real_(1) / Members));
     std::array<double, Members> uniform;
-    for (std::size_t l = 0; l < Runs; ++l) {
-      fill_uniform<double>({key.seed, key.stream, key.run + l, key.cycle}, uniform);
+    for (std::size_t l = 0; l < lanes_of<T>; ++l) {  // padding as the last run
+      const std::size_t run = std::min(l, Runs - 1);
+      fill_uniform<double>({key.seed, key.stream, key.run + run, key.cycle}, uniform);
       for (std::size_t m = 1; m < Members; ++m)
         if (uniform[m] < 0.5) lane_of(signs[m], l) = -lane_of(signs[m], l);
     }

@@ -12,7 +12,7 @@ namespace dan {
 ///   x^a = x̄ + C Hᵀ (H C Hᵀ + R)⁻¹ (y − H(x̄)),
 /// with x̄ and C the climatological mean and covariance. Nothing is carried on: every cycle begins
 /// from x̄, which is also the estimate between `forecast` and `analyse`.
-/// Throws as Var3d. Cost per cycle: that of Var3d without the model step.
+/// Throws as Var3d, in its own name. Cost per cycle: that of Var3d without the model step.
 /// Source: DAPPER's OptInterp.
 template <class Setting, std::size_t Runs = simd_width<double>>
 class Oi : public AnalysisTypes<Setting, double, Runs> {

@@ -44,7 +44,7 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
     std::vector<T, AlignedAllocator<T>> factor{};
   };
 
-  /// `scale` is x_B; `name` that of the method in errors.
+  /// `scale` is x_B; `name` that of the method in errors, a literal.
   Var3d(const Setting& setting, const Climate& climate, double scale = 0.02,
         std::string_view name = "Var3d")
       : setting_(setting), name_(name), background_(climate.covariance) {

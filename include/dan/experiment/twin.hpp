@@ -80,10 +80,13 @@ inline double deviation_of_truth(const std::vector<TwinRun>& runs) {
   return std::sqrt(variance);
 }
 
-/// The first cycle (from 1) after the burn-in of 100 in which a run has lost the truth, see
-/// run_twin; 0: none.
+/// Cycles over which a run's errors are averaged to tell whether it has lost the truth.
+inline constexpr std::size_t lost_length = 100;
+
+/// The first cycle (from 1) after the burn-in of `lost_length` in which a run has lost the truth,
+/// see run_twin; 0: none.
 inline std::size_t first_lost_cycle(const TwinRun& run, std::size_t burn_in, double deviation) {
-  constexpr std::size_t length = 100;
+  constexpr std::size_t length = lost_length;
   const bool has_spread = run.spread.size() == run.analysis.size();
   double error = 0, spread = 0;
   for (std::size_t c = burn_in; c < run.analysis.size(); ++c) {
@@ -266,11 +269,13 @@ template <class Setting, Analysis Method>
     if (const auto cycle = detail::first_lost_cycle(runs[r], config.burn_in, deviation);
         cycle > 0) {
       const auto first = runs[r].analysis.begin() + static_cast<std::ptrdiff_t>(cycle - 1);
+      const double error = std::accumulate(first, first + detail::lost_length, 0.0);
       scores.lost.push_back(
           {r, cycle,
-           text("lost the truth: a mean error of ", std::accumulate(first, first + 100, 0.0) / 100,
-                " over 100 cycles, too large for its spread, or for a climatological deviation of ",
-                deviation, "; an ensemble wants more members, inflation or localisation")});
+           text("lost the truth: a mean error of ", error / detail::lost_length, " over ",
+                detail::lost_length, " cycles, too large for its spread, or for a climatological ",
+                "deviation of ", deviation,
+                "; an ensemble wants more members, inflation or localisation")});
     }
   for (std::size_t c = 0; c < std::min(config.keep_series, config.cycles); ++c) {
     double sum = 0, count = 0;

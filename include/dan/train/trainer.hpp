@@ -109,13 +109,16 @@ void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed =
 /// sees an empty memory again.
 /// With `taught`, the target of the first updates is not the truth, but where it has an RMSE below
 /// `first_guess_deviation` the analysis of an `Ensrf` of 64 members, rotated, with the same
-/// observations. What no observation tells of the truth, no analysis can know: in the target it is
-/// noise, most of the gradient once the network is good. The teacher's analysis is free of it, and
-/// what is wrong with the teacher is for the last updates, which learn from the truth. A gain head
-/// learns its gain from the teacher as well, whose covariances say far more than its mean: see
-/// `GainTarget`. Runs are cut into groups of `Lanes`; each group has its own gradient slot, the
-/// slots are summed in order, so the number of threads changes no bit of the result. Memory:
-/// threads × the memory of one `Unrolled` window; groups × (the teacher's ensembles and the
+/// observations.
+/// What no observation tells of the truth, no analysis can know: in the target it is noise, most of
+/// the gradient once the network is good. The teacher's analysis is free of it, and what is wrong
+/// with the teacher is for the last updates, which learn from the truth. A gain head learns its
+/// gain from the teacher as well, whose covariances say far more than its mean: see `GainTarget`.
+///
+/// Runs are cut into groups of `Lanes`; each group has its own gradient slot, the slots are summed
+/// in order, so the number of threads changes no bit of the result.
+///
+/// Memory: threads × the memory of one `Unrolled` window; groups × (the teacher's ensembles and the
 /// window's cycles × `Network::gains` covariances).
 template <class Setting_, class Network_, std::size_t Lanes, Keep Policy = Keep::everything,
           class Real = float>
@@ -290,7 +293,8 @@ class Trainer {
       throw FileError(text("Trainer::resume: ", path.string(), " ", what...));
     };
     if (value("format") != checkpoint_format)
-      fail("has format '", value("format"), "', expected '", checkpoint_format, "'");
+      fail("has format '", value("format"), "', expected '", checkpoint_format,
+           "'; start the training again");
     if (!file.checked) fail("has no checksum, expected one; start the training again");
     if (value("training") != description())
       fail("is of the training ", value("training"), ", expected ", description());
@@ -355,7 +359,7 @@ class Trainer {
 
   using Teacher = Ensrf<Setting, 64, Lanes, Real>;
 
-  static constexpr std::string_view checkpoint_format = "dan training checkpoint 2";
+  static constexpr std::string_view checkpoint_format = "dan training checkpoint 3";
 
   static void require_fraction(std::string_view argument, double value) {
     if (!(value >= 0 && value < 1))
