@@ -101,7 +101,7 @@ void for_each_recipe(const Call& call) {
   members.renew_every = 100;
   call(Recipe<AnalysisNetwork<members_shape>, 16>{"members", "small with 3 states", "-", members});
   call(Recipe<pretrained::Recurrent, 16>{"recurrent", "products, gain head, memory", "-",
-                                         with_teacher(80000)});
+                                         with_teacher(160000)});
 }
 
 /// The recipe for random sparse networks.
