@@ -97,18 +97,15 @@ class Table {
 template <class Recipe>
 void train(const Recipe& recipe, const example::Options& options, const TableOptions& table) {
   if (table.train != recipe.name) return;
-  TrainConfig config = recipe.config;
-  if (table.updates > 0) config.updates = table.updates;
-  config.seed = options.seed;
-  config.threads = options.threads;
-  std::fprintf(stderr, "Training %s: %zu weights, %zu updates\n", recipe.name.c_str(),
-               Recipe::Network::parameters, config.updates);
-  const auto [trained, report] =
-      example::train(recipe, config, table.checkpoints.empty() ? table.weights : table.checkpoints);
+  const std::size_t updates = table.updates > 0 ? table.updates : recipe.config.updates;
+  std::fprintf(stderr, "Training %s: %zu weights, %zu updates%s\n", recipe.name.c_str(),
+               Recipe::Network::parameters, updates, recipe.finish ? ", then longer windows" : "");
+  const auto [trained, report] = example::train(
+      recipe, options, updates, table.checkpoints.empty() ? table.weights : table.checkpoints);
   save_weights(
       recipe.file(table.weights), trained,
-      {{"command", text("table --train ", recipe.name, " --seed ", config.seed, " --updates ",
-                        config.updates)},
+      {{"command",
+        text("table --train ", recipe.name, " --seed ", options.seed, " --updates ", updates)},
        {"training_seconds", text(std::round(report.seconds))},
        {"restarts", text(report.restarts, ", the last one at update ", report.last_restart)}});
 }

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -125,6 +126,36 @@ TEST_CASE("trainer: saved after any update and resumed, it ends with the same bi
   std::filesystem::resize_file(file, 1000);
   T damaged(setting, network, config);
   CHECK_THROWS_AS(damaged.run(file), FileError);
+}
+
+TEST_CASE("trainer: trained weights are a start") {
+  const Full setting;
+  const auto network = scaled(setting);
+  TrainConfig config{.updates = 40, .groups = 1, .warm_up = 5, .progress = false};
+  using T = Trainer<Full, Small, lanes>;
+  T random(setting, network, config);
+  Trained<Small, float> start(network);
+  Small::initialise(config.seed, span_of(start.parameters));
+  T same(setting, start, config);
+  CHECK(same.trained().parameters == start.parameters);
+  random.run(), same.run();
+  CHECK(same.trained().parameters == random.trained().parameters);
+  CHECK(same.report().rmse == random.report().rmse);
+
+  const test::TemporaryFolder folder;
+  const auto file = folder / "checkpoint.safetensors";
+  T further(setting, random.trained(), config);
+  CHECK(further.trained().parameters == random.trained().parameters);
+  CHECK(further.update() < random.report().rmse.front());
+  further.save_checkpoint(file);
+  T again(setting, random.trained(), config), elsewhere(setting, network, config);
+  again.resume(file);
+  CHECK(again.trained().parameters == further.trained().parameters);
+  CHECK_THROWS_AS(elsewhere.resume(file), FileError);
+
+  start.parameters[3] = std::numeric_limits<float>::infinity();
+  CHECK_THROWS_WITH_AS(T(setting, start, config),
+                       "Trainer: start has a weight inf, expected finite", ConfigError);
 }
 
 TEST_CASE("trainer: lanes that have lost the truth restart and recover") {

@@ -130,11 +130,18 @@ class Trainer {
                 "Trainer: Lanes must be a multiple of dan::simd_width<Real>");
   static constexpr std::size_t lanes = Lanes;
 
-  /// Throws ConfigError for a value out of range.
+  /// Trains from random weights. Throws ConfigError for a value out of range.
   Trainer(const Setting& setting, const Network& network, const TrainConfig& config)
+      : Trainer(setting, random_start(network, config.seed), config) {}
+
+  /// Trains the weights of `start` further, for example those of `load_weights`, for this setting;
+  /// optimiser and schedule begin anew. Throws ConfigError for a value out of range.
+  Trainer(const Setting& setting, const Trained<Network, Real>& start, const TrainConfig& config)
       : setting_(setting),
         config_(config),
-        trained_(network),
+        start_(checksum_of(start)),
+        trained_(start),
+        averaged_(start),
         optimiser_(Network::parameters, config.adam,
                    config.use_muon ? hidden_matrices() : std::vector<MatrixPlace>{}, config.muon),
         limit_{config.clip},
@@ -165,10 +172,12 @@ class Trainer {
     if (!(config.taught >= 0 && config.taught <= 1))
       throw ConfigError(
           text("Trainer: taught is ", config.taught, ", expected a share from 0 to 1"));
+    const Network& network = start.network;
     require_positive(name, "network.uplift_scale", network.uplift_scale);
     require_positive(name, "first_guess_deviation", config.first_guess_deviation);
-    Network::initialise(config.seed, span_of(trained_.parameters));
-    averaged_ = trained_;
+    for (const Real weight : start.parameters)
+      if (!std::isfinite(weight))
+        throw ConfigError(text("Trainer: start has a weight ", weight, ", expected finite"));
     for (std::size_t c = 0; c < Network::channels; ++c) {
       const double mean = network.input_mean[c], deviation = network.input_deviation[c];
       require_positive(name, "network.input_deviation", deviation);
@@ -359,6 +368,16 @@ class Trainer {
 
   using Teacher = Ensrf<Setting, 64, Lanes, Real>;
 
+  static Trained<Network, Real> random_start(const Network& network, std::uint64_t seed) {
+    Trained<Network, Real> start(network);
+    Network::initialise(seed, span_of(start.parameters));
+    return start;
+  }
+  static std::string checksum_of(const Trained<Network, Real>& start) {
+    return detail::checksum({{reinterpret_cast<const char*>(start.parameters.data()),
+                              Network::parameters * sizeof(Real)}});
+  }
+
   static constexpr std::string_view checkpoint_format = "dan training checkpoint 3";
 
   static void require_fraction(std::string_view argument, double value) {
@@ -392,6 +411,7 @@ class Trainer {
     const auto& c = config_;
     return nlohmann::ordered_json{
         {"architecture", detail::architecture<Network>()},
+        {"start", start_},
         {"points", Setting::points},
         {"lanes", Lanes},
         {"bytes", sizeof(Real)},
@@ -636,6 +656,7 @@ class Trainer {
 
   Setting setting_;
   TrainConfig config_;
+  std::string start_;  ///< checksum of the weights at the start
   Trained<Network, Real> trained_, averaged_;
   Optimiser<Real> optimiser_;
   NormLimit limit_;
