@@ -43,6 +43,7 @@ for program in examples:
     if program.name == "table":
         refuses("--train", program, "--train", "nothing")
         refuses("--cycles", program, "--cycles", "0")
+        refuses("--updates", program, "--train", "small", "--updates", "-1")
         refuses("--quick excludes --train", program, "--train", "small")
     if program.name == "time_to_accuracy":
         refuses("--updates", program, "--updates", "0")

@@ -3,7 +3,6 @@
 // How each learned row of the talk's table is trained; docs/training.md says why so.
 #include <algorithm>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,6 +14,26 @@ using Problem = dan::Setting<dan::Rk4<dan::Lorenz96<40>>, dan::FullNetwork<40>>;
 /// Zero to forty observations at random places, others in every cycle.
 using SparseProblem = dan::Setting<dan::Rk4<dan::Lorenz96<40>>, dan::RandomNetwork<40>>;
 
+/// A second training, of the weights of the first one: on the truth, through longer windows, from a
+/// twentieth of the learning rate.
+struct Finish {
+  double share = 0;  ///< of the first training's cycles; 0: no second training
+  std::size_t window = 64;
+
+  [[nodiscard]] dan::TrainConfig after(dan::TrainConfig config) const {
+    const auto cycles = share * static_cast<double>(config.updates * config.window);
+    config.updates =
+        std::max<std::size_t>(1, static_cast<std::size_t>(cycles / static_cast<double>(window)));
+    config.window = window;
+    config.first_window = 0;
+    config.learning_rate /= 20;
+    config.warm_up = 50;
+    config.taught = 0;
+    ++config.seed;  // other truths
+    return config;
+  }
+};
+
 /// A network, the problem that it is trained for, and how, with how many runs in a group. `name` is
 /// that of its weights file.
 template <class Network_, std::size_t Lanes = 32, class Problem_ = Problem>
@@ -24,51 +43,39 @@ struct Recipe {
   using Problem = Problem_;
   std::string name, method, published;
   dan::TrainConfig config;
-  std::optional<dan::TrainConfig> finish = {};  ///< a second training, of the first one's weights
+  Finish finish = {};
 
   [[nodiscard]] std::filesystem::path file(const std::filesystem::path& folder) const {
     return folder / (name + ".safetensors");
   }
 };
 
-/// Trains the recipe, in `updates` instead of its own number if that is not zero; with a folder for
-/// checkpoints, from the checkpoint there, if there is one. Returns the trained network and what
-/// the training did.
+/// Trains the recipe as `config` says, then its finish if it has one. With a folder, goes on from
+/// NAME.checkpoint and NAME.finish.checkpoint there. Returns the trained network and what both
+/// trainings did.
 template <class Recipe>
-auto train(const Recipe& recipe, const Options& options, std::size_t updates = 0,
+auto train(const Recipe& recipe, const dan::TrainConfig& config,
            const std::filesystem::path& folder = {}) {
   using Network = typename Recipe::Network;
   const typename Recipe::Problem problem;
   if (!folder.empty()) std::filesystem::create_directories(folder);
-  const auto run = [&](const auto& start, dan::TrainConfig config, const char* checkpoint) {
-    config.threads = options.threads;
+  const auto run = [&](const auto& start, dan::TrainConfig part, const char* checkpoint) {
     // A shorter training has a shorter beginning.
-    config.warm_up = std::min(config.warm_up, config.updates / 10);
-    config.first_updates = std::min(config.first_updates, config.updates * 3 / 8);
-    dan::Trainer<typename Recipe::Problem, Network, Recipe::lanes> trainer(problem, start, config);
+    part.warm_up = std::min(part.warm_up, part.updates / 10);
+    part.first_updates = std::min(part.first_updates, part.updates * 3 / 8);
+    dan::Trainer<typename Recipe::Problem, Network, Recipe::lanes> trainer(problem, start, part);
     trainer.run(folder.empty() ? folder : folder / (recipe.name + checkpoint));
     return std::pair(trainer.trained(), trainer.report());
   };
-
-  auto config = recipe.config;
-  config.seed = options.seed;
-  if (updates > 0) config.updates = updates;
   Network network;
   scale_inputs(problem, network, config.seed);
-  auto first = run(network, config, ".checkpoint");
-  if (!recipe.finish) return first;
-
-  auto finish = *recipe.finish;
-  finish.seed = options.seed + 1;  // other truths than at the beginning
-  finish.updates =
-      std::max<std::size_t>(1, finish.updates * config.updates / recipe.config.updates);
-  auto last = run(first.first, finish, ".finish.checkpoint");
-  auto& report = last.second;
-  report.last_restart =
-      report.restarts > 0 ? config.updates + report.last_restart : first.second.last_restart;
-  report.restarts += first.second.restarts;
-  report.seconds += first.second.seconds;
-  return last;
+  auto [trained, report] = run(network, config, ".checkpoint");
+  if (recipe.finish.share > 0) {
+    const auto [finished, more] = run(trained, recipe.finish.after(config), ".finish.checkpoint");
+    trained = finished;
+    report.append(more);
+  }
+  return std::pair(trained, report);
 }
 
 /// The talk's wide network.
@@ -107,38 +114,26 @@ inline dan::TrainConfig plain_with_teacher(std::size_t updates) {
           .taught = 0.85};
 }
 
-/// The end of the training `config`: on the truth, in longer windows, from a twentieth of the rate.
-inline dan::TrainConfig finish(dan::TrainConfig config, std::size_t updates, std::size_t window) {
-  config.updates = updates;
-  config.window = window;
-  config.first_window = 0;
-  config.learning_rate /= 20;
-  config.warm_up = 50;
-  config.taught = 0;
-  return config;
-}
-
 /// call(recipe) for every learned row under full observation.
 template <class Call>
 void for_each_recipe(const Call& call) {
   using namespace dan;
-  const auto plain = plain_with_teacher(48000), wide = plain_with_teacher(6000);
-  const auto small = with_teacher(8000), recurrent = with_teacher(160000);
-  auto members = small;
-  members.renew_every = 100;
-  call(Recipe<pretrained::Plain>{"plain", "40 filters", "0.191", plain, finish(plain, 500, 32)});
-  call(Recipe<AnalysisNetwork<wide_shape>, 16>{"wide", "100 filters", "0.185", wide,
-                                               finish(wide, 100, 32)});
+  call(Recipe<pretrained::Plain>{
+      "plain", "40 filters", "0.191", plain_with_teacher(48000), {.share = 0.1, .window = 32}});
+  call(Recipe<AnalysisNetwork<wide_shape>, 16>{
+      "wide", "100 filters", "0.185", plain_with_teacher(6000), {.share = 0.1, .window = 32}});
   call(Recipe<AnalysisNetwork<linear_shape>>{
       "linear", "linear", "0.384", {.updates = 3000, .groups = 2, .window = 4}});
   call(Recipe<AnalysisNetwork<simplified_shape>>{
       "simplified", "does not see x^f", "0.382", {.updates = 4000, .groups = 2, .window = 4}});
-  call(Recipe<pretrained::Small, 16>{"small", "products, gain head, memory", "-", small,
-                                     finish(small, 250, 64)});
-  call(Recipe<AnalysisNetwork<members_shape>, 16>{"members", "small with 3 states", "-", members,
-                                                  finish(members, 250, 64)});
-  call(Recipe<pretrained::Recurrent, 16>{"recurrent", "products, gain head, memory", "-", recurrent,
-                                         finish(recurrent, 10000, 64)});
+  call(Recipe<pretrained::Small, 16>{
+      "small", "products, gain head, memory", "-", with_teacher(8000), {.share = 0.25}});
+  auto members = with_teacher(8000);
+  members.renew_every = 100;
+  call(Recipe<AnalysisNetwork<members_shape>, 16>{
+      "members", "small with 3 states", "-", members, {.share = 0.25}});
+  call(Recipe<pretrained::Recurrent, 16>{
+      "recurrent", "products, gain head, memory", "-", with_teacher(160000), {.share = 0.5}});
 }
 
 /// The recipe for random sparse networks.
@@ -146,7 +141,7 @@ inline Recipe<dan::pretrained::Sparse, 16, SparseProblem> sparse_recipe() {
   auto config = with_teacher(12000);
   config.renew_every = 100;
   config.teacher_inflation = 1.02;
-  return {"sparse", "small, shown where it observes", "-", config, finish(config, 400, 64)};
+  return {"sparse", "small, shown where it observes", "-", config, {.share = 0.25}};
 }
 
 }  // namespace example

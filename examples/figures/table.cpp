@@ -97,15 +97,24 @@ class Table {
 template <class Recipe>
 void train(const Recipe& recipe, const example::Options& options, const TableOptions& table) {
   if (table.train != recipe.name) return;
-  const std::size_t updates = table.updates > 0 ? table.updates : recipe.config.updates;
-  std::fprintf(stderr, "Training %s: %zu weights, %zu updates%s\n", recipe.name.c_str(),
-               Recipe::Network::parameters, updates, recipe.finish ? ", then longer windows" : "");
-  const auto [trained, report] = example::train(
-      recipe, options, updates, table.checkpoints.empty() ? table.weights : table.checkpoints);
+  TrainConfig config = recipe.config;
+  if (table.updates > 0) config.updates = table.updates;
+  config.seed = options.seed;
+  config.threads = options.threads;
+  auto updates = text(config.updates, " updates in windows of ", config.window);
+  if (recipe.finish.share > 0) {
+    const auto last = recipe.finish.after(config);
+    updates += text(", then ", last.updates, " in windows of ", last.window);
+  }
+  std::fprintf(stderr, "Training %s: %zu weights, %s\n", recipe.name.c_str(),
+               Recipe::Network::parameters, updates.c_str());
+  const auto [trained, report] =
+      example::train(recipe, config, table.checkpoints.empty() ? table.weights : table.checkpoints);
   save_weights(
       recipe.file(table.weights), trained,
-      {{"command",
-        text("table --train ", recipe.name, " --seed ", options.seed, " --updates ", updates)},
+      {{"command", text("table --train ", recipe.name, " --seed ", config.seed, " --updates ",
+                        config.updates)},
+       {"updates", updates},
        {"training_seconds", text(std::round(report.seconds))},
        {"restarts", text(report.restarts, ", the last one at update ", report.last_restart)}});
 }
@@ -165,9 +174,11 @@ int main(int argc, char** argv) {
         app.add_option("--train", table.train, "Train this row first")
             ->check(CLI::IsMember(names))
             ->excludes("--quick");
-        app.add_option("--updates", table.updates, "Updates of that training; 0: the row's own");
+        app.add_option("--updates", table.updates,
+                       "Updates of that training, before its finish; 0: the row's own")
+            ->check(CLI::Range(std::size_t{0}, std::size_t{100'000'000}));
         app.add_option("--checkpoints", table.checkpoints,
-                       "Folder of the training's checkpoint; else that of the weights");
+                       "Folder of the training's checkpoints; else that of the weights");
         app.add_option("--weights", table.weights, "Folder of the weights");
         app.add_option("--only", table.only, "Only rows whose name contains this text");
         app.add_option("--cycles", table.cycles, "Scored cycles per row, all runs together")

@@ -61,9 +61,9 @@ void study(const example::Options& options, Study study) {
     ordered_json points = ordered_json::array();
     for (const std::size_t updates : study.updates)
       for (std::uint64_t seed = options.seed; seed < options.seed + study.seeds; ++seed) {
-        auto seeded = options;
-        seeded.seed = seed;
-        const auto [trained, training] = example::train(recipe, seeded, updates);
+        TrainConfig config = recipe.config;
+        config.updates = updates, config.seed = seed, config.threads = options.threads;
+        const auto [trained, training] = example::train(recipe, config);
         const auto scores = run_twin(
             problem, Learned<example::Problem, typename Recipe::Network, 16>(problem, trained),
             unseen);

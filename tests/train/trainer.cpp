@@ -128,6 +128,18 @@ TEST_CASE("trainer: saved after any update and resumed, it ends with the same bi
   CHECK_THROWS_AS(damaged.run(file), FileError);
 }
 
+TEST_CASE("trainer: reports of two trainings are joined") {
+  TrainReport report{.rmse = {3, 2}, .restarts = 4, .last_restart = 1, .skipped = 1, .seconds = 2};
+  report.append({.rmse = {1}, .seconds = 0.5});
+  CHECK(report.rmse == std::vector<float>{3, 2, 1});
+  CHECK(report.last_restart == 1);
+  report.append({.rmse = {1, 1}, .restarts = 2, .last_restart = 1, .skipped = 3, .seconds = 1});
+  CHECK(report.restarts == 6);
+  CHECK(report.last_restart == 4);
+  CHECK(report.skipped == 4);
+  CHECK(report.seconds == 3.5);
+}
+
 TEST_CASE("trainer: trained weights are a start") {
   const Full setting;
   const auto network = scaled(setting);
@@ -153,6 +165,8 @@ TEST_CASE("trainer: trained weights are a start") {
   CHECK(again.trained().parameters == further.trained().parameters);
   CHECK_THROWS_AS(elsewhere.resume(file), FileError);
 
+  config.average = 0.9;
+  CHECK(T(setting, random.trained(), config).trained().parameters == random.trained().parameters);
   start.parameters[3] = std::numeric_limits<float>::infinity();
   CHECK_THROWS_WITH_AS(T(setting, start, config),
                        "Trainer: start has a weight inf, expected finite", ConfigError);

@@ -65,6 +65,15 @@ struct TrainReport {
   std::size_t last_restart = 0;  ///< the update of the last restart
   std::size_t skipped = 0;       ///< updates left out because the gradient was not finite
   double seconds = 0;
+
+  /// Adds what the next training of the same weights did.
+  void append(const TrainReport& next) {
+    if (next.restarts > 0) last_restart = rmse.size() + next.last_restart;
+    rmse.insert(rmse.end(), next.rmse.begin(), next.rmse.end());
+    restarts += next.restarts;
+    skipped += next.skipped;
+    seconds += next.seconds;
+  }
 };
 
 /// Sets a network's input scaling from the climate of the model: mean and standard deviation per
@@ -100,20 +109,18 @@ void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed =
 /// Trains an analysis network by truncated backpropagation through chained cycles.
 ///
 /// Persistent runs: the analysis of a window's last cycle starts the next window, detached. Truth
-/// and observations come from the model without end, so no data is seen twice. A lane that is
-/// farther from the truth than one random state of the climate from another, with a mean squared
-/// error of more than twice the climate's variance, restarts from truth + noise: nearer than that
-/// it stays, so that the network learns to find the truth again; farther away nothing is learned
-/// from it. With
-/// `renew_every`, runs that go well do so too, one after the other: else a long training never
-/// sees an empty memory again.
-/// With `taught`, the target of the first updates is not the truth, but where it has an RMSE below
-/// `first_guess_deviation` the analysis of an `Ensrf` of 64 members, rotated, with the same
-/// observations.
-/// What no observation tells of the truth, no analysis can know: in the target it is noise, most of
-/// the gradient once the network is good. The teacher's analysis is free of it, and what is wrong
-/// with the teacher is for the last updates, which learn from the truth. A gain head learns its
-/// gain from the teacher as well, whose covariances say far more than its mean: see `GainTarget`.
+/// and observations come from the model without end, so no data is seen twice in a training. A lane
+/// that is farther from the truth than one random state of the climate from another, with a mean
+/// squared error of more than twice the climate's variance, restarts from truth + noise: nearer
+/// than that it stays, so that the network learns to find the truth again; farther away nothing is
+/// learned from it. With `renew_every`, runs that go well do so too, one after the other: else a
+/// long training never sees an empty memory again. With `taught`, the target of the first updates
+/// is not the truth, but where it has an RMSE below `first_guess_deviation` the analysis of an
+/// `Ensrf` of 64 members, rotated, with the same observations. What no observation tells of the
+/// truth, no analysis can know: in the target it is noise, most of the gradient once the network is
+/// good. The teacher's analysis is free of it, and what is wrong with the teacher is for the last
+/// updates, which learn from the truth. A gain head learns its gain from the teacher as well, whose
+/// covariances say far more than its mean: see `GainTarget`.
 ///
 /// Runs are cut into groups of `Lanes`; each group has its own gradient slot, the slots are summed
 /// in order, so the number of threads changes no bit of the result.
@@ -134,8 +141,9 @@ class Trainer {
   Trainer(const Setting& setting, const Network& network, const TrainConfig& config)
       : Trainer(setting, random_start(network, config.seed), config) {}
 
-  /// Trains the weights of `start` further, for example those of `load_weights`, for this setting;
-  /// optimiser and schedule begin anew. Throws ConfigError for a value out of range.
+  /// Trains the weights of `start` further, for example those of `load_weights`, with their input
+  /// scaling; optimiser, schedule and runs begin anew: with another `seed` than the training before
+  /// they see other truths. Throws ConfigError for a value out of range.
   Trainer(const Setting& setting, const Trained<Network, Real>& start, const TrainConfig& config)
       : setting_(setting),
         config_(config),
@@ -194,7 +202,7 @@ class Trainer {
           throw ConfigError(text("Trainer: the truth has a value ", x, " outside the bounds ",
                                  bounds_.low, " to ", bounds_.high,
                                  " of the network's input scaling; call "
-                                 "scale_inputs(setting, network) first"));
+                                 "scale_inputs(setting, network) before its first training"));
       for (std::size_t l = 0; l < Lanes; ++l) start_lane(*groups_[g], l, Stream::first_guess);
       if (config.taught > 0)
         for (std::size_t l = 0; l < Lanes; ++l) start_teacher(*groups_[g], l);
@@ -378,7 +386,7 @@ class Trainer {
                               Network::parameters * sizeof(Real)}});
   }
 
-  static constexpr std::string_view checkpoint_format = "dan training checkpoint 3";
+  static constexpr std::string_view checkpoint_format = "dan training checkpoint 4";
 
   static void require_fraction(std::string_view argument, double value) {
     if (!(value >= 0 && value < 1))
@@ -489,7 +497,7 @@ class Trainer {
           gain(config.window) {}
   };
 
-  /// Windows that no group is using: no more than threads, so that their memory stays in the cache.
+  /// Windows that no group is using: no more than threads, so that short ones stay in the cache.
   class Windows {
    public:
     using Window = Unrolled<Cycle, T, Policy>;
