@@ -119,7 +119,7 @@ template <class Call>
 void for_each_recipe(const Call& call) {
   using namespace dan;
   call(Recipe<pretrained::Plain>{
-      "plain", "40 filters", "0.191", plain_with_teacher(36000), {.share = 0.25, .window = 32}});
+      "plain", "40 filters", "0.191", plain_with_teacher(60000), {.share = 0.25, .window = 32}});
   call(Recipe<AnalysisNetwork<wide_shape>, 16>{
       "wide", "100 filters", "0.185", plain_with_teacher(4000), {.share = 0.25, .window = 32}});
   call(Recipe<AnalysisNetwork<linear_shape>>{
