@@ -27,6 +27,8 @@ enum class Stream : std::uint64_t {
   analysis,     ///< random parts of an analysis (perturbed observations, rotations)
   weights,      ///< initial weights of a network
   restart,      ///< first guess of a restarted training lane
+  upset,        ///< what makes a training lane lose the truth
+  fingerprint,  ///< states and cycles that tell settings apart
   user = 1000   ///< first number for streams of the user
 };
 

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <string>
 #include <type_traits>
 #include <vector>
 
 #include "dan/concepts.hpp"
+#include "dan/core/error.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/core/tensor.hpp"
 
@@ -35,6 +37,10 @@ struct Rk4 {
 
   /// Length of one cycle in time units of the equation.
   [[nodiscard]] double cycle_length() const { return time_step * static_cast<double>(steps); }
+
+  /// In words, if the equation has some.
+  [[nodiscard]] std::string describe() const requires requires(const Ode& o) { o.describe(); }
+  { return text(ode.describe(), ", Runge–Kutta, ", steps, " × ", time_step); }
 
   /// y = M(x); y may be x.
   template <class T>

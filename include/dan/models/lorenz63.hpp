@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <cstddef>
+#include <string>
 
+#include "dan/core/error.hpp"
 #include "dan/core/simd.hpp"
 
 namespace dan {
@@ -15,6 +17,11 @@ struct Lorenz63 {
   static constexpr std::size_t points = 1, channels = 3;
 
   double sigma = 10, rho = 28, beta = 8.0 / 3.0;
+
+  /// In words.
+  [[nodiscard]] std::string describe() const {
+    return text("Lorenz 63, sigma ", sigma, ", rho ", rho, ", beta ", beta);
+  }
 
   /// dxdt = f(x); the arrays must not overlap.
   template <class T>

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <cstddef>
+#include <string>
 
+#include "dan/core/error.hpp"
 #include "dan/core/simd.hpp"
 
 namespace dan {
@@ -18,6 +20,11 @@ struct Lorenz96 {
   static constexpr std::size_t points = Points, channels = 1;
 
   double forcing = 8;
+
+  /// In words.
+  [[nodiscard]] std::string describe() const {
+    return text("Lorenz 96 of ", Points, " variables, forcing ", forcing);
+  }
 
   /// dxdt = f(x); the arrays must not overlap.
   template <class T>

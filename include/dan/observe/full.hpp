@@ -2,7 +2,9 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <string>
 
+#include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
 
 namespace dan {
@@ -14,6 +16,9 @@ template <std::size_t Points, std::size_t Channels = 1>
 struct FullNetwork {
   static constexpr std::size_t points = Points, channels = Channels, slots = Points * Channels;
   static constexpr bool linear = true;
+
+  /// In words.
+  [[nodiscard]] std::string describe() const { return text("all ", slots, " numbers observed"); }
 
   /// y = x.
   template <class T>

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <numeric>
+#include <string>
 
 #include "dan/core/error.hpp"
 #include "dan/observe/full.hpp"
@@ -26,6 +27,12 @@ class RandomNetwork : public FullNetwork<Points, Channels> {
     if (least > most || most > slots)
       throw ConfigError(text("RandomNetwork: least is ", least, " and most is ", most,
                              ", expected least <= most <= ", slots));
+  }
+
+  /// In words.
+  [[nodiscard]] std::string describe() const {
+    return text(least_, " to ", most_, " of ", slots,
+                " numbers observed, other ones in each cycle");
   }
 
   /// Draws the subset of one run and cycle.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <string>
 
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
@@ -32,6 +33,10 @@ class SubsetNetwork {
                                " is outside the state, expected 0 to ", Points * Channels - 1));
   }
 
+  /// In words.
+  [[nodiscard]] std::string describe() const {
+    return text(Slots, " of ", Points * Channels, " numbers observed, always the same");
+  }
   [[nodiscard]] const std::array<std::size_t, Slots>& elements() const { return elements_; }
 
   /// y_j = x_{elements[j]}.
