@@ -4,9 +4,13 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
 
 #include "../support/map_battery.hpp"
 #include "../support/temporary_folder.hpp"
@@ -14,6 +18,7 @@
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/full.hpp"
+#include "dan/observe/subset.hpp"
 
 using namespace dan;
 
@@ -46,7 +51,7 @@ const TwinConfig config{.runs = 5, .cycles = 60, .burn_in = 20, .threads = 1};
 TEST_CASE("learned: forecast and analysis are the cycle that is trained, bit for bit") {
   const Problem problem;
   const auto trained = some_network();
-  const Method method(problem, trained);
+  const Method method(problem, trained, {.way_back = false});
   Method::FirstGuessBatch guess;
   Method::Observed observed;
   for (std::size_t l = 0; l < runs; ++l) {
@@ -60,7 +65,7 @@ TEST_CASE("learned: forecast and analysis are the cycle that is trained, bit for
   method.forecast(carried);
   method.analyse(carried, observed, {});
 
-  const Method::Cycle cycle{problem, trained.network, observed, trained.network.bounds()};
+  const auto cycle = method.cycle(observed);
   Batch<float, Method::Cycle::carried, 1, runs> after;
   auto cache = std::make_unique<Method::Cycle::Cache<Method::T>>();
   cycle.forward(trained.parameters.data(), before.data(), after.data(), *cache);
@@ -115,7 +120,7 @@ TEST_CASE("learned: an analysis that runs away stays within the bounds of the tr
   const Problem problem;
   auto wild = some_network();
   for (auto& p : wild.parameters) p *= 100;
-  const Method method(problem, wild);
+  const Method method(problem, wild, {.way_back = false});
   Method::FirstGuessBatch guess;
   guess.fill(3);
   Method::Observed observed;
@@ -124,35 +129,179 @@ TEST_CASE("learned: an analysis that runs away stays within the bounds of the tr
   auto carried = method.start(guess, 1, {});
   method.analyse(carried, observed, {});
   const auto bounds = wild.network.bounds();
-  CHECK(bounds.low == doctest::Approx(2.3 - 5 * 3.6));
-  CHECK(bounds.high == doctest::Approx(2.3 + 5 * 3.6));
+  CHECK(bounds.low[0] == doctest::Approx(2.3 - 5 * 3.6));
+  CHECK(bounds.high[0] == doctest::Approx(2.3 + 5 * 3.6));
+  std::array<double, runs> share;
+  method.at_bounds(carried, share);
+  CHECK(share[0] > 0.4);
   double largest = 0;
   for (std::size_t i = 0; i < Method::Cycle::states; ++i)
     for (std::size_t l = 0; l < runs; ++l) {
       const auto x = static_cast<double>(carried.values.at(i, l));
-      CHECK((x >= bounds.low - 1e-5 && x <= bounds.high + 1e-5));  // the bounds rounded to float
+      CHECK((x >= bounds.low[0] - 1e-5 &&
+             x <= bounds.high[0] + 1e-5));  // the bounds rounded to float
       largest = std::max(largest, std::abs(x));
     }
   CHECK(largest > 15);
 }
 
-TEST_CASE("learned: an innovation beyond the bounds counts as one at the bounds") {
-  const Problem problem;
+TEST_CASE("learned: a departure of more than 8 standard deviations counts as one of 8") {
+  Problem problem;
+  std::array<double, 12> variances;
+  for (std::size_t j = 0; j < 12; ++j) variances[j] = j % 2 == 0 ? 1 : 1e-4;
+  problem.noise = DiagonalNoise<12>(variances);
   const auto trained = some_network();
-  const Method method(problem, trained);
-  CHECK(trained.network.bounds().uplift == doctest::Approx(8 / trained.network.uplift_scale));
+  const Method method(problem, trained, {.way_back = false});
   Method::FirstGuessBatch guess;
   guess.fill(3);
   const auto analysis = [&](double innovation) {
     Method::Observed observed;
-    observed.values.fill(static_cast<float>(3 + innovation));
-    observed.precision.fill(1);
-    auto carried = method.start(guess, 1, {});
+    for (std::size_t j = 0; j < 12; ++j)
+      for (std::size_t l = 0; l < runs; ++l) {
+        observed.values.at(j, l) = static_cast<float>(3 + innovation * std::sqrt(variances[j]));
+        observed.precision.at(j, l) = static_cast<float>(1 / variances[j]);
+      }
+    auto carried = method.start(guess, 0, {});
     method.analyse(carried, observed, {});
-    return carried.values.at(0, 0);
+    return carried.values.at(0, 0) + carried.values.at(1, 0);
   };
-  const double most = trained.network.bounds().uplift;
+  constexpr double most = 8;
   CHECK(analysis(2 * most) == analysis(3 * most));
   CHECK(analysis(-2 * most) == analysis(-3 * most));
   CHECK(analysis(0.5 * most) != analysis(2 * most));
+}
+
+TEST_CASE("learned: without any observation the analysis is the forecast, and the memory stays") {
+  const Problem problem;
+  const Method method(problem, some_network());
+  Method::FirstGuessBatch guess;
+  guess.fill(3);
+  guess.at(4, 1) = 5;
+  Method::Observed observed;
+  observed.values.fill(4);
+  observed.precision.fill(1);
+  for (std::size_t j = 0; j < 12; ++j) observed.precision.at(j, 1) = 0;  // one lane sees nothing
+  auto carried = method.start(guess, 1, {});
+  method.analyse(carried, observed, {});  // a memory that is not empty
+  const auto before = carried.values;
+  method.analyse(carried, observed, {});
+  bool same = true, moved = false;
+  for (std::size_t i = 0; i < Method::Cycle::carried; ++i) {
+    same = same && carried.values.at(i, 1) == before.at(i, 1);
+    moved = moved || carried.values.at(i, 0) != before.at(i, 0);
+  }
+  CHECK(same);
+  CHECK(moved);
+}
+
+TEST_CASE("learned: the way back is 3D-Var with the variance that the innovations show") {
+  // Run 0 is lost by 6 and sees all, run 1 is near, run 2 is lost but for one silent slot.
+  Problem problem;
+  const auto trained = some_network();
+  const Method method(problem, trained), alone(problem, trained, {.way_back = false});
+  Method::FirstGuessBatch guess;
+  guess.fill(3);
+  Method::Observed observed;
+  observed.values.fill(3.4F);
+  observed.precision.fill(1);
+  std::array<double, 12> y;
+  for (std::size_t j = 0; j < 12; ++j) {
+    y[j] = j % 2 == 0 ? 9 : -3.5;
+    observed.values.at(j, 0) = observed.values.at(j, 2) = static_cast<float>(y[j]);
+  }
+  observed.precision.at(5, 2) = 0;
+  auto carried = method.start(guess, 1, {}), other = alone.start(guess, 1, {});
+  method.analyse(carried, observed, {}), alone.analyse(other, observed, {});
+  std::array<double, runs> back;
+  method.went_back(carried, back);
+  CHECK(back[0] == 1);
+  CHECK(back[1] == 0);
+  CHECK(back[2] == 1);
+  double squares = 0;
+  for (const double value : y) squares += (value - 3) * (value - 3);
+  for (const std::size_t l : {0, 2}) {
+    const double silent = (y[5] - 3) * (y[5] - 3), n = l == 0 ? 12 : 11;
+    const double v = std::min(((l == 0 ? squares : squares - silent) - n) / n, 2 * 3.6 * 3.6);
+    for (std::size_t i = 0; i < 12; ++i) {
+      const double p = observed.precision.at(i, l);
+      // Both members move alike, and the mean by v / (v + 1) of the innovation of the mean.
+      double mean = 0, start = 0;
+      for (std::size_t m = 0; m < 2; ++m) {
+        mean += static_cast<double>(carried.values.at(m * 12 + i, l)) / 2;
+        start += static_cast<double>(method.start(guess, 1, {}).values.at(m * 12 + i, l)) / 2;
+      }
+      // The members differ from the guess, so that v does from this one; hence the tolerance.
+      CHECK(mean - start == doctest::Approx(p * (y[i] - start) * v / (v + 1)).epsilon(0.1));
+    }
+    for (std::size_t i = Method::Cycle::states; i < Method::Cycle::carried; ++i)
+      CHECK(carried.values.at(i, l) == 0);
+  }
+  for (std::size_t i = 0; i < Method::Cycle::carried; ++i)
+    CHECK(carried.values.at(i, 1) == other.values.at(i, 1));
+  std::array<double, runs> spread;
+  method.spread(carried, spread);
+  CHECK(spread[0] > 3);
+  CHECK(spread[1] < 1);
+}
+
+TEST_CASE("learned: one outlier takes no way back, nor do innovations as usual in training") {
+  const Problem problem;
+  auto trained = some_network();
+  Method::FirstGuessBatch guess;
+  guess.fill(3);
+  Method::Observed observed;
+  observed.values.fill(3.5F);
+  observed.precision.fill(1);
+  observed.values.at(3, 0) = 1e6F;
+  const auto goes_back = [&](std::size_t lane) {
+    const Method method(problem, trained);
+    auto carried = method.start(guess, 0.1, {});
+    method.analyse(carried, observed, {});
+    std::array<double, runs> back;
+    method.went_back(carried, back);
+    return back[lane] == 1;
+  };
+  CHECK_FALSE(goes_back(0));
+  for (std::size_t j = 0; j < 12; ++j) observed.values.at(j, 2) = j % 2 == 0 ? 8 : -2;
+  CHECK(goes_back(2));
+  trained.trained_for = trained_for(problem, trained.network);
+  trained.trained_for->innovation = 25;  // forecast errors of five times those of observations
+  CHECK_FALSE(goes_back(2));
+}
+
+TEST_CASE("learned: a setting outside that of the training is told, once") {
+  std::vector<std::string> said;
+  const auto before = set_notice_handler([&](const std::string& what) { said.push_back(what); });
+  const Problem problem;
+  auto trained = some_network();
+  (void)Method(problem, trained);  // not known what for: nothing to say
+  trained.trained_for = trained_for(problem, trained.network);
+  (void)Method(problem, trained);
+  CHECK(said.empty());
+
+  const auto says = [&](const auto& setting, const std::string& part) {
+    said.clear();
+    using S = std::decay_t<decltype(setting)>;
+    (void)Learned<S, Network, runs>(setting, trained);
+    (void)Learned<S, Network, runs>(setting, trained);
+    REQUIRE(said.size() == 1);
+    CHECK_MESSAGE(said[0].find(part) != std::string::npos, said[0]);
+    CHECK(said[0].find("trained for: Lorenz 96 of 12 variables, forcing 8") != std::string::npos);
+  };
+  says(Problem{.noise = DiagonalNoise<12>(0.25)},
+       "variances from 0.25 to 0.25, in training from 1 to 1");
+  says(Problem{.model = {.time_step = 0.07}}, "the model, or the interval");
+  says(Problem{.model = {.ode = {.forcing = 8.5}}}, "the model, or the interval");
+  says(Setting<Rk4<Lorenz96<12>>, SubsetNetwork<12, 4>>{}, "observations per number of the state");
+  set_notice_handler(before);
+
+  // Another number of points alone is no difference, another interval is.
+  using Larger = Setting<Rk4<Lorenz96<30>>, FullNetwork<30>>;
+  using On30 = AnalysisNetwork<Network::shape, Ring<30>>;
+  On30 on30;
+  on30.input_mean = trained.network.input_mean;
+  on30.input_deviation = trained.network.input_deviation;
+  CHECK(differences(*trained.trained_for, trained_for(Larger{}, on30)).empty());
+  CHECK(differences(*trained.trained_for, trained_for(Larger{.model = {.time_step = 0.1}}, on30))
+            .size() == 1);
 }

@@ -49,6 +49,43 @@ TEST_CASE("weights: a round trip keeps every bit, on any domain size") {
   CHECK(load_safetensors<float>(path).metadata.at("seed") == "5");
   CHECK(load_weights<AnalysisNetwork<Network::shape, Ring<40>>>(path).parameters ==
         trained.parameters);
+  CHECK_FALSE(again.trained_for.has_value());
+}
+
+TEST_CASE("weights: what they were trained for goes with them") {
+  const test::TemporaryFolder folder;
+  const auto path = folder / "net.safetensors";
+  auto trained = some_network();
+  const TrainedFor record{.setting = "a world; seen",
+                          .points = 9,
+                          .mean_change = 0.1,
+                          .change = 1.0 / 3,
+                          .least_variance = 0.5,
+                          .most_variance = 2,
+                          .least_observed = 0,
+                          .most_observed = 0.75,
+                          .innovation = 1.25};
+  trained.trained_for = record;
+  save_weights(path, trained);
+  const auto again = load_weights<Network>(path).trained_for;
+  REQUIRE(again.has_value());
+  const auto json = [](const TrainedFor& r) { return nlohmann::ordered_json(r).dump(); };
+  CHECK(json(*again) == json(record));
+  trained.trained_for->change = std::numeric_limits<double>::quiet_NaN();  // a step that blew up
+  save_weights(path, trained);
+  CHECK(std::isnan(load_weights<Network>(path).trained_for->change));
+
+  const auto refuses = [&](const std::string& text, const std::string& part) {
+    auto file = load_safetensors<float>(path);
+    file.metadata["trained_for"] = text;
+    save_safetensors(path, file);
+    const auto message = message_of([&] { (void)load_weights<Network>(path); });
+    CHECK_MESSAGE(has(message, part), message);
+  };
+  refuses("{}", "unreadable record of what it was trained for");
+  auto wrong = nlohmann::ordered_json(record);
+  wrong["innovation"] = 0;
+  refuses(wrong.dump(), "the innovation 0");
 }
 
 TEST_CASE("weights: another architecture, damage and non-finite numbers are clear errors") {
@@ -92,10 +129,13 @@ TEST_CASE("weights: another architecture, damage and non-finite numbers are clea
     const auto message = message_of([&] { (void)load_weights<Network>(path); });
     CHECK_MESSAGE(has(message, part), message);
   };
-  refuses(R"({"input_mean":[0],"input_deviation":[-1],"uplift_scale":1})", "has -1 among");
-  refuses(R"({"input_mean":[0],"input_deviation":[1],"uplift_scale":0})", "has 0 among");
-  refuses(R"({"input_mean":[1e999],"input_deviation":[1],"uplift_scale":1})", "not valid JSON");
-  refuses(R"({"input_mean":[null],"input_deviation":[1],"uplift_scale":1})", "unreadable");
+  refuses(R"({"input_mean":[0],"input_deviation":[-1]})", "has -1 among");
+  refuses(R"({"input_mean":[0],"input_deviation":[0]})", "has 0 among");
+  refuses(R"({"input_mean":[0],"input_deviation":[1],"uplift_scale":0.5})", "uplift_scale 0.5");
+  refuses(R"({"input_mean":[0],"input_deviation":[1],"uplift_scale":"x"})", "unreadable");
+  refuses(R"({"input_mean":[1e999],"input_deviation":[1]})", "not valid JSON");
+  refuses(R"({"input_mean":[null],"input_deviation":[1]})", "unreadable");
+  refuses(R"({"input_mean":[0,1],"input_deviation":[1]})", "has 2 numbers for input_mean");
   refuses(std::string(100000, '['), "nested more than 64 deep");
 
   save_weights(path, trained);
@@ -126,8 +166,7 @@ TEST_CASE("weights: a file with any byte changed is refused, or gives the same n
         ++loaded;
         same = same && again.parameters == trained.parameters &&
                again.network.input_mean == trained.network.input_mean &&
-               again.network.input_deviation == trained.network.input_deviation &&
-               again.network.uplift_scale == trained.network.uplift_scale;
+               again.network.input_deviation == trained.network.input_deviation;
       } catch (const FileError&) {
       }
     }

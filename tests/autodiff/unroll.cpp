@@ -3,10 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <memory>
 #include <vector>
 
 #include "../support/map_battery.hpp"
 #include "dan/analysis/cycle.hpp"
+#include "dan/analysis/weights.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz63.hpp"
 #include "dan/models/lorenz96.hpp"
@@ -32,6 +36,12 @@ using Network = AnalysisNetwork<NetworkShape{.filters = 4,
 using Observed = Observations<double, Small::slots>;
 using Cycle = LearnedCycle<Small, Network, Observed>;
 
+/// x(k+1) = x(k), which has no units.
+struct Still {
+  static constexpr std::size_t points = 8, channels = 1;
+  static void step(const double* x, double* y) { std::copy_n(x, 8, y); }
+};
+
 Observed some_observations(std::uint64_t stream) {
   Observed observed;
   const auto y = test::normal(Observed::slots, stream, 3);
@@ -49,8 +59,27 @@ TEST_CASE("cycle: derivatives of forecast, observation and analysis together") {
   Network network;
   network.input_deviation = {3.0};
   const auto observed = some_observations(7);
-  const Cycle cycle{setting, network, observed};
-  test::check_map(cycle, 0.3, 3.0);
+  const auto deviations = test::normal(8, 9, 0.1);
+  std::vector<double> units(8);  // unlike for every element
+  for (std::size_t i = 0; i < 8; ++i) units[i] = std::exp(deviations[i]);
+  test::check_map(Cycle{setting, network, observed, units}, 0.3, 3.0);
+
+  // No slot reports: with the precision shown, the memory goes on; else it stays.
+  Observed silent = observed;
+  silent.precision.fill(0);
+  test::check_map(Cycle{setting, network, silent, units}, 0.3, 3.0);
+  using Blind = AnalysisNetwork<NetworkShape{.filters = 3,
+                                             .blocks = 1,
+                                             .sub_blocks = 1,
+                                             .kernel = 3,
+                                             .head = Head::gain,
+                                             .memory = 2,
+                                             .gain_radius = 1},
+                                Ring<8>>;
+  const Blind blind;
+  using BlindCycle = LearnedCycle<Small, Blind, Observed>;
+  test::check_map(BlindCycle{setting, blind, observed, units}, 0.3, 3.0);
+  test::check_map(BlindCycle{setting, blind, silent, units}, 0.3, 3.0);
 
   using L63 = Setting<Rk4<Lorenz63>, FullNetwork<1, 3>>;
   using Tiny =
@@ -60,7 +89,56 @@ TEST_CASE("cycle: derivatives of forecast, observation and analysis together") {
   const Tiny tiny;
   Observations<double, 3> seen;
   seen.precision.fill(0.5);
-  test::check_map(LearnedCycle<L63, Tiny, Observations<double, 3>>{lorenz63, tiny, seen}, 0.3, 5.0);
+  const std::vector<double> ones(3, 1.0);
+  test::check_map(LearnedCycle<L63, Tiny, Observations<double, 3>>{lorenz63, tiny, seen, ones}, 0.3,
+                  5.0);
+}
+
+TEST_CASE("cycle: observations and increments are in units of the observations' errors") {
+  // The deviations of the errors, of what is seen twice, and of what is never seen.
+  using Twice = Setting<Rk4<Lorenz96<4>>, SubsetNetwork<4, 3>>;
+  const Twice twice{.network = SubsetNetwork<4, 3>({1, 1, 2}),
+                    .noise = DiagonalNoise<3>({0.5, 0.5, 0.01})};
+  const auto s = observation_deviations(twice);
+  CHECK(s[1] == doctest::Approx(0.5));
+  CHECK(s[2] == doctest::Approx(0.1));
+  CHECK(s[0] == doctest::Approx(std::sqrt((0.25 + 0.01) / 2)));
+  CHECK(s[3] == s[0]);
+
+  // The same network in a world of other units: the same analysis, ten times smaller.
+  using Still8 = Setting<Still, FullNetwork<8>>;
+  using Net = AnalysisNetwork<NetworkShape{.filters = 4,
+                                           .blocks = 1,
+                                           .sub_blocks = 1,
+                                           .kernel = 3,
+                                           .head = Head::gain,
+                                           .memory = 1,
+                                           .gain_radius = 2},
+                              Ring<8>>;
+  Trained<Net, double> trained;
+  Net::initialise(3, span_of(trained.parameters));
+  for (auto& p : trained.parameters) p *= 1.5;
+  const auto x = test::normal(8, 1), y = test::normal(8, 2);
+  const auto analysis = [&](double unit) {
+    Still8 world{.noise = DiagonalNoise<8>(unit * unit)};
+    Net network = trained.network;
+    network.input_deviation = {unit};
+    Observations<double, 8> seen;
+    std::vector<double> in(16), out(16);
+    for (std::size_t i = 0; i < 8; ++i) {
+      in[i] = unit * x[i];
+      seen.values.at(i, 0) = unit * y[i], seen.precision.at(i, 0) = 1 / (unit * unit);
+    }
+    using C = LearnedCycle<Still8, Net, Observations<double, 8>>;
+    const auto units = observation_deviations(world);
+    auto cache = std::make_unique<C::Cache<double>>();
+    C{world, network, seen, units, network.bounds()}.analyse(trained.parameters.data(), in.data(),
+                                                             out.data(), *cache);
+    return out;
+  };
+  const auto large = analysis(1), small = analysis(0.1);
+  for (std::size_t i = 0; i < 8; ++i) CHECK(small[i] == doctest::Approx(0.1 * large[i]));
+  for (std::size_t i = 8; i < 16; ++i) CHECK(small[i] == doctest::Approx(large[i]));
 }
 
 TEST_CASE("unroll: recomputing gives the plain gradient bit for bit, and both are right") {
@@ -70,7 +148,8 @@ TEST_CASE("unroll: recomputing gives the plain gradient bit for bit, and both ar
   constexpr std::size_t cycles = 4, P = Network::parameters, C = Cycle::carried;
   std::vector<Observed> observed;
   for (std::size_t n = 0; n < cycles; ++n) observed.push_back(some_observations(20 + n));
-  const auto at = [&](std::size_t n) { return Cycle{setting, network, observed[n]}; };
+  const std::vector<double> ones(8, 1.0);
+  const auto at = [&](std::size_t n) { return Cycle{setting, network, observed[n], ones}; };
   std::vector<double> x = test::normal(P + C, 1, 0.1);
   const auto start = test::normal(C, 2, 3.0);
   std::copy(start.begin(), start.end(), x.begin() + P);

@@ -18,7 +18,6 @@ void check() {
   AnalysisNetwork<Shape, Geometry, Channels> network;
   network.input_mean.fill(0.3);
   network.input_deviation.fill(1.7);
-  network.uplift_scale = 0.8;
   test::check_map(network);
 }
 }  // namespace

@@ -89,8 +89,9 @@ TEST_CASE("trainer: killed at random moments and resumed, it ends with the same 
                                            .first_window = 1,
                                            .first_updates = 30,
                                            .warm_up = 5,
-                                           .first_guess_deviation = 50,
+                                           .first_guess_deviation = 6,
                                            .renew_every = 7,
+                                           .upsets = {.last = 0.9, .longest_gap = 9},
                                            .taught = 0.6,
                                            .seed = 2}) > 0);
   }

@@ -2,7 +2,10 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
+#include <span>
+#include <vector>
 
 #include "dan/analysis/setting.hpp"
 #include "dan/autodiff/map.hpp"
@@ -11,16 +14,48 @@
 
 namespace dan {
 
+/// The deviations s in whose units a learned analysis of this setting sees observations and gives
+/// increments: s_i = 1/√(Hᵀ R⁻¹ H)_ii, with H the tangent at a state of zeros and every slot
+/// reporting.
+///
+/// For H = I that is the deviation of the observation's error; an element that is never observed
+/// has the root of the mean square of the others, and where no element is, all have one. points ·
+/// channels numbers. Cost: slots · size flops.
+template <class Setting>
+[[nodiscard]] std::vector<double> observation_deviations(const Setting& setting) {
+  constexpr std::size_t size = Setting::size, slots = Setting::slots;
+  std::vector<double> precision(size), x(size), unit(slots), row(size), out(size);
+  for (std::size_t j = 0; j < slots; ++j) {
+    std::ranges::fill(row, 0.0);
+    unit[j] = 1;
+    setting.network.observe_adjoint(x.data(), unit.data(), row.data());
+    unit[j] = 0;
+    for (std::size_t i = 0; i < size; ++i)
+      if (std::isfinite(row[i])) precision[i] += row[i] * row[i] * setting.noise.precision(j);
+  }
+  double squares = 0, count = 0;
+  for (const double p : precision)
+    if (p > 0) squares += 1 / p, ++count;
+  for (std::size_t i = 0; i < size; ++i)
+    out[i] = precision[i] > 0 ? 1 / std::sqrt(precision[i])
+                              : (count > 0 ? std::sqrt(squares / count) : 1);
+  return out;
+}
+
 /// One assimilation cycle with a learned analysis as a differentiable map.
 ///
-///   x^f = M(x^a_{k−1}) (each member),  ζ = Hᵀ R⁻¹ (y − H(mean of x^f)),
-///   x^a_k = x^f + a_θ(x^f, ζ),  ζ and x^a_k within the bounds.
+///   x^f = M(x^a_{k−1}) (each member),  ζ = Hᵀ R⁻¹ δ,  δ = y − H(mean of x^f),
+///   x^a_k = x^f + s · a_θ(x^f, s ζ),
+/// s from `observation_deviations`, |δ_j|/√R_jj and x^a_k within the bounds. Lanes in which no slot
+/// reports have x^a = x^f; there the memory stays as it is, unless the network is shown the
+/// precision: else it could not tell silence from agreement.
 /// Input and output, one contiguous array of `carried` elements of T: the members' states
 /// (members × points × channels), then the memory channels (points × memory).
 /// The bounds are there for the first seconds of a training and for unusual starts, where a lane
 /// may run away; backward and tangent ignore them. Only linear observation operators have a
 /// backward pass. Cost: one model step (backward: one adjoint) per member and one pass of the
-/// network. Source: Bocquet et al., Chaos 34 (2024) 091104, equations 1–4.
+/// network. Source: Bocquet et al., Chaos 34 (2024) 091104, equations 1–4; units, bounds and silent
+/// lanes are ours.
 template <class Setting_, class Network_, class Observed_>
 struct LearnedCycle {
   using Setting = Setting_;
@@ -38,7 +73,8 @@ struct LearnedCycle {
   const Setting& setting;
   const Network& network;
   const Observed_& observed;
-  AnalysisBounds bounds{};
+  std::span<const double> deviations;  ///< s, one per element of the state
+  AnalysisBounds<Network::channels> bounds{};
 
   /// The network's input and what it keeps.
   template <class T>
@@ -59,18 +95,22 @@ struct LearnedCycle {
   void analyse(const Real* params, const T* in, T* out, Cache<T>& cache) const {
     auto& x = cache.network_in;
     std::copy_n(in, states, x.data());
-    std::array<T, size> mean;
-    mean_of_members(in, mean);
-    uplift(setting.network, observed, mean.data(), x.data() + states);
-    for (std::size_t i = 0; i < size; ++i)
-      x[states + i] = within(-bounds.uplift, bounds.uplift, x[states + i]);
+    Scratch<T> mean(size, Unset{}), result(carried, Unset{});
+    mean_of_members(in, mean.data());
+    uplift(setting.network, observed, mean.data(), x.data() + states, bounds.departure);
+    for (std::size_t i = 0; i < size; ++i) x[states + i] *= deviation<T>(i);
     show_precision(x.data());
     std::copy_n(in + states, memory, x.data() + Network::memory_at);
-    std::array<T, carried> result;
     network.forward(params, x.data(), result.data(), cache.network);
-    for (std::size_t i = 0; i < states; ++i)
-      out[i] = within(bounds.low, bounds.high, T(in[i] + result[i]));
-    std::copy_n(result.data() + states, memory, out + states);
+    const T seen = information<T>();
+    for (std::size_t i = 0; i < states; ++i) {
+      const std::size_t c = i % Network::channels;
+      const T analysis =
+          within(bounds.low[c], bounds.high[c], T(in[i] + deviation<T>(i % size) * result[i]));
+      out[i] = where_positive(seen, analysis, in[i]);
+    }
+    for (std::size_t i = states; i < carried; ++i)
+      out[i] = remembers ? result[i] : where_positive(seen, result[i], in[i]);
   }
 
   template <class Real, class T>
@@ -82,14 +122,24 @@ struct LearnedCycle {
   template <class Real, class T>
   void backward(const Real* params, const T* in, const Cache<T>& cache, const T* d_out, T* d_in,
                 Real* d_params, const GainTarget<T>* target = nullptr) const {
-    Scratch<T> d_x(Network::inputs);  // gradient of x^f, ζ and the memory
+    Scratch<T> d_x(Network::inputs);  // gradient of x^f, z and the memory
+    Scratch<T> d_result(carried, Unset{});
+    const T seen = information<T>(), none(Real(0));
     std::copy_n(d_out, states, d_x.data());
-    network.backward(params, cache.network_in.data(), cache.network, d_out, d_x.data(), d_params,
-                     target);
+    for (std::size_t i = 0; i < states; ++i)
+      d_result[i] = where_positive(seen, T(deviation<T>(i % size) * d_out[i]), none);
+    for (std::size_t i = states; i < carried; ++i)
+      d_result[i] = remembers ? d_out[i] : where_positive(seen, d_out[i], none);
+    network.backward(params, cache.network_in.data(), cache.network, d_result.data(), d_x.data(),
+                     d_params, target);
+    for (std::size_t i = 0; i < size; ++i) d_x[states + i] *= deviation<T>(i);
     uplift_adjoint(d_x.data() + states, d_x.data());
     for (std::size_t m = 0; m < members; ++m)
       setting.model.step_adjoint(in + m * size, d_x.data() + m * size, d_in + m * size);
-    for (std::size_t i = 0; i < memory; ++i) d_in[states + i] += d_x[Network::memory_at + i];
+    for (std::size_t i = 0; i < memory; ++i) {
+      d_in[states + i] += d_x[Network::memory_at + i];
+      if (!remembers) d_in[states + i] += where_positive(seen, none, d_out[states + i]);
+    }
   }
 
   template <class Real, class T>
@@ -100,20 +150,54 @@ struct LearnedCycle {
       setting.model.step(in + m * size, x.data() + m * size);
       setting.model.step_tangent(in + m * size, d_in + m * size, d_x.data() + m * size);
     }
-    std::array<T, size> mean, d_mean;
-    mean_of_members(x.data(), mean);
-    mean_of_members(d_x.data(), d_mean);
+    Scratch<T> mean(size, Unset{}), d_mean(size, Unset{});
+    mean_of_members(x.data(), mean.data());
+    mean_of_members(d_x.data(), d_mean.data());
     uplift(setting.network, observed, mean.data(), x.data() + states);
     uplift_tangent(d_mean.data(), d_x.data() + states);
+    for (std::size_t i = 0; i < size; ++i) {
+      x[states + i] *= deviation<T>(i);
+      d_x[states + i] *= deviation<T>(i);
+    }
     show_precision(x.data());
     std::copy_n(in + states, memory, x.data() + Network::memory_at);
     std::copy_n(d_in + states, memory, d_x.data() + Network::memory_at);
     network.tangent(params, d_params, x.data(), d_x.data(), out, d_out);
-    for (std::size_t i = 0; i < states; ++i) out[i] += x[i], d_out[i] += d_x[i];
+    const T seen = information<T>(), none(Real(0));
+    for (std::size_t i = 0; i < states; ++i) {
+      const T s = deviation<T>(i % size);
+      out[i] = x[i] + where_positive(seen, T(s * out[i]), none);
+      d_out[i] = d_x[i] + where_positive(seen, T(s * d_out[i]), none);
+    }
+    for (std::size_t i = states; i < carried && !remembers; ++i) {
+      out[i] = where_positive(seen, out[i], in[i]);
+      d_out[i] = where_positive(seen, d_out[i], d_in[i]);
+    }
+  }
+
+  /// Σ_j 1/R_jj over the slots that report, lane by lane.
+  template <class T>
+  [[nodiscard]] T information() const {
+    T sum(real_t<T>(0));
+    for (std::size_t j = 0; j < Setting::slots; ++j) sum += observed.precision[j];
+    return sum;
+  }
+
+  /// The mean of the members; x: members × size, mean: size.
+  template <class T>
+  static void mean_of_members(const T* x, T* mean) {
+    std::copy_n(x, size, mean);
+    if constexpr (members > 1) {
+      for (std::size_t m = 1; m < members; ++m)
+        for (std::size_t i = 0; i < size; ++i) mean[i] += x[m * size + i];
+      for (std::size_t i = 0; i < size; ++i) mean[i] *= T(static_cast<real_t<T>>(share));
+    }
   }
 
  private:
   static constexpr double share = 1.0 / static_cast<double>(members);
+  /// Whether the memory is rewritten even where nothing is observed.
+  static constexpr bool remembers = Network::shape.sees_precision;
 
   /// NaN stays NaN.
   template <class T>
@@ -122,23 +206,21 @@ struct LearnedCycle {
     return minimum(most, maximum(least, value));
   }
 
+  /// s_i.
   template <class T>
-  static void mean_of_members(const T* x, std::array<T, size>& mean) {
-    std::copy_n(x, size, mean.data());
-    if constexpr (members > 1) {
-      for (std::size_t m = 1; m < members; ++m)
-        for (std::size_t i = 0; i < size; ++i) mean[i] += x[m * size + i];
-      for (auto& value : mean) value *= T(static_cast<real_t<T>>(share));
-    }
+  [[nodiscard]] T deviation(std::size_t i) const {
+    return T(static_cast<real_t<T>>(deviations[i]));
   }
 
-  /// The precision Hᵀ R⁻¹ H 1 becomes part of the network's input x, if the network is shown it.
+  /// s² p, p = Hᵀ R⁻¹ H 1, becomes part of the network's input x, if the network is shown it.
   template <class T>
   void show_precision(T* x) const {
     if constexpr (Network::shape.sees_precision) {
-      std::array<T, size> minus_one;
-      minus_one.fill(T(real_t<T>(-1)));
-      uplift_tangent(minus_one.data(), x + Network::precision_at);
+      Scratch<T> minus_one(size);
+      std::ranges::fill(minus_one, T(real_t<T>(-1)));
+      T* const p = x + Network::precision_at;
+      uplift_tangent(minus_one.data(), p);
+      for (std::size_t i = 0; i < size; ++i) p[i] *= deviation<T>(i) * deviation<T>(i);
     }
   }
 
@@ -147,7 +229,7 @@ struct LearnedCycle {
   void uplift_tangent(const T* dx, T* d_zeta) const {
     static_assert(Setting::Network::linear,
                   "LearnedCycle: derivatives need a linear observation network");
-    std::array<T, Setting::slots> d_y;
+    Scratch<T> d_y(Setting::slots, Unset{});
     setting.network.observe_tangent(dx, dx, d_y.data());
     for (std::size_t j = 0; j < Setting::slots; ++j) d_y[j] = -(observed.precision[j] * d_y[j]);
     for (std::size_t i = 0; i < size; ++i) d_zeta[i] = T(real_t<T>(0));
@@ -156,7 +238,7 @@ struct LearnedCycle {
   /// d_x of every member += its share of −Hᵀ R⁻¹ H d_zeta (the operator is its own adjoint).
   template <class T>
   void uplift_adjoint(const T* d_zeta, T* d_x) const {
-    std::array<T, size> d_mean;
+    Scratch<T> d_mean(size, Unset{});
     uplift_tangent(d_zeta, d_mean.data());
     const T weight(static_cast<real_t<T>>(share));
     for (std::size_t m = 0; m < members; ++m)

@@ -4,29 +4,54 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "dan/analysis/cycle.hpp"
 #include "dan/analysis/setting.hpp"
+#include "dan/analysis/trained_for.hpp"
 #include "dan/analysis/weights.hpp"
 #include "dan/core/error.hpp"
+#include "dan/core/notice.hpp"
 
 namespace dan {
+
+/// Options of a learned analysis.
+struct LearnedConfig {
+  bool way_back = true;  ///< see Learned
+};
 
 /// The learned analysis (data assimilation network) as one more analysis.
 ///
 /// Carries the state of every member and, for a recurrent network, its memory channels; `Runs`
 /// independent runs are computed side by side, a lane each. The estimate is the mean over members.
-/// As in training, uplift and analyses are kept within `Network::bounds`.
+/// As in training, departures and analyses are kept within `Network::bounds`.
+///
+/// A network may not find the truth again from where no training has been. With `way_back`, a run
+/// whose innovations contradict its forecast is not left to it: with r_j = δ_j²/(q R_jj), q the
+/// network's usual δ²/R (`TrainedFor::innovation`), and n the slots that report, where
+///   Σ_j min(r_j, 9) > 1.88 n + 9.34 √n
+/// (four standard deviations above what innovations of twice the usual variance give; a single
+/// outlier changes little) the memory is emptied and the analysis is a static one, of a variance v
+/// that the innovations themselves show:
+///   v = min((Σ_j δ_j²/R_jj − n) / Σ_j 1/R_jj, twice the climate's variance),
+///   x^a = x^f + α d,  d_i = ζ_i / (1/v + (Hᵀ R⁻¹ H 1)_i),  α the best step along d,
+/// which for uncorrelated observations of single elements is 3D-Var with B = v I. The next cycle
+/// begins like a training's start: near the truth, with an empty memory.
+///
+/// Says once (`notice`) in what the setting lies outside that of the training.
 /// Works in the precision of its parameters; first guess and observations are rounded to it.
 /// Cost per cycle: one model step per member and one pass of the network. Memory: one cache of the
-/// network per group of runs.
+/// network per group of runs. Source of the way back: ours.
 template <class Setting_, class Network_, std::size_t Runs = simd_width<float>, class Real_ = float>
 class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
  public:
   using Types = AnalysisTypes<Setting_, Real_, Runs>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
+  using Types::channels, Types::size, Types::slots;
   using Setting = Setting_;
   using Network = Network_;
   using Cycle = LearnedCycle<Setting, Network, Observed>;
@@ -36,19 +61,38 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
   struct Carried {
     Batch<Real_, Cycle::carried, 1, Runs> values;  ///< members × points × channels, then memory
     std::unique_ptr<typename Cycle::template Cache<T>> cache;
+    /// Of the static analysis, in the lanes where that was the last one; else zero.
+    std::array<double, Runs> static_variance{};
   };
 
-  Learned(const Setting& setting, const Trained<Network, Real_>& trained)
-      : setting_(setting), trained_(trained) {}
+  Learned(const Setting& setting, const Trained<Network, Real_>& trained,
+          const LearnedConfig& config = {})
+      : setting_(setting),
+        trained_(trained),
+        config_(config),
+        deviations_(observation_deviations(setting)) {
+    if (!trained.trained_for) return;
+    std::string list;
+    for (const auto& difference :
+         differences(*trained.trained_for, trained_for(setting, trained.network)))
+      list += "\n  " + difference;
+    if (!list.empty())
+      notice(
+          text("Learned: the network was trained for another setting, so its scores may not "
+               "hold:",
+               list, "\n  trained for: ", trained.trained_for->setting,
+               "\n  here:        ", describe(setting)));
+  }
 
   /// The first guess, with members (if more than one) spread around it; an empty memory.
   [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
                               const RandomKey& key) const {
     Carried carried{{}, std::make_unique<typename Cycle::template Cache<T>>()};
-    std::array<double, Cycle::states> error{};
+    std::vector<double> error(Cycle::states);
     for (std::size_t l = 0; l < Runs; ++l) {
       if constexpr (members > 1)
-        fill_normal<double>(RandomKey{key.seed, Stream::ensemble, key.run + l, key.cycle}, error);
+        fill_normal<double>(RandomKey{key.seed, Stream::ensemble, key.run + l, key.cycle},
+                            std::span(error));
       for (std::size_t i = 0; i < Cycle::states; ++i)
         carried.values.at(i, l) =
             static_cast<Real_>(guess.at(i % Types::size, l) + deviation * error[i]);
@@ -59,7 +103,7 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
 
   void forecast(Carried& carried) const {
     for (std::size_t m = 0; m < members; ++m) {
-      T* state = carried.values.data() + m * Types::size;
+      T* state = carried.values.data() + m * size;
       setting_.model.step(state, state);
     }
   }
@@ -68,8 +112,17 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
     require_valid_observations("Learned::analyse", observed);
     T* values = carried.values.data();
-    const Cycle cycle{setting_, trained_.network, observed, trained_.network.bounds()};
-    cycle.analyse(trained_.parameters.data(), values, values, *carried.cache);
+    const auto here = cycle(observed);
+    const bool anywhere = config_.way_back && find_lost(values, observed, carried.static_variance);
+    if (!anywhere) {
+      carried.static_variance.fill(0);
+      here.analyse(trained_.parameters.data(), values, values, *carried.cache);
+      return;
+    }
+    Scratch<T> forecast(Cycle::states, Unset{});
+    std::copy_n(values, Cycle::states, forecast.data());
+    here.analyse(trained_.parameters.data(), values, values, *carried.cache);
+    analyse_statically(forecast.data(), observed, carried);
   }
 
   /// The mean over members, in double.
@@ -86,18 +139,122 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
 
   /// √ of the mean variance of the analysis' error according to the network's own gain, a number
   /// for each run, 0 if that is negative; worth as much as the gain was taught
-  /// (`TrainConfig::taught_gain`).
+  /// (`TrainConfig::taught_gain`). Where the last analysis was static, its √v.
   void spread(const Carried& carried, std::span<double> to) const requires(Network::gain) {
     T sum(Real_(0));
     for (std::size_t i = 0; i < Types::size; ++i)
-      sum += Network::variance(carried.cache->network, i);
-    for (std::size_t l = 0; l < Runs; ++l)
-      to[l] = std::sqrt(std::max(static_cast<double>(lane_of(sum, l)) / Types::size, 0.0));
+      sum += T(static_cast<Real_>(deviations_[i] * deviations_[i])) *
+             Network::variance(carried.cache->network, i);
+    for (std::size_t l = 0; l < Runs; ++l) {
+      const double v = carried.static_variance[l];
+      to[l] =
+          std::sqrt(v > 0 ? v : std::max(static_cast<double>(lane_of(sum, l)) / Types::size, 0.0));
+    }
+  }
+
+  /// Whether the last analysis of each run was the static one of the way back: 1, else 0.
+  void went_back(const Carried& carried, std::span<double> to) const {
+    for (std::size_t l = 0; l < Runs; ++l) to[l] = carried.static_variance[l] > 0 ? 1 : 0;
+  }
+
+  /// The share of the state that is at the bounds, a number for each run.
+  void at_bounds(const Carried& carried, std::span<double> to) const {
+    const auto bounds = trained_.network.bounds();
+    for (std::size_t l = 0; l < Runs; ++l) {
+      std::size_t count = 0;
+      for (std::size_t i = 0; i < Cycle::states; ++i) {
+        const Real_ x = carried.values.at(i, l);
+        count += x <= static_cast<Real_>(bounds.low[i % channels]) ||
+                 x >= static_cast<Real_>(bounds.high[i % channels]);
+      }
+      to[l] = static_cast<double>(count) / Cycle::states;
+    }
+  }
+
+  /// The cycle with these observations, as it was trained.
+  [[nodiscard]] Cycle cycle(const Observed& observed) const {
+    return {setting_, trained_.network, observed, deviations_, trained_.network.bounds()};
   }
 
  private:
+  /// v of the static analysis in the lanes whose innovations contradict the forecast x, else zero;
+  /// returns whether there is one.
+  bool find_lost(const T* x, const Observed& observed, std::array<double, Runs>& variance) const {
+    const double usual = trained_.trained_for ? trained_.trained_for->innovation : 1;
+    Scratch<T> mean(size, Unset{}), h(slots, Unset{});
+    Cycle::mean_of_members(x, mean.data());
+    setting_.network.observe(mean.data(), h.data());
+    const T none(Real_(0)), one(Real_(1)), most(Real_(9)), scale(static_cast<Real_>(1 / usual));
+    T count = none, limited = none, squares = none, precision = none;
+    for (std::size_t j = 0; j < slots; ++j) {
+      const T p = observed.precision[j], d = departure_of(observed, j, h[j]), r = p * d * d;
+      limited += minimum(most, T(scale * r));
+      squares += r;
+      precision += p;
+      count += where_positive(p, one, none);
+    }
+    bool anywhere = false;
+    for (std::size_t l = 0; l < Runs; ++l) {
+      const auto number = [&](const T& value) { return static_cast<double>(lane_of(value, l)); };
+      const double n = number(count);
+      variance[l] = 0;
+      if (!(number(limited) > 1.88 * n + 9.34 * std::sqrt(n))) continue;
+      double climate = 0;
+      for (const double d : trained_.network.input_deviation) climate = std::max(climate, d * d);
+      variance[l] = std::min((number(squares) - n) / number(precision), 2 * climate);
+      anywhere = true;
+    }
+    return anywhere;
+  }
+
+  /// The static analysis of the forecast x, in the lanes that have a variance for it.
+  void analyse_statically(const T* x, const Observed& observed, Carried& carried) const {
+    const auto& network = setting_.network;
+    T inverse(Real_(0));  // 1/v; where no lane asks, any number
+    for (std::size_t l = 0; l < lanes_of<T>; ++l) {
+      const double v = carried.static_variance[std::min(l, Runs - 1)];
+      lane_of(inverse, l) = static_cast<Real_>(v > 0 ? 1 / v : 1);
+    }
+    const T none(Real_(0)), tiny(std::numeric_limits<Real_>::min());
+    Scratch<T> mean(size, Unset{}), zeta(size, Unset{}), precision(size), step(size, Unset{}),
+        ones(size, Unset{}), y(slots, Unset{});
+    std::ranges::fill(ones, T(Real_(1)));
+    Cycle::mean_of_members(x, mean.data());
+    uplift(network, observed, mean.data(), zeta.data());
+    network.observe_tangent(mean.data(), ones.data(), y.data());
+    for (std::size_t j = 0; j < slots; ++j)
+      y[j] = where_positive(observed.precision[j], T(observed.precision[j] * y[j]), none);
+    network.observe_adjoint(mean.data(), y.data(), precision.data());
+    T descent = none, curvature = none;
+    for (std::size_t i = 0; i < size; ++i) {
+      step[i] = zeta[i] / (inverse + maximum(none, precision[i]));
+      descent += zeta[i] * step[i];
+      curvature += inverse * step[i] * step[i];
+    }
+    network.observe_tangent(mean.data(), step.data(), y.data());
+    for (std::size_t j = 0; j < slots; ++j)
+      curvature +=
+          where_positive(observed.precision[j], T(observed.precision[j] * y[j] * y[j]), none);
+    const T length = descent / maximum(tiny, curvature);
+    const auto bounds = trained_.network.bounds();
+    for (std::size_t l = 0; l < Runs; ++l) {
+      if (!(carried.static_variance[l] > 0)) continue;
+      for (std::size_t i = 0; i < Cycle::states; ++i) {
+        const auto move = lane_of(length, l) * lane_of(step[i % size], l);
+        carried.values.at(i, l) =
+            std::clamp(lane_of(x[i], l) + move, static_cast<Real_>(bounds.low[i % channels]),
+                       static_cast<Real_>(bounds.high[i % channels]));
+      }
+      for (std::size_t i = Cycle::states; i < Cycle::carried; ++i)
+        carried.values.at(i, l) = Real_(0);
+    }
+    carried.values.repeat_last_lane();
+  }
+
   Setting setting_;
   Trained<Network, Real_> trained_;
+  LearnedConfig config_;
+  std::vector<double> deviations_;  ///< see `observation_deviations`
 };
 
 }  // namespace dan

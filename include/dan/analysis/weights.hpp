@@ -7,11 +7,13 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "dan/analysis/trained_for.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/io/safetensors.hpp"
@@ -22,7 +24,7 @@ namespace dan {
 /// An analysis network with its parameters, and its file.
 ///
 /// The file is a safetensors file: per layer `NAME.weight` (kernel × in × out) and `NAME.bias`
-/// (out), with the architecture and the input scaling in the metadata.
+/// (out), with the architecture, the input scaling and what it was trained for in the metadata.
 template <class Network_, class Real_ = float>
 struct Trained {
   using Network = Network_;
@@ -30,6 +32,7 @@ struct Trained {
 
   Network network{};                                              ///< input scaling
   Tensor<Real, 1> parameters = zeros<Real>(Network::parameters);  ///< in the order of `places`
+  std::optional<TrainedFor> trained_for{};                        ///< nothing: not known
 
   Trained() = default;
   explicit Trained(const Network& scaled) : network(scaled) {}
@@ -78,9 +81,10 @@ void save_weights(const std::filesystem::path& path, const Trained<Network, Real
   file.metadata["architecture"] = detail::architecture<Network>().dump();
   file.metadata["scaling"] =
       nlohmann::ordered_json{{"input_mean", trained.network.input_mean},
-                             {"input_deviation", trained.network.input_deviation},
-                             {"uplift_scale", trained.network.uplift_scale}}
+                             {"input_deviation", trained.network.input_deviation}}
           .dump();
+  if (trained.trained_for)
+    file.metadata["trained_for"] = nlohmann::ordered_json(*trained.trained_for).dump();
   const auto from = span_of(trained.parameters);
   const auto copy = [&](std::size_t offset, std::size_t count) {
     const auto part = from.subspan(offset, count);
@@ -129,9 +133,15 @@ template <class Network, class Real = float>
   Trained<Network, Real> trained;
   try {
     const auto scaling = parse("scaling");
+    for (const char* key : {"input_mean", "input_deviation"})
+      if (scaling.at(key).size() != Network::channels)
+        fail("has ", scaling.at(key).size(), " numbers for ", key, ", expected ", Network::channels,
+             ", one per channel");
     scaling.at("input_mean").get_to(trained.network.input_mean);
     scaling.at("input_deviation").get_to(trained.network.input_deviation);
-    scaling.at("uplift_scale").get_to(trained.network.uplift_scale);
+    if (scaling.value("uplift_scale", 1.0) != 1)
+      fail("is of a version whose weights knew the size of R, with uplift_scale ",
+           scaling["uplift_scale"].dump(), ", expected 1; train it again");
   } catch (const nlohmann::json::exception& e) {
     fail("has an unreadable input scaling: ", e.what());
   }
@@ -140,7 +150,17 @@ template <class Network, class Real = float>
     if (!(x > 0)) fail("has ", x, " among its input scales, expected numbers greater than zero");
   };
   std::ranges::for_each(trained.network.input_deviation, require_positive_scale);
-  require_positive_scale(trained.network.uplift_scale);
+  if (file.metadata.contains("trained_for")) {
+    const auto record = parse("trained_for");
+    try {
+      trained.trained_for = record.template get<TrainedFor>();
+    } catch (const nlohmann::json::exception& e) {
+      fail("has an unreadable record of what it was trained for: ", e.what());
+    }
+    if (!(trained.trained_for->innovation >= 1))
+      fail("has the innovation ", trained.trained_for->innovation,
+           " in the record of what it was trained for, expected at least 1");
+  }
   const auto to = span_of(trained.parameters);
   const auto copy = [&](const std::string& name, const std::vector<std::size_t>& shape,
                         std::size_t offset) {

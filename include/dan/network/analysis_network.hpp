@@ -98,43 +98,49 @@ struct LayerPlace {
   [[nodiscard]] std::size_t weights() const { return kernel * in * out; }
 };
 
-/// What the gain U of a gain head should be: P^a, the covariance of the analysis' error.
+/// What the gain U of a gain head should be: P^a, the covariance of the analysis' error, in units
+/// of the observation errors' deviations s.
 ///
-/// It adds weight/2 · Σ_ij (u_{i,j} − P^a_{i,i+j})² to the loss, for every member's gain; i an
-/// element, j an offset.
+/// It adds weight/2 · Σ_ij (u_{i,j} − P^a_{i,i+j}/(s_i s_{i+j}))² to the loss, for every member's
+/// gain; i an element, j an offset.
 template <class T>
 struct GainTarget {
-  const T* covariance = nullptr;  ///< points × channels × window × channels: P^a_{i,i+j}
+  const T* covariance = nullptr;  ///< points × channels × window × channels, in these units
   T weight{};                     ///< lane by lane
 };
 
-/// What a learned analysis is kept within, in training and after, so that a lane that has lost the
-/// truth comes back instead of running away: the state, and the uplift that the network is shown.
+/// What a learned analysis of a state of `Channels` channels is kept within, in training and after,
+/// so that no lane runs away.
+template <std::size_t Channels>
 struct AnalysisBounds {
-  double low = -std::numeric_limits<double>::infinity();    ///< of every element of the analysis
-  double high = std::numeric_limits<double>::infinity();    ///< of every element of the analysis
-  double uplift = std::numeric_limits<double>::infinity();  ///< of |ζ|
+  std::array<double, Channels> low, high;  ///< of every element of the analysis, by channel
+  double departure = std::numeric_limits<double>::infinity();  ///< of |y − H(x)|/√R_jj
+
+  AnalysisBounds() {
+    low.fill(-std::numeric_limits<double>::infinity());
+    high.fill(std::numeric_limits<double>::infinity());
+  }
 };
 
 /// The learned increment of the analysis as a differentiable map.
 ///
-/// Input, one contiguous array: x^f (members × points × channels), ζ (points × channels), with
-/// `sees_precision` the precision p = Hᵀ R⁻¹ H 1 (points × channels; 0 where nothing is observed),
-/// memory (points × memory). Output: increments (members × points × channels), memory as before.
-/// Network: per point the features (x^f − mean)/deviation of every member, scale · ζ, scale² · p,
-/// memory; an
+/// Everything about observations is in units of their errors: `LearnedCycle` multiplies ζ and the
+/// increments by the deviations s of `observation_deviations`, so that weights know no R.
+/// Input, one contiguous array: x^f (members × points × channels), z = s ζ (points × channels),
+/// with `sees_precision` s² p, p = Hᵀ R⁻¹ H 1 (points × channels; 0 where nothing is observed),
+/// memory (points × memory). Output: increments/s (members × points × channels), memory as before.
+/// Network: per point the features (x^f − mean)/deviation of every member, z, s² p, memory; an
 /// input convolution to `filters` channels, `blocks` residual blocks h + f(h) of `sub_blocks`
 /// convolutions with nonlinearity, an output convolution. All periodic on the geometry. With
 /// `gates` a block is a convolution to 2 · gates channels, their products in pairs (`Gated`), and a
-/// convolution back.
-/// Plain head: the output is the increment. Gain head: per point one bias and coefficients u_j,
-/// increment_i = bias_i + Σ_j u_ij ζ_{i+j}, |j| ≤ gain_radius: a local, state-dependent gain. It is
-/// symmetric, the mean of what the layer gives and its transpose, because a perfect one would be:
-/// a Kalman filter's increment is P^a Hᵀ R⁻¹ δ = P^a ζ. `backward` can be given P^a as its target.
-/// Memory: m ← g m + (1 − g) tanh c with gate g = 1/(1 + e^{−s}), s and c from the output layer.
-/// Parameters do not depend on the number of points: weights carry over to any domain size.
-/// Source: Bocquet et al., Chaos 34 (2024) 091104 (plain head); gain head after its equation for
-/// a_θ(x, ζ) ≈ P^a(x) ζ.
+/// convolution back. Plain head: the output is the increment. Gain head: per point one bias and
+/// coefficients u_j, increment_i/s_i = bias_i + Σ_j u_ij z_{i+j}, |j| ≤ gain_radius: a local,
+/// state-dependent gain. It is symmetric, the mean of what the layer gives and its transpose,
+/// because a perfect one would be: a Kalman filter's increment is P^a Hᵀ R⁻¹ δ = P^a ζ. `backward`
+/// can be given P^a as its target. Memory: m ← g m + (1 − g) tanh c with gate g = 1/(1 + e^{−s}), s
+/// and c from the output layer. Parameters do not depend on the number of points: weights carry
+/// over to any domain size. Source: Bocquet et al., Chaos 34 (2024) 091104 (plain head); gain head
+/// after its equation for a_θ(x, ζ) ≈ P^a(x) ζ.
 template <NetworkShape Shape, class Geometry = Ring<40>, std::size_t Channels = 1>
 struct AnalysisNetwork {
   static_assert(Shape.filters > 0 && Shape.blocks > 0 && Shape.sub_blocks > 0 && Shape.members > 0,
@@ -174,7 +180,6 @@ struct AnalysisNetwork {
   /// Scaling of the inputs; part of a trained network, stored with its weights.
   std::array<double, Channels> input_mean{};
   std::array<double, Channels> input_deviation = ones();
-  double uplift_scale = 1;
 
   Layers layers{};
 
@@ -222,21 +227,22 @@ struct AnalysisNetwork {
     tangent_head(y.data(), d_y.data(), in, d_in, d_out);
   }
 
-  /// 5 climatological deviations around the mean, the widest of the channels, for states, and
-  /// innovations of 8 standard deviations of the observation error for the uplift: no state of the
-  /// model is beyond, and a model's step from the bounds is still stable.
-  [[nodiscard]] AnalysisBounds bounds() const {
-    constexpr double reach = 5, errors = 8;
-    AnalysisBounds bounds{input_mean[0], input_mean[0], errors / uplift_scale};
+  /// 5 climatological deviations around each channel's mean, and departures of 8 standard
+  /// deviations of their observation's error: no state of the model is beyond, and a model's step
+  /// from the bounds is still stable.
+  [[nodiscard]] AnalysisBounds<channels> bounds() const {
+    constexpr double reach = 5;
+    AnalysisBounds<channels> bounds;
+    bounds.departure = 8;
     for (std::size_t c = 0; c < channels; ++c) {
-      bounds.low = std::min(bounds.low, input_mean[c] - reach * input_deviation[c]);
-      bounds.high = std::max(bounds.high, input_mean[c] + reach * input_deviation[c]);
+      bounds.low[c] = input_mean[c] - reach * input_deviation[c];
+      bounds.high[c] = input_mean[c] + reach * input_deviation[c];
     }
     return bounds;
   }
 
-  /// u_{i,0}, mean of the members, in the last `forward`: the variance that a gain head taught by
-  /// covariances gives the error of its analysis at element i of the state.
+  /// u_{i,0}, mean of the members, in the last `forward`: the variance, in units of s_i², that a
+  /// gain head taught by covariances gives the error of its analysis at element i of the state.
   template <class T>
   static T variance(const Cache<T>& cache, std::size_t i) requires gain {
     const std::size_t c = i % channels;
@@ -319,11 +325,9 @@ struct AnalysisNetwork {
         for (std::size_t m = 0; m < members; ++m)
           for (std::size_t c = 0; c < channels; ++c)
             use(f++, m * size + p * channels + c, T(static_cast<Real>(1 / input_deviation[c])));
-      for (std::size_t c = 0; c < channels; ++c)
-        use(f++, zeta_at + p * channels + c, T(static_cast<Real>(uplift_scale)));
+      for (std::size_t c = 0; c < channels; ++c) use(f++, zeta_at + p * channels + c, T(Real(1)));
       for (std::size_t c = 0; c < channels && Shape.sees_precision; ++c)
-        use(f++, precision_at + p * channels + c,
-            T(static_cast<Real>(uplift_scale * uplift_scale)));
+        use(f++, precision_at + p * channels + c, T(Real(1)));
       for (std::size_t j = 0; j < memory; ++j) use(f++, memory_at + p * memory + j, T(Real(1)));
     }
   }

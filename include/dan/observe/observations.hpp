@@ -92,15 +92,23 @@ void set_observations(Observations<Real, Slots, Lanes>& to, std::size_t lane,
 /// The observation information in state space, ζ = Hᵀ R⁻¹ (y − H(x)) (the "uplift").
 ///
 /// x and zeta: points · channels elements of T; zeta is overwritten. Unobserved elements get zero.
+/// A departure of more than `most` standard deviations of its observation's error counts as one of
+/// `most`.
 /// Source: Bocquet et al., Chaos 34 (2024) 091104, second argument of the learned increment.
 template <ObservationNetwork Network, class T, class Observed>
-void uplift(const Network& network, const Observed& observed, const T* x, T* zeta) {
+void uplift(const Network& network, const Observed& observed, const T* x, T* zeta,
+            double most = std::numeric_limits<double>::infinity()) {
   static_assert(Network::slots == Observed::slots,
                 "uplift: the observations must have one slot per slot of the network");
+  using std::sqrt;
   std::array<T, Network::slots> departure;
   network.observe(x, departure.data());
-  for (std::size_t j = 0; j < Network::slots; ++j)
-    departure[j] = observed.precision[j] * departure_of(observed, j, departure[j]);
+  for (std::size_t j = 0; j < Network::slots; ++j) {
+    const T bound = T(static_cast<real_t<T>>(most)) / sqrt(observed.precision[j]);
+    T& d = departure[j];
+    d = departure_of(observed, j, d);
+    d = observed.precision[j] * minimum(bound, maximum(T(-bound), d));
+  }
   for (std::size_t i = 0; i < Network::points * Network::channels; ++i) zeta[i] = T(real_t<T>(0));
   network.observe_adjoint(x, departure.data(), zeta);
 }

@@ -25,6 +25,7 @@
 #include "dan/train/loss.hpp"
 #include "dan/train/optimiser.hpp"
 #include "dan/train/schedule.hpp"
+#include "dan/train/upsets.hpp"
 
 namespace dan {
 
@@ -45,13 +46,14 @@ struct TrainConfig {
   /// Error of a run's first state, at the start and restarts; a larger RMSE counts less.
   double first_guess_deviation = 1;
   std::size_t renew_every = 0;  ///< updates after which a run starts anew; 0: never
+  Upsets upsets{};              ///< what may happen to it then instead
   /// Share of the updates, the first ones, that learn from an EnSRF's analyses, not the truth.
   double taught = 0;
   double teacher_inflation = 1.01;  ///< inflation of that EnSRF
   /// Weight w of the EnSRF's covariances as the target of a gain head, as long as it is taught;
-  /// adds w/(2 σ²) · r · Σ_j (u_{i,j} − P^a_{i,i+j})², mean over runs, cycles and elements i,
-  /// summed over the members, to the loss; σ = `uplift_scale`, and r ≤ 1 falls far from the
-  /// teacher. 0: none.
+  /// adds w s̄²/2 · r · Σ_j (u_{i,j} − P^a_{i,i+j}/(s_i s_{i+j}))², mean over runs, cycles and
+  /// elements i, summed over the members, to the loss; s as in LearnedCycle, s̄² the mean of s²,
+  /// and r ≤ 1 falls far from the teacher. 0: none.
   double taught_gain = 40;
   std::uint64_t seed = 1;
   std::size_t threads = 0;  ///< 0: all cores
@@ -77,7 +79,7 @@ struct TrainReport {
 };
 
 /// Sets a network's input scaling from the climate of the model: mean and standard deviation per
-/// channel over a truth run, and the observation errors' size for ζ.
+/// channel over a truth run.
 /// Throws NumericalError if the model diverges. Cost: 16 runs of 1,400 model steps.
 template <class Setting, class Network>
 void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed = 1) {
@@ -101,9 +103,6 @@ void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed =
     if (!std::isfinite(network.input_deviation[c]))
       throw NumericalError("scale_inputs: the truth is not finite; take a smaller time step");
   }
-  double variance = 0;
-  for (std::size_t j = 0; j < Setting::slots; ++j) variance += setting.noise.variance(j);
-  network.uplift_scale = std::sqrt(variance / static_cast<double>(Setting::slots));
 }
 
 /// Trains an analysis network by truncated backpropagation through chained cycles.
@@ -112,9 +111,11 @@ void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed =
 /// and observations come from the model without end, so no data is seen twice in a training. A lane
 /// that is farther from the truth than one random state of the climate from another, with a mean
 /// squared error of more than twice the climate's variance, restarts from truth + noise: nearer
-/// than that it stays, so that the network learns to find the truth again; farther away nothing is
-/// learned from it. With `renew_every`, runs that go well do so too, one after the other: else a
-/// long training never sees an empty memory again. With `taught`, the target of the first updates
+/// than that it stays, so that the network learns to find the truth again; farther away, or once it
+/// is not finite, nothing is learned from it. With `renew_every`, healthy runs are restarted as
+/// well, in turn: else a long training never sees an empty memory again; with `upsets` some of them
+/// are thrown off the truth, or see nothing for a while, during which nothing is learned from them.
+/// With `taught`, the target of the first updates
 /// is not the truth, but where it has an RMSE below `first_guess_deviation` the analysis of an
 /// `Ensrf` of 64 members, rotated, with the same observations. What no observation tells of the
 /// truth, no analysis can know: in the target it is noise, most of the gradient once the network is
@@ -154,6 +155,7 @@ class Trainer {
                    config.use_muon ? hidden_matrices() : std::vector<MatrixPlace>{}, config.muon),
         limit_{config.clip},
         teacher_(setting, {.inflation = config.teacher_inflation, .rotation = true}),
+        deviations_(observation_deviations(setting)),
         workers_(config.threads),
         windows_(config.window) {
     constexpr auto name = "Trainer";
@@ -181,8 +183,11 @@ class Trainer {
       throw ConfigError(
           text("Trainer: taught is ", config.taught, ", expected a share from 0 to 1"));
     const Network& network = start.network;
-    require_positive(name, "network.uplift_scale", network.uplift_scale);
     require_positive(name, "first_guess_deviation", config.first_guess_deviation);
+    config.upsets.require_valid(name);
+    for (const double s : deviations_) mean_square_ += s * s / static_cast<double>(Setting::size);
+    trained_.trained_for = trained_for(setting, network);
+    averaged_.trained_for = trained_.trained_for;
     for (const Real weight : start.parameters)
       if (!std::isfinite(weight))
         throw ConfigError(text("Trainer: start has a weight ", weight, ", expected finite"));
@@ -197,12 +202,7 @@ class Trainer {
     for (std::size_t g = 0; g < config.groups; ++g)
       groups_.push_back(std::make_unique<Group>(setting, config, g));
     workers_.for_each(config.groups, [&](std::size_t g) {
-      for (const double x : groups_[g]->stream.truth().numbers())
-        if (!(x >= bounds_.low && x <= bounds_.high))
-          throw ConfigError(text("Trainer: the truth has a value ", x, " outside the bounds ",
-                                 bounds_.low, " to ", bounds_.high,
-                                 " of the network's input scaling; call "
-                                 "scale_inputs(setting, network) before its first training"));
+      require_within_bounds(groups_[g]->stream.truth());
       for (std::size_t l = 0; l < Lanes; ++l) start_lane(*groups_[g], l, Stream::first_guess);
       if (config.taught > 0)
         for (std::size_t l = 0; l < Lanes; ++l) start_teacher(*groups_[g], l);
@@ -234,6 +234,7 @@ class Trainer {
     } else {
       ++report_.skipped;
     }
+    watch(std::isfinite(norm));
     ++updates_;
     report_.rmse.push_back(static_cast<float>(std::sqrt(2 * loss)));
     return report_.rmse.back();
@@ -244,6 +245,10 @@ class Trainer {
   /// With `checkpoint`, goes on from that file if it is there, else writes it at once, so that a
   /// place that cannot be written is told before the work; then writes it every `seconds_between`
   /// seconds: a training that is killed loses no more than that.
+  ///
+  /// Throws NumericalError when nothing is learned any more: after the warm-up, in the mean of
+  /// about the last 100 updates, more than half of the runs lost the truth in every update, or more
+  /// than half of the updates were left out.
   const Trained<Network, Real>& run(const std::filesystem::path& checkpoint = {},
                                     double seconds_between = 60) {
     using Clock = std::chrono::steady_clock;
@@ -261,14 +266,13 @@ class Trainer {
     while (updates_ < config_.updates) {
       const double rmse = update();
       progress.advance(1, text("RMSE ", std::round(rmse * 1e4) / 1e4));
+      require_learning();
       if (checkpoint.empty() || since(begin) < seconds_between) continue;
       report_.seconds += since(begin);
       begin = Clock::now();
       save_checkpoint(checkpoint);
     }
     report_.seconds += since(begin);
-    if (report_.skipped == updates_)
-      throw NumericalError("Trainer::run: no update had a finite gradient; lower learning_rate");
     if (!checkpoint.empty()) save_checkpoint(checkpoint);
     return trained();
   }
@@ -286,14 +290,18 @@ class Trainer {
     for (std::size_t g = 0; g < groups_.size(); ++g) {
       const auto truth = groups_[g]->stream.save();
       file.tensors.push_back({text("groups.", g, ".truth"), {truth.size()}, truth});
+      const auto& silent = groups_[g]->silent_until;
+      file.tensors.push_back(
+          {text("groups.", g, ".silent_until"), {Lanes}, {silent.begin(), silent.end()}});
     }
     const auto cycle = static_cast<double>(groups_.front()->stream.cycle());
     file.tensors.push_back(
         {"counters",
-         {8},
+         {11},
          {static_cast<double>(updates_), static_cast<double>(optimiser_.updates()), cycle,
           static_cast<double>(report_.restarts), static_cast<double>(report_.last_restart),
-          static_cast<double>(report_.skipped), report_.seconds, limit_.mean}});
+          static_cast<double>(report_.skipped), report_.seconds, limit_.mean,
+          trained_.trained_for->innovation, lost_share_, skipped_share_}});
     save_safetensors(path, file);
   }
 
@@ -320,14 +328,16 @@ class Trainer {
         fail("has ", file.at(name).values.size(), " numbers in ", name, ", expected ", expected);
     };
     for_each_array([&](const std::string& name, auto values) { size_of(name, values.size()); });
-    size_of("counters", 8);
+    size_of("counters", 11);
     const auto& counters = file.at("counters").values;
     for (const double c : counters)
       if (!(c >= 0 && c < 1e15)) fail("has the counter ", c, ", expected a number from zero");
     const auto counter = [&](std::size_t i) { return static_cast<std::size_t>(counters[i]); };
     size_of("report.rmse", counter(0));
-    for (std::size_t g = 0; g < groups_.size(); ++g)
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
       size_of(text("groups.", g, ".truth"), groups_[g]->stream.save().size());
+      size_of(text("groups.", g, ".silent_until"), Lanes);
+    }
 
     for_each_array([&](const std::string& name, auto values) {
       std::ranges::transform(file.at(name).values, values.begin(),
@@ -337,8 +347,12 @@ class Trainer {
     report_.rmse.assign(rmse.size(), 0);
     std::ranges::transform(rmse, report_.rmse.begin(),
                            [](double x) { return static_cast<float>(x); });
-    for (std::size_t g = 0; g < groups_.size(); ++g)
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
       groups_[g]->stream.restore(counter(2), file.at(text("groups.", g, ".truth")).values);
+      std::ranges::transform(file.at(text("groups.", g, ".silent_until")).values,
+                             groups_[g]->silent_until.begin(),
+                             [](double x) { return static_cast<std::size_t>(x); });
+    }
     updates_ = counter(0);
     optimiser_.updates() = counter(1);
     report_.restarts = counter(3);
@@ -346,6 +360,9 @@ class Trainer {
     report_.skipped = counter(5);
     report_.seconds = counters[6];
     limit_.mean = counters[7];
+    trained_.trained_for->innovation = averaged_.trained_for->innovation = counters[8];
+    lost_share_ = counters[9];
+    skipped_share_ = counters[10];
   }
 
   /// Updates done so far.
@@ -361,15 +378,28 @@ class Trainer {
   static constexpr std::size_t training_runs = std::size_t{1} << 33;
   using T = lanes_t<Real, Lanes>;
   using Observed = Observations<Real, Setting::slots, Lanes>;
-  /// A cycle that may have a target for its gain.
+  /// A cycle that may have a target for its gain, and keeps a lane whose model runs away finite:
+  /// NaN in one lane would be NaN in the sum of all gradients.
   struct Cycle : LearnedCycle<Setting, Network, Observed> {
+    using Base = LearnedCycle<Setting, Network, Observed>;
     const GainTarget<T>* target = nullptr;
 
     template <class Cache>
+    void forward(const Real* params, const T* in, T* out, Cache& cache) const {
+      Base::forecast(in, out);
+      for (std::size_t i = 0; i < Base::states; ++i) {
+        const std::size_t c = i % Network::channels;
+        const double low = Base::bounds.low[c], high = Base::bounds.high[c], room = high - low;
+        // NaN becomes the upper bound, whose lane is lost.
+        out[i] = maximum(T(static_cast<Real>(low - room)),
+                         minimum(out[i], T(static_cast<Real>(high + room))));
+      }
+      Base::analyse(params, out, out, cache);
+    }
+    template <class Cache>
     void backward(const Real* params, const T* in, const Cache& cache, const T* d_out, T* d_in,
                   Real* d_params) const {
-      LearnedCycle<Setting, Network, Observed>::backward(params, in, cache, d_out, d_in, d_params,
-                                                         target);
+      Base::backward(params, in, cache, d_out, d_in, d_params, target);
     }
   };
   using Truth = Batch<Real, Setting::points, Setting::channels, Lanes>;
@@ -386,7 +416,7 @@ class Trainer {
                               Network::parameters * sizeof(Real)}});
   }
 
-  static constexpr std::string_view checkpoint_format = "dan training checkpoint 4";
+  static constexpr std::string_view checkpoint_format = "dan training checkpoint 5";
 
   static void require_fraction(std::string_view argument, double value) {
     if (!(value >= 0 && value < 1))
@@ -423,6 +453,7 @@ class Trainer {
         {"points", Setting::points},
         {"lanes", Lanes},
         {"bytes", sizeof(Real)},
+        {"simd", {simd_width<Real>, simd_width<double>}},
         {"setting", fingerprint()},
         {"groups", c.groups},
         {"updates", c.updates},
@@ -433,9 +464,11 @@ class Trainer {
          {c.adam.beta1, c.adam.beta2, c.adam.epsilon, static_cast<double>(c.use_muon),
           c.muon.momentum, c.muon.rate}},
         {"scaling", {trained_.network.input_mean, trained_.network.input_deviation}},
-        {"uplift_scale", trained_.network.uplift_scale},
         {"first_guess_deviation", c.first_guess_deviation},
         {"renew_every", c.renew_every},
+        {"upsets",
+         {c.upsets.first, c.upsets.last, c.upsets.farthest,
+          static_cast<double>(c.upsets.longest_gap)}},
         {"taught", {c.taught, c.teacher_inflation, Network::gain ? c.taught_gain : 0.0}},
         {"seed", c.seed}}
         .dump();
@@ -483,6 +516,8 @@ class Trainer {
     typename Teacher::Estimate taught;                ///< the teacher's analysis of one cycle
     std::vector<T, AlignedAllocator<T>> covariances;  ///< of the teacher, cycle by cycle
     std::vector<GainTarget<T>> gain;
+    std::array<std::size_t, Lanes> silent_until{};  ///< the last cycle of a lane's gap
+    std::vector<double> innovations;                ///< see measure_innovations
     Tensor<Real, 1> gradient = zeros<Real>(Network::parameters);
     double loss = 0;
     std::size_t restarts = 0;
@@ -494,7 +529,8 @@ class Trainer {
           carried(Cycle::carried),
           covariances(config.taught > 0 && config.taught_gain > 0 ? config.window * Network::gains
                                                                   : 0),
-          gain(config.window) {}
+          gain(config.window),
+          innovations(Lanes) {}
   };
 
   /// Windows that no group is using: no more than threads, so that short ones stay in the cache.
@@ -524,17 +560,60 @@ class Trainer {
   /// Lane `lane` of the next window's input becomes a first guess, truth + noise, with an empty
   /// memory; several members are spread around it as by `Learned::start`.
   void start_lane(Group& group, std::size_t lane, Stream stream) {
+    set_lane(group, lane, stream, config_.first_guess_deviation,
+             [&](std::size_t i) { return group.stream.truth().at(i, lane); });
+    forget(group, lane);
+    group.silent_until[lane] = 0;
+  }
+
+  /// Lane `lane` becomes centre(i) + deviation · N(0, 1), the same for all members, and for several
+  /// members noise of their own of the usual deviation.
+  template <class Centre>
+  void set_lane(Group& group, std::size_t lane, Stream stream, double deviation,
+                const Centre& centre) {
     constexpr std::size_t size = Setting::size, members = Network::members;
-    std::array<double, size + (members > 1 ? members * size : 0)> error;
-    fill_normal<double>(group.stream.key(lane).with(stream), error);
+    std::vector<double> error(size + (members > 1 ? members * size : 0));
+    fill_normal<double>(group.stream.key(lane).with(stream), std::span(error));
     T* state = group.carried.data();
     for (std::size_t i = 0; i < Cycle::states; ++i) {
-      double noise = error[i % size];
-      if constexpr (members > 1) noise += error[size + i];
-      lane_of(state[i], lane) = static_cast<Real>(group.stream.truth().at(i % size, lane) +
-                                                  config_.first_guess_deviation * noise);
+      double noise = deviation * error[i % size];
+      if constexpr (members > 1) noise += config_.first_guess_deviation * error[size + i];
+      lane_of(state[i], lane) = static_cast<Real>(centre(i % size) + noise);
     }
-    for (std::size_t i = Cycle::states; i < Cycle::carried; ++i) lane_of(state[i], lane) = Real(0);
+  }
+  void forget(Group& group, std::size_t lane) {
+    for (std::size_t i = Cycle::states; i < Cycle::carried; ++i)
+      lane_of(group.carried[i], lane) = Real(0);
+  }
+
+  /// A healthy run starts anew, or is upset.
+  void renew_lane(Group& group, std::size_t lane) {
+    const auto draw =
+        config_.upsets.draw(group.stream.key(lane),
+                            static_cast<double>(updates_) / static_cast<double>(config_.updates));
+    const auto& truth = group.stream.truth();
+    const auto other = [&](std::size_t i) { return truth.at(i, (lane + 1) % Lanes); };
+    switch (draw.kind) {
+      case Upset::none:
+        return start_lane(group, lane, Stream::restart);
+      case Upset::gap:
+        group.silent_until[lane] = group.stream.cycle() + draw.gap;
+        return;
+      case Upset::far:
+      case Upset::jump:
+        set_lane(group, lane, Stream::restart, draw.size,
+                 [&](std::size_t i) { return truth.at(i, lane); });
+        break;
+      case Upset::climate:
+        set_lane(group, lane, Stream::restart, 0,
+                 [&](std::size_t i) { return trained_.network.input_mean[i % Setting::channels]; });
+        break;
+      case Upset::elsewhere:
+      case Upset::leap:
+        set_lane(group, lane, Stream::restart, 0, other);
+        break;
+    }
+    if (draw.kind != Upset::jump && draw.kind != Upset::leap) forget(group, lane);
   }
 
   void run_window(Group& group, std::size_t cycles, double weight) {
@@ -546,6 +625,10 @@ class Trainer {
       convert(group.stream.observed().values, group.observed[n].values);
       convert(group.stream.observed().precision, group.observed[n].precision);
       convert(group.stream.truth(), group.target[n]);
+      for (std::size_t l = 0; l < Lanes; ++l)
+        for (std::size_t j = 0; j < Setting::slots && group.stream.cycle() <= group.silent_until[l];
+             ++j)
+          group.observed[n].values.at(j, l) = group.observed[n].precision.at(j, l) = Real(0);
       if (taught) teach(group, n);
     }
     for (const double x : group.stream.truth().numbers())
@@ -553,7 +636,7 @@ class Trainer {
         throw NumericalError(text("Trainer::update: the truth is not finite in cycle ",
                                   group.stream.cycle(), "; take a smaller time step"));
     const auto cycle = [&](std::size_t n) {
-      return Cycle{{setting_, trained_.network, group.observed[n], bounds_},
+      return Cycle{{setting_, trained_.network, group.observed[n], deviations_, bounds_},
                    gain_taught ? &group.gain[n] : nullptr};
     };
     const Real* params = trained_.parameters.data();
@@ -562,22 +645,31 @@ class Trainer {
     window->forward(params, cycle, cycles);
     group.gradient.fill(Real(0));
     group.loss = 0;
-    // Nothing is learned from a lane once it is lost: its gradient may have any size.
+    // Nothing is learned from a lane once it is lost: its gradient may have any size. In a gap it
+    // is no wonder, and does not count.
+    const std::size_t before = group.stream.cycle() - cycles;
     std::array<std::size_t, Lanes> lost_at;
     for (std::size_t l = 0; l < Lanes; ++l)
       for (lost_at[l] = 1; lost_at[l] <= cycles; ++lost_at[l])
-        if (lost(window->state(lost_at[l]), group.target[lost_at[l] - 1], l)) break;
+        if (before + lost_at[l] > group.silent_until[l] &&
+            lost(window->state(lost_at[l]), group.target[lost_at[l] - 1], l))
+          break;
+    measure_innovations(group, *window, cycles, lost_at);
     Scratch<T> d_first(Cycle::carried);
     window->backward(
         params, cycle,
         [&](std::size_t n, T* d) {
+          // An adjoint of a step that runs away makes NaN of zero.
+          for (std::size_t l = 0; l < Lanes; ++l)
+            if (n + 1 == lost_at[l]) no_gradient(d, l);
           group.loss += supervised_loss<Network::members, Setting::size>(
               window->state(n), group.target[n - 1].data(), weight, config_.first_guess_deviation,
               d);
           if (gain_taught) weigh_gain(group, n - 1, window->state(n), weight);
+          // Through a gap no gradient passes: what is unknown after it cannot be learned before.
           for (std::size_t l = 0; l < Lanes; ++l) {
-            if (n < lost_at[l]) continue;
-            for (std::size_t i = 0; i < Cycle::carried; ++i) lane_of(d[i], l) = Real(0);
+            if (n < lost_at[l] && before + n > group.silent_until[l]) continue;
+            no_gradient(d, l);
             lane_of(group.gain[n - 1].weight, l) = Real(0);
           }
         },
@@ -589,9 +681,95 @@ class Trainer {
       const bool renewed = config_.renew_every > 0 &&
                            (updates_ + l * config_.renew_every / Lanes) % config_.renew_every == 0;
       const bool is_lost = lost(group.carried.data(), group.target[cycles - 1], l);
-      if (is_lost) ++group.restarts;
-      if (is_lost || renewed) start_lane(group, l, Stream::restart);
+      const bool in_gap = group.stream.cycle() <= group.silent_until[l];
+      if (is_lost && !in_gap) ++group.restarts;
+      if (is_lost && !in_gap)
+        start_lane(group, l, Stream::restart);
+      else if (renewed)
+        renew_lane(group, l);
     }
+  }
+
+  static void no_gradient(T* d, std::size_t lane) {
+    for (std::size_t i = 0; i < Cycle::carried; ++i) lane_of(d[i], lane) = Real(0);
+  }
+
+  /// The mean of δ²/R of every lane in the window's last cycle, δ from the forecast; 0 for a lane
+  /// that is lost or sees nothing.
+  template <class Window>
+  void measure_innovations(Group& group, const Window& window, std::size_t cycles,
+                           const std::array<std::size_t, Lanes>& lost_at) const {
+    constexpr std::size_t size = Setting::size, slots = Setting::slots;
+    Scratch<T> x(Cycle::carried, Unset{}), mean(size, Unset{}), h(slots, Unset{});
+    const LearnedCycle<Setting, Network, Observed> last{
+        setting_, trained_.network, group.observed[cycles - 1], deviations_, bounds_};
+    last.forecast(window.state(cycles - 1), x.data());
+    last.mean_of_members(x.data(), mean.data());
+    setting_.network.observe(mean.data(), h.data());
+    T squares(Real(0)), count(Real(0));
+    for (std::size_t j = 0; j < slots; ++j) {
+      const T p = group.observed[cycles - 1].precision[j];
+      const T d = departure_of(group.observed[cycles - 1], j, h[j]);
+      squares += p * d * d;
+      count += where_positive(p, T(Real(1)), T(Real(0)));
+    }
+    for (std::size_t l = 0; l < Lanes; ++l) {
+      const auto n = static_cast<double>(lane_of(count, l));
+      group.innovations[l] =
+          n > 0 && lost_at[l] > cycles ? static_cast<double>(lane_of(squares, l)) / n : 0;
+    }
+  }
+
+  /// After an update: the usual innovation, and how many runs are lost and updates left out.
+  void watch(bool finite) {
+    std::vector<double> known;
+    std::size_t lost = 0;
+    for (const auto& group : groups_) {
+      lost += group->restarts;
+      for (const double x : group->innovations)
+        if (x > 0) known.push_back(x);
+    }
+    if (!known.empty()) {  // the median: upset runs do not count
+      const auto middle = known.begin() + static_cast<std::ptrdiff_t>(known.size() / 2);
+      std::ranges::nth_element(known, middle);
+      double& usual = trained_.trained_for->innovation;
+      usual = std::max(1.0, usual + 0.01 * (*middle - usual));
+      averaged_.trained_for->innovation = usual;
+    }
+    const double share = static_cast<double>(lost) / static_cast<double>(groups_.size() * Lanes);
+    lost_share_ += 0.01 * (share - lost_share_);
+    skipped_share_ += 0.01 * ((finite ? 0 : 1) - skipped_share_);
+  }
+
+  void require_learning() const {
+    if (updates_ < config_.warm_up + 100 && updates_ < config_.updates) return;
+    const double known = 1 - std::pow(0.99, static_cast<double>(updates_));  // of running means
+    const auto fail = [&](double share, std::string_view of) {
+      throw NumericalError(
+          text("Trainer::run: nothing is learned: in the mean of the last updates, up to update ",
+               updates_, ", ", std::round(100 * share), " % of ", of,
+               "; lower learning_rate, shorten the window or the interval between observations, or "
+               "look whether another method finds the truth in this setting"));
+    };
+    if (lost_share_ > 0.5 * known)
+      fail(lost_share_ / known, "the runs lost the truth and restarted in each update");
+    if (skipped_share_ > 0.5 * known)
+      fail(skipped_share_ / known,
+           "the updates were left out, because their gradient was not finite");
+  }
+
+  template <class States>
+  void require_within_bounds(const States& truth) const {
+    for (std::size_t i = 0; i < Setting::size; ++i)
+      for (std::size_t l = 0; l < Lanes; ++l) {
+        const double x = truth.at(i, l);
+        const std::size_t c = i % Setting::channels;
+        if (!(x >= bounds_.low[c] && x <= bounds_.high[c]))
+          throw ConfigError(text("Trainer: the truth has a value ", x, " outside the bounds ",
+                                 bounds_.low[c], " to ", bounds_.high[c],
+                                 " of the network's input scaling; call "
+                                 "scale_inputs(setting, network) before its first training"));
+      }
   }
 
   /// Lane `lane` of the teacher starts anew around a first guess.
@@ -615,6 +793,7 @@ class Trainer {
     if (gain_taught)
       teacher_.template covariances<typename Network::Grid, Network::window>(group.teacher,
                                                                              covariances);
+    if (gain_taught) in_units_of_errors(covariances);
     group.gain[n] = {covariances, T(Real(0))};
     const double near = std::pow(config_.first_guess_deviation, 2) * Setting::size;
     for (std::size_t l = 0; l < Lanes; ++l) {
@@ -634,22 +813,36 @@ class Trainer {
     }
   }
 
+  /// P^a_{i,k} ← P^a_{i,k} / (s_i s_k).
+  void in_units_of_errors(T* covariances) const {
+    using Grid = typename Network::Grid;
+    constexpr std::size_t channels = Setting::channels, window = Network::window;
+    for (std::size_t i = 0; i < Setting::size; ++i)
+      for (std::size_t j = 0; j < window; ++j)
+        for (std::size_t c = 0; c < channels; ++c, ++covariances) {
+          const std::size_t k = Grid::tap(i / channels, j, window) * channels + c;
+          *covariances *= T(static_cast<Real>(1 / (deviations_[i] * deviations_[k])));
+        }
+  }
+
   /// Multiplies the weight of the gain's target in cycle `n`, whose analysis is `state`, with all
   /// of `TrainConfig::taught_gain`: r is 1 unless the network is farther from the teacher than the
   /// teacher expects to be from the truth, and falls with the square of the distance. There the
   /// network needs a larger gain. r is not differentiated.
   void weigh_gain(Group& group, std::size_t n, const T* state, double weight) const {
     auto& target = group.gain[n];
-    std::array<T, Setting::size> error;
-    const T squares =
-        squared_error<Network::members, Setting::size>(state, group.target[n].data(), error.data());
+    Scratch<T> error(Setting::size, Unset{});
+    squared_error<Network::members, Setting::size>(state, group.target[n].data(), error.data());
+    T squares(Real(0));
     T variance(Real(0));
-    for (std::size_t i = 0; i < Setting::size; ++i)
+    for (std::size_t i = 0; i < Setting::size; ++i) {
+      const T scaled = T(static_cast<Real>(1 / deviations_[i])) * error[i];
+      squares += scaled * scaled;
       variance +=
           target.covariance[(i * Network::window + Network::window / 2) * Setting::channels +
                             i % Setting::channels];
-    const double scale = std::pow(trained_.network.uplift_scale, 2);
-    target.weight *= T(static_cast<Real>(weight * config_.taught_gain / scale)) *
+    }
+    target.weight *= T(static_cast<Real>(weight * config_.taught_gain * mean_square_)) *
                      (variance / maximum(variance, squares));
   }
 
@@ -669,13 +862,16 @@ class Trainer {
   Optimiser<Real> optimiser_;
   NormLimit limit_;
   Teacher teacher_;
+  std::vector<double> deviations_;  ///< s, see LearnedCycle
+  double mean_square_ = 0;          ///< of s
   Workers workers_;
   std::vector<std::unique_ptr<Group>> groups_;
   Windows windows_;
   TrainReport report_;
   std::size_t updates_ = 0;
-  AnalysisBounds bounds_;
+  AnalysisBounds<Network::channels> bounds_;
   double climate_variance_ = 0;
+  double lost_share_ = 0, skipped_share_ = 0;  ///< running means over about 100 updates
 };
 
 }  // namespace dan
