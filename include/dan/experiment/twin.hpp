@@ -54,6 +54,7 @@ struct TwinScores {
   double seconds = 0;                     ///< wall time, truth and observations included
   std::vector<TwinFailure> failures;      ///< in the order of the runs
   std::vector<TwinFailure> lost;          ///< runs that lost the truth, see run_twin
+  double went_back = analysis_rmse;       ///< share of scored cycles that `went_back` tells of
   std::vector<double> series;             ///< per cycle: mean over runs of the analysis RMSE
   std::vector<std::vector<double>> truth, analysis;  ///< cycle × state element, run 0
 };
@@ -62,7 +63,7 @@ namespace detail {
 
 /// What is known of one run, per cycle, and why it ended early. `smoothed`: after the burn-in only.
 struct TwinRun {
-  std::vector<double> analysis, forecast, spread, smoothed;
+  std::vector<double> analysis, forecast, spread, smoothed, at_bounds, went_back;
   std::vector<double> sum, squares;  ///< of each element of the truth, over the cycles
   std::string failure;
 };
@@ -83,22 +84,45 @@ inline double deviation_of_truth(const std::vector<TwinRun>& runs) {
 /// Cycles over which a run's errors are averaged to tell whether it has lost the truth.
 inline constexpr std::size_t lost_length = 100;
 
-/// The first cycle (from 1) after the burn-in of `lost_length` in which a run has lost the truth,
-/// see run_twin; 0: none.
-inline std::size_t first_lost_cycle(const TwinRun& run, std::size_t burn_in, double deviation) {
+/// Where a run has lost the truth, see run_twin: the first cycle (from 1) after the burn-in of
+/// `lost_length` in which it has, and why; cycle 0: nowhere.
+inline std::pair<std::size_t, std::string> first_lost_cycle(const TwinRun& run, std::size_t burn_in,
+                                                            double deviation) {
   constexpr std::size_t length = lost_length;
-  const bool has_spread = run.spread.size() == run.analysis.size();
-  double error = 0, spread = 0;
-  for (std::size_t c = burn_in; c < run.analysis.size(); ++c) {
+  const std::size_t cycles = run.analysis.size();
+  const bool has_spread = run.spread.size() == cycles, has_bounds = run.at_bounds.size() == cycles;
+  double error = 0, spread = 0, at_bounds = 0;  // sums over `length` cycles
+  for (std::size_t c = burn_in; c < cycles; ++c) {
     error += run.analysis[c];
     if (has_spread) spread += run.spread[c];
+    if (has_bounds) at_bounds += run.at_bounds[c];
     if (c + 1 < burn_in + length) continue;
-    const bool overconfident = has_spread && error > 3 * spread;
-    if (error > (overconfident ? 0.5 : 1.2) * deviation * length) return c + 2 - length;
-    error -= run.analysis[c + 1 - length];
-    if (has_spread) spread -= run.spread[c + 1 - length];
+    const auto mean = [&](double sum) { return sum / static_cast<double>(length); };
+    const auto because = [&](const auto&... why) {
+      return std::pair(c + 2 - length,
+                       text("lost the truth: a mean error of ", mean(error), " over ", length,
+                            " cycles, ", why..., "; the climatological deviation is ", deviation));
+    };
+    if (at_bounds > 0.5 * length)
+      return because(std::round(100 * mean(at_bounds)),
+                     " % of the state at the bounds of the learned analysis: it is outside the "
+                     "setting that it was trained for");
+    if (!(mean(error) <= 1.2 * deviation))
+      return because(
+          "more than that of the climatology; an ensemble wants more members, inflation "
+          "or localisation");
+    if (has_spread && mean(error) > 0.5 * deviation && error > 3 * spread)
+      return because("where its own spread is only ", mean(spread),
+                     "; an ensemble wants more members, inflation or localisation");
+    if (has_spread && !(mean(spread) <= 1.5 * deviation) && !(spread <= 3 * error))
+      return because("where its own spread is ", mean(spread),
+                     ", more than any state is from another");
+    const std::size_t first = c + 1 - length;
+    error -= run.analysis[first];
+    if (has_spread) spread -= run.spread[first];
+    if (has_bounds) at_bounds -= run.at_bounds[first];
   }
-  return 0;
+  return {};
 }
 
 /// Runs the group of `runs.size()` ≤ Method::runs runs that begins with run `first`.
@@ -135,6 +159,12 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
     return std::ranges::any_of(runs, [](const TwinRun& run) { return run.failure.empty(); });
   };
 
+  const auto keep = [&](const std::array<double, width>& values,
+                        std::vector<double> TwinRun::*member) {
+    for (std::size_t l = 0; l < runs.size(); ++l)
+      if (runs[l].failure.empty()) (runs[l].*member).push_back(values[l]);
+  };
+
   // The same for a smoother's oldest state, which belongs to a truth of some cycles ago.
   std::deque<typename ObservationStream<Setting, width>::Truth> truths{stream.truth()};
   std::size_t longest = 0;
@@ -166,8 +196,17 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
       if constexpr (requires(std::span<double> to) { analysis.spread(carried, to); }) {
         std::array<double, width> spread;
         analysis.spread(carried, spread);
-        for (std::size_t l = 0; l < runs.size(); ++l)
-          if (runs[l].failure.empty()) runs[l].spread.push_back(spread[l]);
+        keep(spread, &TwinRun::spread);
+      }
+      if constexpr (requires(std::span<double> to) { analysis.at_bounds(carried, to); }) {
+        std::array<double, width> share;
+        analysis.at_bounds(carried, share);
+        keep(share, &TwinRun::at_bounds);
+      }
+      if constexpr (requires(std::span<double> to) { analysis.went_back(carried, to); }) {
+        std::array<double, width> back;
+        analysis.went_back(carried, back);
+        keep(back, &TwinRun::went_back);
       }
       if (first == 0 && runs[0].failure.empty() && cycle > config.burn_in &&
           cycle <= config.burn_in + config.keep_fields) {
@@ -207,11 +246,15 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
 /// estimate holds, is scored there as well (smoothing_rmse), in the cycles in which its window is
 /// full. A run whose estimate is not finite, and all runs of a group whose analysis throws
 /// NumericalError, end there and are listed in `failures`; other exceptions pass. A run is
-/// listed in `lost` as well, with the first of 100 scored cycles over which its mean error is
-/// above 1.2 times the truth's own deviation (two unrelated states are √2 times apart), or above
-/// half of that and three times its spread (a diverged filter); it still counts. Throws ConfigError
+/// listed in `lost` as well, with a reason and the first of 100 scored cycles over which, in the
+/// mean,
+///  - more than half of its state is at the bounds of a learned analysis (`at_bounds`),
+///  - its error is above 1.2 times the truth's own deviation (two unrelated states are √2 times
+///    apart), or above half of that and three times its spread (a diverged filter),
+///  - its spread is above 1.5 times that deviation and three times its error;
+/// it still counts. Throws ConfigError
 /// unless runs > 0, burn_in < cycles and the deviation is finite and not negative. Cost: truth and
-/// analysis; memory: 4 · runs · cycles numbers.
+/// analysis; memory: up to 6 · runs · cycles numbers.
 template <class Setting, Analysis Method>
 [[nodiscard]] TwinScores run_twin(const Setting& setting, const Method& analysis,
                                   const TwinConfig& config = {}) {
@@ -261,22 +304,15 @@ template <class Setting, Analysis Method>
   scores.smoothing_rmse = scores.smoothing_interval.mean;
   scores.forecast_rmse = interval_of(scored(&TwinRun::forecast)).mean;
   scores.spread = interval_of(scored(&TwinRun::spread)).mean;
+  scores.went_back = interval_of(scored(&TwinRun::went_back)).mean;
   for (std::size_t r = 0; r < config.runs; ++r)
     if (!runs[r].failure.empty())
       scores.failures.push_back({r, runs[r].analysis.size() + 1, runs[r].failure});
   const double deviation = detail::deviation_of_truth(runs);
   for (std::size_t r = 0; r < config.runs; ++r)
-    if (const auto cycle = detail::first_lost_cycle(runs[r], config.burn_in, deviation);
-        cycle > 0) {
-      const auto first = runs[r].analysis.begin() + static_cast<std::ptrdiff_t>(cycle - 1);
-      const double error = std::accumulate(first, first + detail::lost_length, 0.0);
-      scores.lost.push_back(
-          {r, cycle,
-           text("lost the truth: a mean error of ", error / detail::lost_length, " over ",
-                detail::lost_length, " cycles, too large for its spread, or for a climatological ",
-                "deviation of ", deviation,
-                "; an ensemble wants more members, inflation or localisation")});
-    }
+    if (const auto [cycle, reason] = detail::first_lost_cycle(runs[r], config.burn_in, deviation);
+        cycle > 0)
+      scores.lost.push_back({r, cycle, reason});
   for (std::size_t c = 0; c < std::min(config.keep_series, config.cycles); ++c) {
     double sum = 0, count = 0;
     for (const TwinRun& run : runs)

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "dan/analysis/climatology.hpp"
+#include "dan/core/error.hpp"
+#include "dan/core/parallel.hpp"
+#include "dan/experiment/score.hpp"
+#include "dan/experiment/stream.hpp"
+
+/// \file
+/// Who finds the truth, or finds it again, and how soon: bad first guesses, jumps, gaps, outliers,
+/// a noise that is not what the method believes.
+
+namespace dan {
+
+/// How runs begin.
+enum class FirstGuess {
+  near,       ///< truth + deviation · N(0, 1); no event
+  far,        ///< the same as an event: the time to find the truth counts
+  climate,    ///< the climatological mean; an event
+  elsewhere,  ///< another state of the attractor; an event
+  constant    ///< every number is `size`; an event
+};
+
+/// What happens to runs again and again.
+enum class ShockEvent {
+  none,
+  jump,     ///< size · N(0, 1) is added to the forecast
+  shift,    ///< size is added to every number of the forecast
+  outlier,  ///< ± size deviations of its error are added to one observation
+  gap       ///< nothing is observed for `gap` cycles; the event is their end
+};
+
+/// What a method is put through.
+struct Shock {
+  std::string name{};
+  FirstGuess start = FirstGuess::near;
+  double deviation = 0.5;  ///< of the first guess's error, also what the method believes
+  ShockEvent event = ShockEvent::none;
+  double size = 0;
+  std::size_t every = 200;  ///< cycles from event to event; the first after twice as many
+  std::size_t gap = 0;      ///< cycles
+  double noise = 1;         ///< deviation of the observations' errors, in units of what is believed
+};
+
+/// How it is measured.
+struct ShockConfig {
+  std::size_t runs = 64, cycles = 600;
+  std::uint64_t seed = 4711;
+  std::size_t threads = 0;  ///< 0: all cores; changes no bit
+  double found = 0.4;       ///< an analysis with a smaller RMSE has found the truth
+};
+
+/// What came of it.
+struct ShockOutcome {
+  std::size_t events = 0;        ///< bad starts and events, of all runs together
+  std::size_t never = 0;         ///< those after which the truth was not found before the next one
+  std::size_t lost = 0;          ///< runs that were not at the truth in the end, or threw
+  std::vector<double> cycles{};  ///< from an event to the first analysis at the truth, ascending
+  double error = std::numeric_limits<double>::quiet_NaN();  ///< mean RMSE of observed cycles
+  std::string reason{};                                     ///< the last NumericalError
+
+  /// The cycles that a share p of the recoveries took at most; NaN if there is none.
+  [[nodiscard]] double quantile(double p) const {
+    if (cycles.empty()) return std::numeric_limits<double>::quiet_NaN();
+    const auto n = static_cast<std::size_t>(p * static_cast<double>(cycles.size()));
+    return cycles[std::min(n, cycles.size() - 1)];
+  }
+};
+
+namespace detail {
+
+/// Adds `d` to number i of a run's state in what a method carries: of all members.
+template <class Method>
+void move_carried(typename Method::Carried& carried, std::size_t lane, std::size_t i, double d) {
+  const auto add = [&](auto& batch, std::size_t number, std::size_t of) {
+    batch.at(number, of) += static_cast<std::decay_t<decltype(batch.at(0, 0))>>(d);
+  };
+  if constexpr (requires { carried.values; }) {  // a learned analysis: members, then memory
+    for (std::size_t m = 0; m < Method::members; ++m)
+      add(carried.values, m * Method::size + i, lane);
+  } else if constexpr (requires { carried.ensemble; }) {
+    if constexpr (std::decay_t<decltype(carried.ensemble)>::size == Method::size)  // a lane each
+      for (std::size_t m = 0; m < std::decay_t<decltype(carried.ensemble)>::padded; ++m)
+        add(carried.ensemble, i, m);
+    else  // one after the other
+      for (std::size_t m = 0; m < Method::members; ++m)
+        add(carried.ensemble, m * Method::size + i, lane);
+  } else if constexpr (requires { carried.state; }) {
+    add(carried.state, i, lane);
+  }
+}
+
+/// Puts the runs from number `first` through it. Sums the errors into `error` and
+/// `observed_cycles`.
+template <class Setting, class Method>
+void run_shock_group(const Setting& setting, const Method& method, const Shock& shock,
+                     const ShockConfig& config, std::span<const double> climate, std::size_t first,
+                     std::size_t runs, ShockOutcome& out, double& errors, double& counted) {
+  constexpr std::size_t width = Method::runs, size = Setting::size, slots = Setting::slots;
+  Setting truth = setting;
+  std::array<double, slots> variances;
+  for (std::size_t j = 0; j < slots; ++j)
+    variances[j] = shock.noise * shock.noise * setting.noise.variance(j);
+  truth.noise = DiagonalNoise<slots>(variances);
+  ObservationStream<Setting, width> stream(truth, {.seed = config.seed, .first_run = first});
+  const ObservationStream<Setting, width> other(truth,
+                                                {.seed = config.seed + 1, .first_run = first});
+  typename Method::FirstGuessBatch guess;
+  typename Method::Observed observed;
+  typename Method::Estimate estimate;
+  std::vector<double> normal(size + 2);
+  for (std::size_t l = 0; l < width; ++l) {
+    fill_normal<double>(stream.key(l).with(Stream::first_guess), std::span(normal).first(size));
+    for (std::size_t i = 0; i < size; ++i) switch (shock.start) {
+        case FirstGuess::climate:
+          guess.at(i, l) = climate[i];
+          break;
+        case FirstGuess::elsewhere:
+          guess.at(i, l) = other.truth().at(i, l);
+          break;
+        case FirstGuess::constant:
+          guess.at(i, l) = shock.size;
+          break;
+        default:
+          guess.at(i, l) = stream.truth().at(i, l) + shock.deviation * normal[i];
+      }
+  }
+  guess.repeat_last_lane();
+  const bool bad_start = shock.start != FirstGuess::near;
+  std::vector<std::size_t> since(runs);
+  std::vector<bool> open(runs, bad_start);
+  std::vector<double> late(runs);
+  constexpr std::size_t last_cycles = 50;
+  if (bad_start) out.events += runs;
+  try {
+    auto carried = method.start(guess, shock.deviation, stream.key(0));
+    for (std::size_t k = 1; k <= config.cycles; ++k) {
+      stream.next();
+      convert(stream.observed().values, observed.values);
+      convert(stream.observed().precision, observed.precision);
+      const bool quiet = shock.event == ShockEvent::none || k <= shock.every;
+      const bool event = !quiet && k % shock.every == 0 && k + shock.every <= config.cycles + 1;
+      const bool silent = shock.event == ShockEvent::gap && !quiet && k % shock.every != 0 &&
+                          k % shock.every >= shock.every - shock.gap;
+      for (std::size_t j = 0; j < slots; ++j)
+        for (std::size_t l = 0; l < width; ++l) {
+          auto& precision = observed.precision.at(j, l);
+          if (precision > 0)  // what is believed
+            precision = static_cast<std::decay_t<decltype(precision)>>(setting.noise.precision(j));
+          if (silent) observed.values.at(j, l) = precision = 0;
+        }
+      method.forecast(carried);
+      for (std::size_t l = 0; l < runs && event; ++l) {
+        out.never += open[l];
+        ++out.events;
+        open[l] = true;
+        since[l] = k;
+        fill_normal<double>(stream.key(l).with(Stream::upset), std::span(normal));
+        for (std::size_t i = 0; i < size; ++i) {
+          if (shock.event == ShockEvent::jump)
+            move_carried<Method>(carried, l, i, shock.size * normal[i]);
+          if (shock.event == ShockEvent::shift) move_carried<Method>(carried, l, i, shock.size);
+        }
+        if (shock.event == ShockEvent::outlier) {
+          const double place = 0.5 * std::erfc(normal[size] / std::sqrt(2.0));  // uniform
+          const auto j = std::min(slots - 1, static_cast<std::size_t>(place * slots));
+          auto& y = observed.values.at(j, l);
+          y += static_cast<std::decay_t<decltype(y)>>(std::copysign(shock.size, normal[size + 1]) *
+                                                      std::sqrt(setting.noise.variance(j)));
+        }
+      }
+      observed.values.repeat_last_lane();
+      observed.precision.repeat_last_lane();
+      method.analyse(carried, observed, stream.key(0).with(Stream::analysis));
+      method.estimate(carried, estimate);
+      for (std::size_t l = 0; l < runs; ++l) {
+        const double error = rmse(estimate, stream.truth(), l);
+        if (k > config.cycles - last_cycles) late[l] += error / last_cycles;
+        if (silent) continue;
+        if (k > shock.every && std::isfinite(error)) errors += error, ++counted;
+        if (!open[l] || !(error < config.found)) continue;
+        out.cycles.push_back(static_cast<double>(k - since[l]));
+        open[l] = false;
+      }
+    }
+    for (std::size_t l = 0; l < runs; ++l) {
+      out.never += open[l];
+      const bool ends_in_gap = shock.event == ShockEvent::gap;
+      out.lost += open[l] || (!ends_in_gap && !(late[l] < 2.5 * config.found));
+    }
+  } catch (const NumericalError& e) {
+    out.reason = e.what();
+    out.lost += runs;
+    for (std::size_t l = 0; l < runs; ++l) out.never += open[l];
+  }
+}
+
+}  // namespace detail
+
+/// Puts a method through a shock and measures how soon it finds the truth again.
+///
+/// Truth and observations are those of `setting`, but for `Shock::noise`; the method may hold
+/// another model. Runs and chances are the same for every method: keyed by (seed, run, cycle). A
+/// jump or shift is added to what the method carries after its forecast: to all members of an
+/// ensemble, to the state and not the memory of a learned analysis (a smoother's window stays as it
+/// is). Throws ConfigError for no runs or too few cycles. Cost: truth and analysis, and for
+/// `FirstGuess::climate` a climatology.
+template <class Setting, class Method>
+[[nodiscard]] ShockOutcome run_shock(const Setting& setting, const Method& method,
+                                     const Shock& shock, const ShockConfig& config = {}) {
+  require_at_least("run_shock", "runs", config.runs, 1);
+  require_at_least("run_shock", "cycles", config.cycles, 50);
+  require_at_least("run_shock", "shock.every", shock.every, shock.gap + 1);
+  require_positive("run_shock", "shock.noise", shock.noise);
+  std::vector<double> climate;
+  if (shock.start == FirstGuess::climate) {
+    const auto mean = climatology_of(setting).mean;
+    climate.assign(mean.begin(), mean.end());
+  }
+  constexpr std::size_t width = Method::runs;
+  const std::size_t groups = (config.runs + width - 1) / width;
+  std::vector<ShockOutcome> parts(groups);
+  std::vector<double> errors(groups), counted(groups);
+  Workers(config.threads).for_each(groups, [&](std::size_t g) {
+    detail::run_shock_group(setting, method, shock, config, climate, g * width,
+                            std::min(width, config.runs - g * width), parts[g], errors[g],
+                            counted[g]);
+  });
+  ShockOutcome all;
+  double error = 0, count = 0;
+  for (std::size_t g = 0; g < groups; ++g) {
+    const ShockOutcome& part = parts[g];
+    all.events += part.events, all.never += part.never, all.lost += part.lost;
+    all.cycles.insert(all.cycles.end(), part.cycles.begin(), part.cycles.end());
+    if (!part.reason.empty()) all.reason = part.reason;
+    error += errors[g], count += counted[g];
+  }
+  std::ranges::sort(all.cycles);
+  if (count > 0) all.error = error / count;
+  return all;
+}
+
+}  // namespace dan
