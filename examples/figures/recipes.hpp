@@ -15,7 +15,7 @@ using Problem = dan::Setting<dan::Rk4<dan::Lorenz96<40>>, dan::FullNetwork<40>>;
 using SparseProblem = dan::Setting<dan::Rk4<dan::Lorenz96<40>>, dan::RandomNetwork<40>>;
 
 /// A second training, of the weights of the first one: on the truth, through longer windows, from a
-/// twentieth of the learning rate.
+/// twentieth of the learning rate, with as many upsets as in the end of the first.
 struct Finish {
   double share = 0;  ///< of the first training's cycles; 0: no second training
   std::size_t window = 64;
@@ -24,6 +24,8 @@ struct Finish {
     const auto cycles = share * static_cast<double>(config.updates * config.window);
     config.updates =
         std::max<std::size_t>(1, static_cast<std::size_t>(cycles / static_cast<double>(window)));
+    config.renew_every = std::max<std::size_t>(1, config.renew_every * config.window / window);
+    config.upsets.first = config.upsets.last;
     config.window = window;
     config.first_window = 0;
     config.learning_rate /= 20;
@@ -50,12 +52,14 @@ struct Recipe {
   }
 };
 
-/// Trains the recipe as `config` says, then its finish if it has one. With a folder, goes on from
-/// NAME.checkpoint and NAME.finish.checkpoint there. Returns the trained network and what both
-/// trainings did.
+/// Trains the recipe as `config` says, then its finish if it has one; with weights in the file
+/// `from`, the finish alone, of `updates` updates (0: as after a first training). With a folder,
+/// goes on from NAME.checkpoint and NAME.finish.checkpoint there. Returns the trained network and
+/// what both trainings did.
 template <class Recipe>
 auto train(const Recipe& recipe, const dan::TrainConfig& config,
-           const std::filesystem::path& folder = {}) {
+           const std::filesystem::path& folder = {}, const std::filesystem::path& from = {},
+           std::size_t updates = 0) {
   using Network = typename Recipe::Network;
   const typename Recipe::Problem problem;
   if (!folder.empty()) std::filesystem::create_directories(folder);
@@ -67,6 +71,11 @@ auto train(const Recipe& recipe, const dan::TrainConfig& config,
     trainer.run(folder.empty() ? folder : folder / (recipe.name + checkpoint));
     return std::pair(trainer.trained(), trainer.report());
   };
+  if (!from.empty()) {
+    auto finish = recipe.finish.after(config);
+    if (updates > 0) finish.updates = updates;
+    return run(dan::load_weights<Network>(from), finish, ".finish.checkpoint");
+  }
   Network network;
   scale_inputs(problem, network, config.seed);
   auto [trained, report] = run(network, config, ".checkpoint");
@@ -100,7 +109,8 @@ inline dan::TrainConfig with_teacher(std::size_t updates) {
           .window = 8,
           .first_window = 4,
           .muon = {.rate = 12},
-          .renew_every = 500,
+          .renew_every = 50,
+          .upsets = {.last = 0.5},
           .taught = 0.85};
 }
 
@@ -110,7 +120,8 @@ inline dan::TrainConfig plain_with_teacher(std::size_t updates) {
           .groups = 2,
           .window = 4,
           .learning_rate = 1.5e-3,
-          .renew_every = 500,
+          .renew_every = 100,
+          .upsets = {.last = 0.5},
           .taught = 0.85};
 }
 
@@ -128,18 +139,18 @@ void for_each_recipe(const Call& call) {
       "simplified", "does not see x^f", "0.382", {.updates = 4000, .groups = 2, .window = 4}});
   call(Recipe<pretrained::Small, 16>{
       "small", "products, gain head, memory", "-", with_teacher(8000), {.share = 0.25}});
-  auto members = with_teacher(8000);
-  members.renew_every = 100;
   call(Recipe<AnalysisNetwork<members_shape>, 16>{
-      "members", "small with 3 states", "-", members, {.share = 0.25}});
-  call(Recipe<pretrained::Recurrent, 16>{
-      "recurrent", "products, gain head, memory", "-", with_teacher(160000), {.share = 0.5}});
+      "members", "small with 3 states", "-", with_teacher(8000), {.share = 0.25}});
+  call(Recipe<pretrained::Recurrent, 16>{"recurrent",
+                                         "products, gain head, memory",
+                                         "-",
+                                         with_teacher(160000),
+                                         {.share = 0.5, .window = 32}});
 }
 
 /// The recipe for random sparse networks.
 inline Recipe<dan::pretrained::Sparse, 16, SparseProblem> sparse_recipe() {
   auto config = with_teacher(12000);
-  config.renew_every = 100;
   config.teacher_inflation = 1.02;
   return {"sparse", "small, shown where it observes", "-", config, {.share = 0.25}};
 }

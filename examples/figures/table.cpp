@@ -6,7 +6,9 @@
 // Learned rows read their weights from a folder; `--train ROW` trains that row first, from scratch
 // or from its checkpoint, and writes the weights there. A training that is stopped goes on when it
 // is started again.
+#include <map>
 #include <set>
+#include <string>
 
 #include "recipes.hpp"
 
@@ -16,7 +18,7 @@ using namespace dan;
 using nlohmann::ordered_json;
 
 struct TableOptions {
-  std::string train, only, weights = "weights", checkpoints;
+  std::string train, from, only, weights = "weights", checkpoints;
   std::size_t cycles = 100'000, updates = 0;
 };
 
@@ -98,25 +100,34 @@ template <class Recipe>
 void train(const Recipe& recipe, const example::Options& options, const TableOptions& table) {
   if (table.train != recipe.name) return;
   TrainConfig config = recipe.config;
-  if (table.updates > 0) config.updates = table.updates;
+  if (table.updates > 0 && table.from.empty()) config.updates = table.updates;
   config.seed = options.seed;
   config.threads = options.threads;
   auto updates = text(config.updates, " updates in windows of ", config.window);
+  std::map<std::string, std::string> notes;
+  if (!table.from.empty()) {
+    const auto before = load_safetensors<float>(table.from).metadata;
+    updates = before.contains("updates") ? before.at("updates") : "an unknown training";
+    if (before.contains("training_seconds"))
+      notes["earlier_training_seconds"] = before.at("training_seconds");
+  }
   if (recipe.finish.share > 0) {
-    const auto last = recipe.finish.after(config);
+    auto last = recipe.finish.after(config);
+    if (!table.from.empty() && table.updates > 0) last.updates = table.updates;
     updates += text(", then ", last.updates, " in windows of ", last.window);
   }
   std::fprintf(stderr, "Training %s: %zu weights, %s\n", recipe.name.c_str(),
                Recipe::Network::parameters, updates.c_str());
   const auto [trained, report] =
-      example::train(recipe, config, table.checkpoints.empty() ? table.weights : table.checkpoints);
-  save_weights(
-      recipe.file(table.weights), trained,
-      {{"command", text("table --train ", recipe.name, " --seed ", config.seed, " --updates ",
-                        config.updates)},
-       {"updates", updates},
-       {"training_seconds", text(std::round(report.seconds))},
-       {"restarts", text(report.restarts, ", the last one at update ", report.last_restart)}});
+      example::train(recipe, config, table.checkpoints.empty() ? table.weights : table.checkpoints,
+                     table.from, table.updates);
+  notes["command"] = text("table --train ", recipe.name, " --seed ", config.seed, " --updates ",
+                          table.from.empty() ? config.updates : table.updates,
+                          table.from.empty() ? "" : " --from " + table.from);
+  notes["updates"] = updates;
+  notes["training_seconds"] = text(std::round(report.seconds));
+  notes["restarts"] = text(report.restarts, ", the last one at update ", report.last_restart);
+  save_weights(recipe.file(table.weights), trained, notes);
 }
 
 void table_of_the_talk(const example::Options& options, const TableOptions& table_options) {
@@ -174,8 +185,12 @@ int main(int argc, char** argv) {
         app.add_option("--train", table.train, "Train this row first")
             ->check(CLI::IsMember(names))
             ->excludes("--quick");
+        app.add_option("--from", table.from,
+                       "Weights to finish, instead of a training from scratch; with upsets, if "
+                       "the row has them");
         app.add_option("--updates", table.updates,
-                       "Updates of that training, before its finish; 0: the row's own")
+                       "Updates of that training, before its finish (with --from: of the finish); "
+                       "0: the row's own")
             ->check(CLI::Range(std::size_t{0}, std::size_t{100'000'000}));
         app.add_option("--checkpoints", table.checkpoints,
                        "Folder of the training's checkpoints; else that of the weights");

@@ -16,6 +16,7 @@
 #include "dan/core/random.hpp"
 #include "dan/core/parallel.hpp"
 #include "dan/core/progress.hpp"
+#include "dan/core/notice.hpp"
 #include "dan/concepts.hpp"
 
 // Differentiable maps.
@@ -64,6 +65,7 @@
 #include "dan/analysis/window.hpp"
 #include "dan/analysis/ienks.hpp"
 #include "dan/analysis/cycle.hpp"
+#include "dan/analysis/trained_for.hpp"
 #include "dan/analysis/learned.hpp"
 #include "dan/analysis/weights.hpp"
 #include "dan/analysis/pretrained.hpp"
@@ -72,12 +74,14 @@
 #include "dan/experiment/stream.hpp"
 #include "dan/experiment/score.hpp"
 #include "dan/experiment/twin.hpp"
+#include "dan/experiment/shock.hpp"
 #include "dan/experiment/tune.hpp"
 
 // Training.
 #include "dan/train/loss.hpp"
 #include "dan/train/optimiser.hpp"
 #include "dan/train/schedule.hpp"
+#include "dan/train/upsets.hpp"
 #include "dan/train/trainer.hpp"
 
 // Files.

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The shipped networks find the truth from any first guess, and find it again.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "dan/dan.hpp"
+
+using namespace dan;
+
+namespace {
+using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+
+/// Every run comes back from everything, from bad starts no later than the EnKF-N with 20 members.
+template <class Network>
+void check(const std::string& name) {
+  const Problem problem;
+  const auto trained = load_weights<Network>(DAN_WEIGHTS "/" + name + ".safetensors");
+  const Learned<Problem, Network, 16> dan{problem, trained};
+  const EnkfN<Problem, 20> ensemble{problem};
+  const auto starts = [&](const Shock& shock) {
+    CAPTURE(shock.name);
+    const auto found = run_shock(problem, dan, shock), theirs = run_shock(problem, ensemble, shock);
+    MESSAGE(name, ", ", shock.name, ": ", found.never, " of ", found.events, " never, median ",
+            found.quantile(0.5), " (EnKF-N ", theirs.quantile(0.5), "), most ", found.quantile(1));
+    CHECK(found.events == 64);
+    CHECK(found.never == 0);
+    CHECK(found.lost == 0);
+    CHECK(found.quantile(0.5) <= theirs.quantile(0.5));
+  };
+  for (const double deviation : {1.0, 3.0, 5.0, 7.0})
+    starts({text("truth + ", deviation, " N(0, 1)"), FirstGuess::far, deviation});
+  starts({"climatological mean", FirstGuess::climate, 3});
+  starts({"another state", FirstGuess::elsewhere, 3});
+
+  const auto comes_back = [&](const Shock& shock) {
+    CAPTURE(shock.name);
+    const auto back = run_shock(problem, dan, shock, {.runs = 32, .cycles = 3000});
+    MESSAGE(name, ", ", shock.name, ": ", back.never, " of ", back.events, " never, median ",
+            back.quantile(0.5), ", most ", back.quantile(1));
+    CHECK(back.events == 416);
+    CHECK(back.never == 0);
+    CHECK(back.lost == 0);
+  };
+  comes_back({.name = "jump", .event = ShockEvent::jump, .size = 5});
+  comes_back({.name = "gap of 37", .event = ShockEvent::gap, .gap = 37});
+  comes_back({.name = "gap of 50", .event = ShockEvent::gap, .gap = 50});
+}
+}  // namespace
+
+TEST_CASE("the shipped recurrent network comes back") { check<pretrained::Recurrent>("recurrent"); }
+TEST_CASE("the shipped small network comes back") { check<pretrained::Small>("small"); }
+TEST_CASE("the shipped sparse network comes back") { check<pretrained::Sparse>("sparse"); }
+TEST_CASE("the shipped plain network comes back") { check<pretrained::Plain>("plain"); }
