@@ -47,6 +47,8 @@ inline void print_failures(const dan::TwinScores& s) {
     std::printf("  run %zu failed at cycle %zu: %s\n", run, cycle, reason.c_str());
   for (const auto& [run, cycle, reason] : s.lost)
     std::printf("  run %zu from cycle %zu: %s\n", run, cycle, reason.c_str());
+  if (s.went_back > 0)
+    std::printf("  the way back was taken in %.3f %% of the cycles\n", 100 * s.went_back);
   std::fflush(stdout);
 }
 

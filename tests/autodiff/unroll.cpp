@@ -96,14 +96,24 @@ TEST_CASE("cycle: derivatives of forecast, observation and analysis together") {
 
 TEST_CASE("cycle: observations and increments are in units of the observations' errors") {
   // The deviations of the errors, of what is seen twice, and of what is never seen.
-  using Twice = Setting<Rk4<Lorenz96<4>>, SubsetNetwork<4, 3>>;
-  const Twice twice{.network = SubsetNetwork<4, 3>({1, 1, 2}),
+  // Alone, what is seen twice, and what is never seen; then beside a more precise one.
+  using Twice = Setting<Rk4<Lorenz96<6>>, SubsetNetwork<6, 3>>;
+  const Twice twice{.network = SubsetNetwork<6, 3>({1, 1, 3}),
                     .noise = DiagonalNoise<3>({0.5, 0.5, 0.01})};
-  const auto s = observation_deviations(twice);
-  CHECK(s[1] == doctest::Approx(0.5));
-  CHECK(s[2] == doctest::Approx(0.1));
-  CHECK(s[0] == doctest::Approx(std::sqrt((0.25 + 0.01) / 2)));
-  CHECK(s[3] == s[0]);
+  const auto units_of = [&]<std::size_t Kernel>() {
+    using Net =
+        AnalysisNetwork<NetworkShape{.filters = 2, .blocks = 1, .sub_blocks = 1, .kernel = Kernel},
+                        Ring<6>>;
+    return observation_deviations<Net>(twice);
+  };
+  const auto alone = units_of.operator()<1>(), beside = units_of.operator()<3>();
+  CHECK(alone[1] == doctest::Approx(0.5));
+  CHECK(alone[3] == doctest::Approx(0.1));
+  CHECK(alone[0] == doctest::Approx(std::sqrt((0.25 + 0.01) / 2)));
+  CHECK(alone[5] == alone[0]);
+  CHECK(beside[0] == doctest::Approx(0.5));
+  CHECK(beside[2] == doctest::Approx(0.1));
+  CHECK(beside[4] == doctest::Approx(0.1));
 
   // The same network in a world of other units: the same analysis, ten times smaller.
   using Still8 = Setting<Still, FullNetwork<8>>;
@@ -130,7 +140,7 @@ TEST_CASE("cycle: observations and increments are in units of the observations' 
       seen.values.at(i, 0) = unit * y[i], seen.precision.at(i, 0) = 1 / (unit * unit);
     }
     using C = LearnedCycle<Still8, Net, Observations<double, 8>>;
-    const auto units = observation_deviations(world);
+    const auto units = observation_deviations<Net>(world);
     auto cache = std::make_unique<C::Cache<double>>();
     C{world, network, seen, units, network.bounds()}.analyse(trained.parameters.data(), in.data(),
                                                              out.data(), *cache);

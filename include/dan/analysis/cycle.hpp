@@ -15,15 +15,19 @@
 namespace dan {
 
 /// The deviations s in whose units a learned analysis of this setting sees observations and gives
-/// increments: s_i = 1/√(Hᵀ R⁻¹ H)_ii, with H the tangent at a state of zeros and every slot
-/// reporting.
+/// increments:
+///   s_i = 1/√(largest (Hᵀ R⁻¹ H)_kk of the taps k of i, of the same channel),
+/// with H the tangent at a state of zeros and every slot reporting.
 ///
-/// For H = I that is the deviation of the observation's error; an element that is never observed
-/// has the root of the mean square of the others, and where no element is, all have one. points ·
-/// channels numbers. Cost: slots · size flops.
-template <class Setting>
+/// For H = I and one variance that is the deviation of the observations' errors. Errors of the
+/// state are much alike from point to point, even where those of observations are not: beside a
+/// precise observation a coarse one tells little. An element without observed taps has the root of
+/// the mean square of the others, and where nothing is observed all have one. points · channels
+/// numbers. Cost: slots · size flops.
+template <class Network, class Setting>
 [[nodiscard]] std::vector<double> observation_deviations(const Setting& setting) {
   constexpr std::size_t size = Setting::size, slots = Setting::slots;
+  constexpr std::size_t channels = Setting::channels, taps = Network::shape.kernel;
   std::vector<double> precision(size), x(size), unit(slots), row(size), out(size);
   for (std::size_t j = 0; j < slots; ++j) {
     std::ranges::fill(row, 0.0);
@@ -34,11 +38,17 @@ template <class Setting>
       if (std::isfinite(row[i])) precision[i] += row[i] * row[i] * setting.noise.precision(j);
   }
   double squares = 0, count = 0;
-  for (const double p : precision)
-    if (p > 0) squares += 1 / p, ++count;
-  for (std::size_t i = 0; i < size; ++i)
-    out[i] = precision[i] > 0 ? 1 / std::sqrt(precision[i])
-                              : (count > 0 ? std::sqrt(squares / count) : 1);
+  for (std::size_t i = 0; i < size; ++i) {
+    double largest = 0;
+    for (std::size_t k = 0; k < taps; ++k)
+      largest = std::max(
+          largest, precision[Network::Grid::tap(i / channels, k, taps) * channels + i % channels]);
+    if (largest == 0) continue;
+    out[i] = 1 / std::sqrt(largest);
+    squares += 1 / largest, ++count;
+  }
+  for (double& s : out)
+    if (s == 0) s = count > 0 ? std::sqrt(squares / count) : 1;
   return out;
 }
 

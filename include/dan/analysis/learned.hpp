@@ -70,7 +70,7 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
       : setting_(setting),
         trained_(trained),
         config_(config),
-        deviations_(observation_deviations(setting)) {
+        deviations_(observation_deviations<Network>(setting)) {
     if (!trained.trained_for) return;
     std::string list;
     for (const auto& difference :

@@ -155,7 +155,7 @@ class Trainer {
                    config.use_muon ? hidden_matrices() : std::vector<MatrixPlace>{}, config.muon),
         limit_{config.clip},
         teacher_(setting, {.inflation = config.teacher_inflation, .rotation = true}),
-        deviations_(observation_deviations(setting)),
+        deviations_(observation_deviations<Network>(setting)),
         workers_(config.threads),
         windows_(config.window) {
     constexpr auto name = "Trainer";
@@ -424,22 +424,28 @@ class Trainer {
           text("Trainer: ", argument, " is ", value, ", expected a number from 0 to below 1"));
   }
 
-  /// Numbers that change with model, observation network or noise: one step from a fixed state,
-  /// its observations, and the errors and reporting slots of one cycle.
+  /// Numbers that change with model, observation network or noise, and with the order of their
+  /// numbers: one step from a fixed state, its observations, the errors of one cycle and the slots
+  /// that report in several.
   [[nodiscard]] std::vector<double> fingerprint() const {
     std::array<double, Setting::size> x;
     std::array<double, Setting::slots> y, errors;
     std::array<bool, Setting::slots> mask;
-    fill_normal<double>({1, Stream::user}, x);
+    fill_normal<double>({1, Stream::fingerprint}, x);
     setting_.model.step(x.data(), x.data());
     setting_.network.observe(x.data(), y.data());
-    setting_.noise.sample({1, Stream::user}, errors);
-    setting_.network.available({1, Stream::user}, mask.data());
+    setting_.noise.sample({1, Stream::fingerprint}, errors);
     std::vector<double> sums(4);
-    for (const double value : x) sums[0] += value;
-    for (std::size_t j = 0; j < Setting::slots; ++j) {
-      const auto weight = static_cast<double>(j + 1);
-      sums[1] += weight * y[j], sums[2] += weight * errors[j], sums[3] += mask[j] ? weight : 0;
+    const auto weighted = [](std::size_t i, double value) {
+      return static_cast<double>(i + 1) * value;
+    };
+    for (std::size_t i = 0; i < Setting::size; ++i) sums[0] += weighted(i, x[i]);
+    for (std::size_t j = 0; j < Setting::slots; ++j)
+      sums[1] += weighted(j, y[j]), sums[2] += weighted(j, errors[j]);
+    for (std::size_t cycle = 0; cycle < 8; ++cycle) {
+      setting_.network.available({1, Stream::fingerprint, 0, cycle}, mask.data());
+      for (std::size_t j = 0; j < Setting::slots; ++j)
+        sums[3] += weighted(cycle * Setting::slots + j, mask[j]);
     }
     return sums;
   }
@@ -733,7 +739,7 @@ class Trainer {
       const auto middle = known.begin() + static_cast<std::ptrdiff_t>(known.size() / 2);
       std::ranges::nth_element(known, middle);
       double& usual = trained_.trained_for->innovation;
-      usual = std::max(1.0, usual + 0.01 * (*middle - usual));
+      usual = std::max(1.0, usual + 0.05 * (*middle - usual));
       averaged_.trained_for->innovation = usual;
     }
     const double share = static_cast<double>(lost) / static_cast<double>(groups_.size() * Lanes);
