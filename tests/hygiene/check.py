@@ -10,6 +10,7 @@ names     xtensor, xsimd and xtensor-blas are named by the headers meant for it 
 umbrella  dan.hpp includes every header
 licence   every source file begins with its licence
 listed    every test, benchmark and example is in the meson.build that builds it
+defaults  tests/core/compiler.cpp looks at every struct with numbers that have defaults
 misuse    tests/FILE compiles, and with -DMISUSE fails with the words it expects
 """
 import concurrent.futures
@@ -128,6 +129,19 @@ def readme(_):
         "the program in README.md is not the end of docs/twenty_lines.cpp"]
 
 
+def defaults(_):
+    test = (ROOT / "tests/core/compiler.cpp").read_text()
+    number = r"^ +(?:double|float|std::(?:size_t|u?int\d+_t)) [a-z_]+ = "
+    found = []
+    for header in HEADERS:
+        for name, body in re.findall(r"^(?<!>\n)struct (\w+) \{\n(.*?)^\};", read(header),
+                                     re.MULTILINE | re.DOTALL):
+            if (re.search(number, body, re.MULTILINE) and not re.search(r"std::(vector|string|map)", body)
+                    and not re.search(rf"\b{name}\b", test)):
+                found.append(f"{header}: tests/core/compiler.cpp does not look at {name}")
+    return found
+
+
 def misuse(build, file):
     source = ROOT / "tests" / file
     expected = re.findall(r"^// expect: (.*)$", source.read_text(), re.MULTILINE)
@@ -145,8 +159,8 @@ def misuse(build, file):
 
 def main():
     rule, *arguments = sys.argv[1:]
-    found = {f.__name__: f for f in [alone, layers, names, umbrella, licence, listed, readme, misuse]}[rule](
-        *arguments)
+    rules = [alone, layers, names, umbrella, licence, listed, readme, defaults, misuse]
+    found = {f.__name__: f for f in rules}[rule](*arguments)
     print("\n".join(found) or f"{rule}: good")
     return 1 if found else 0
 
