@@ -11,7 +11,8 @@ umbrella  dan.hpp includes every header
 licence   every source file begins with its licence
 listed    every test, benchmark and example is in the meson.build that builds it
 defaults  tests/core/compiler.cpp looks at every struct with numbers that have defaults
-misuse    tests/FILE compiles, and with -DMISUSE fails with the words it expects
+misuse    tests/FILE compiles, and with -DMISUSE or the `// flags:` it names fails with the words it
+          expects
 """
 import concurrent.futures
 import json
@@ -145,13 +146,15 @@ def defaults(_):
 def misuse(build, file):
     source = ROOT / "tests" / file
     expected = re.findall(r"^// expect: (.*)$", source.read_text(), re.MULTILINE)
+    flags = re.search(r"^// flags: (.*)$", source.read_text(), re.MULTILINE)
+    flags = flags[1].split() if flags else ["-DMISUSE"]
     right = compile_only(build, str(source))
-    wrong = compile_only(build, "-DMISUSE", str(source))
+    wrong = compile_only(build, *flags, str(source))
     found = []
     if right.returncode:
         found.append(f"{source.name} does not compile:\n{right.stdout}")
     if not wrong.returncode:
-        found.append(f"{source.name} compiles with -DMISUSE, expected an error")
+        found.append(f"{source.name} compiles with {' '.join(flags)}, expected an error")
     found += [f"{source.name}: the error does not say '{words}':\n{wrong.stdout}"
               for words in expected if words not in wrong.stdout]
     return found or ([] if expected else [f"{source.name} has no line '// expect: words'"])

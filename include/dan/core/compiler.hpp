@@ -2,7 +2,11 @@
 #pragma once
 
 /// \file
-/// What a compiler is known to get wrong.
+/// What a compiler may not be told, or is known to get wrong.
+///
+/// **Finite mathematics.** -Ofast, -ffast-math and -ffinite-math-only let the compiler assume that
+/// no number is NaN or infinite; every check of observations, noise and states is then gone without
+/// a word, and missing values are analysed as if they were there. That is refused here.
 ///
 /// **g++ 12 before 12.4 with AVX-512.** An object of 32 or 64 bytes whose constant content is
 /// {v, v, 0, 0} or {v, v, v, 0} in words of 64 bits (v not negative; with 64 bytes the same with
@@ -13,3 +17,8 @@
 /// a `struct { double a = 1, b = 1, c = 0, d = 0; }` of yours is concerned.
 /// -fno-tree-slp-vectorize keeps the compiler from making such vectors of a struct's fields.
 /// Seen with g++ 12.2, not with 11.3, 12.4 and 13.3. Source: GCC bug 108599.
+
+#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+#error \
+    "dan: -Ofast, -ffast-math and -ffinite-math-only remove every check for NaN: add -fno-finite-math-only"
+#endif
