@@ -29,7 +29,7 @@ HEADERS = sorted(path.relative_to(INCLUDE).as_posix() for path in INCLUDE.rglob(
 UMBRELLA = "dan/dan.hpp"
 LEVELS = {"core": 1, "autodiff": 2, "integrate": 3, "observe": 3, "network": 3, "io": 3,
           "models": 4, "analysis": 4, "experiment": 5, "train": 6, "diagnose": 6}
-NAMES = {r"\bxtensor\b|\bxt::": ["core/tensor.hpp", "core/linalg.hpp", "io/npy.hpp"],
+NAMES = {r"\bxtensor\b|\bxt::": ["core/tensor.hpp", "core/linalg.hpp"],
          r"\bxsimd\b": ["core/simd.hpp"],
          r"xtensor-blas|\bxlinalg\b|\bxt::linalg\b|\bcblas|\bLAPACK": ["core/linalg.hpp"]}
 
