@@ -52,7 +52,7 @@ TEST_CASE("inflation: the ends of the range, and all parts together") {
   CHECK(std::abs(norm(Inflation{.relax_spread = 1}.applied(prior, posterior)) - norm(prior)) <=
         round_off);
   CHECK(norm(Inflation{.relax_spread = 0.5}.applied(prior, T(0))) == 0);  // no spread is left
-  const Inflation all{.factor = 1.1, .relax_spread = 0.2, .relax_perturbations = 0.3};
+  const Inflation all{.relax_perturbations = 0.3, .relax_spread = 0.2, .factor = 1.1};
   const T mixed = 0.7 * posterior + 0.3 * prior;
   const double scale = 1.1 * (1 + 0.2 * (norm(prior) - norm(mixed)) / norm(mixed));
   CHECK(norm(all.applied(prior, posterior) - scale * mixed) <= round_off);
@@ -61,7 +61,7 @@ TEST_CASE("inflation: the ends of the range, and all parts together") {
 TEST_CASE("inflation: numbers out of range") {
   const auto check = [](const Inflation& inflation) { inflation.require_valid("here"); };
   CHECK_NOTHROW(check({}));
-  CHECK_NOTHROW(check({.factor = 0.9, .relax_spread = 1, .relax_perturbations = 1}));
+  CHECK_NOTHROW(check({.relax_perturbations = 1, .relax_spread = 1, .factor = 0.9}));
   CHECK_THROWS_WITH_AS(check({.factor = 0}), doctest::Contains("here: inflation.factor is 0"),
                        ConfigError);
   CHECK_THROWS_AS(check({.factor = std::nan("")}), ConfigError);
@@ -83,7 +83,7 @@ using CurvedRoot = Etkf<Setting<Rk4<Lorenz96<8>>, test::Curved>, members>;
 TEST_CASE_TEMPLATE("inflation: before the analysis is the analysis of the inflated ensemble",
                    Filter, Stochastic, Deterministic, Local, FiniteSize, Root, CurvedRoot) {
   constexpr std::size_t size = Filter::size;
-  const Inflation rest{.factor = 1.1, .relax_spread = 0.3, .relax_perturbations = 0.2};
+  const Inflation rest{.relax_perturbations = 0.2, .relax_spread = 0.3, .factor = 1.1};
   Inflation inflation = rest;
   inflation.before = 1.3;
   const Filter filter({}, {.inflation = inflation}), plain({}, {.inflation = rest});

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <filesystem>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -96,6 +97,78 @@ TEST_CASE("tune: a search that was killed goes on from its file") {
   CHECK_THROWS_WITH_AS((void)tune_on_grid(values, evaluate, other),
                        doctest::Contains("expected \"another model\""), FileError);
   CHECK(calls == 4);
+}
+
+TEST_CASE("tune: the file of another analysis, setting or search is refused") {
+  const test::TemporaryFolder folder;
+  const Problem problem;
+  std::size_t made = 0;
+  const auto with = [&](const Problem& setting, const EtkfConfig& base,
+                        const std::vector<double>& values) {
+    TwinConfig twin = tuning_twin();
+    twin.runs = 1, twin.cycles = 120;
+    return tune_analysis(setting, {{"inflation", values}},
+                         [&](Values v) {
+                           ++made;
+                           EtkfConfig config = base;
+                           config.inflation.factor = v[0];
+                           return Etkf<Problem, 20>(setting, config);
+                         },
+                         twin, {.threads = 1, .file = folder / "trials.json"});
+  };
+  const auto first = with(problem, {}, {1.02, 1.04});
+  made = 0;
+  CHECK(same_table(first, with(problem, {}, {1.02, 1.04})));
+  CHECK(made == 1);                                                // the check; no trial
+  CHECK(with(problem, {}, {1.0, 1.02, 1.04}).trials.size() == 3);  // a grid may grow
+  const auto refused = [&](const Problem& setting, const EtkfConfig& base) {
+    CHECK_THROWS_WITH_AS((void)with(setting, base, {1.02}),
+                         doctest::Contains("holds trials of another setting or analysis"),
+                         FileError);
+  };
+  refused(problem, {.rotation = true});
+  refused(problem, {.inflation = {.before = 1.01}});
+  refused({.model = {.time_step = 0.06}}, {});
+  refused({.model = {.ode = {.forcing = 8.1}}}, {});
+  refused({.noise = DiagonalNoise<40>(0.9)}, {});
+  // A table that is nobody's.
+  write_json(folder / "trials.json", {{"problem", read_json(folder / "trials.json")["problem"]},
+                                      {"names", {"inflation"}},
+                                      {"trials", {{{"values", {1.02}}, {"score", 0.1}}}}});
+  CHECK_THROWS_WITH_AS((void)with(problem, {}, {1.02}), doctest::Contains("no table of trials"),
+                       FileError);
+}
+
+TEST_CASE("tune: a damaged file is refused") {
+  const test::TemporaryFolder folder;
+  const TuneConfig config{.file = folder / "trials.json"};
+  const auto square = [](double x) { return x * x; };
+  const auto resume = [&](const std::string& trials) {
+    write_file_atomically(config.file,
+                          R"({"problem": "", "names": ["value"], "trials": )" + trials + "}");
+    return tune_on_grid({1.0, 2.0}, square, config);
+  };
+  CHECK(resume(R"([{"values": [1], "score": 7}])").best.score == 4);
+  CHECK(resume(R"([{"values": [1.0], "score": null}])").best.score == 4);
+  const auto damaged = [&](const std::string& trials, const std::string& part) {
+    CAPTURE(trials);
+    CHECK_THROWS_WITH_AS((void)resume(trials), doctest::Contains(part.c_str()), FileError);
+  };
+  damaged(R"([{"values": [1, 2], "score": 1}])", "[1,2], expected 1 numbers");
+  damaged(R"([{"values": [], "score": 1}])", "[], expected 1 numbers");
+  damaged(R"([{"values": 1, "score": 1}])", "1, expected 1 numbers");
+  damaged(R"([{"values": {"a": 1}, "score": 1}])", "expected 1 numbers");
+  damaged(R"([{"values": [true], "score": 1}])", "true for a number");
+  damaged(R"([{"values": ["1"], "score": 1}])", "\"1\" for a number");
+  damaged(R"([{"values": [1], "score": "nan"}])", "\"nan\" for a number");
+  damaged(R"([{"values": [1], "score": true}])", "true for a number");
+  damaged(R"([{"values": [1]}])", "is no table of trials");
+  damaged(R"([{"values": [1], "score": 1}, {"values": [1], "score": 2}])", "[1] twice");
+  damaged(R"({"a": {"values": [1], "score": 1}})", "no list");
+  damaged(R"("x")", "no list");
+  std::filesystem::remove(config.file);
+  CHECK_THROWS_WITH_AS((void)tune_on_grid({1.0, HUGE_VAL}, square, config),
+                       doctest::Contains("a value to try is inf"), ConfigError);
 }
 
 TEST_CASE("tune: nothing to try, or nothing that works") {

@@ -10,7 +10,9 @@ names     xtensor, xsimd and xtensor-blas are named by the headers meant for it 
 umbrella  dan.hpp includes every header
 licence   every source file begins with its licence
 listed    every test, benchmark and example is in the meson.build that builds it
-misuse    tests/FILE compiles, and with -DMISUSE fails with the words it expects
+defaults  tests/core/compiler.cpp looks at every struct with numbers that have defaults
+misuse    tests/FILE compiles, and with -DMISUSE or the `// flags:` it names fails with the words it
+          expects
 """
 import concurrent.futures
 import json
@@ -27,7 +29,7 @@ HEADERS = sorted(path.relative_to(INCLUDE).as_posix() for path in INCLUDE.rglob(
 UMBRELLA = "dan/dan.hpp"
 LEVELS = {"core": 1, "autodiff": 2, "integrate": 3, "observe": 3, "network": 3, "io": 3,
           "models": 4, "analysis": 4, "experiment": 5, "train": 6, "diagnose": 6}
-NAMES = {r"\bxtensor\b|\bxt::": ["core/tensor.hpp", "core/linalg.hpp", "io/npy.hpp"],
+NAMES = {r"\bxtensor\b|\bxt::": ["core/tensor.hpp", "core/linalg.hpp"],
          r"\bxsimd\b": ["core/simd.hpp"],
          r"xtensor-blas|\bxlinalg\b|\bxt::linalg\b|\bcblas|\bLAPACK": ["core/linalg.hpp"]}
 
@@ -128,16 +130,31 @@ def readme(_):
         "the program in README.md is not the end of docs/twenty_lines.cpp"]
 
 
+def defaults(_):
+    test = (ROOT / "tests/core/compiler.cpp").read_text()
+    number = r"^ +(?:double|float|std::(?:size_t|u?int\d+_t)) [a-z_]+ = "
+    found = []
+    for header in HEADERS:
+        for name, body in re.findall(r"^(?<!>\n)struct (\w+) \{\n(.*?)^\};", read(header),
+                                     re.MULTILINE | re.DOTALL):
+            if (re.search(number, body, re.MULTILINE) and not re.search(r"std::(vector|string|map)", body)
+                    and not re.search(rf"\b{name}\b", test)):
+                found.append(f"{header}: tests/core/compiler.cpp does not look at {name}")
+    return found
+
+
 def misuse(build, file):
     source = ROOT / "tests" / file
     expected = re.findall(r"^// expect: (.*)$", source.read_text(), re.MULTILINE)
+    flags = re.search(r"^// flags: (.*)$", source.read_text(), re.MULTILINE)
+    flags = flags[1].split() if flags else ["-DMISUSE"]
     right = compile_only(build, str(source))
-    wrong = compile_only(build, "-DMISUSE", str(source))
+    wrong = compile_only(build, *flags, str(source))
     found = []
     if right.returncode:
         found.append(f"{source.name} does not compile:\n{right.stdout}")
     if not wrong.returncode:
-        found.append(f"{source.name} compiles with -DMISUSE, expected an error")
+        found.append(f"{source.name} compiles with {' '.join(flags)}, expected an error")
     found += [f"{source.name}: the error does not say '{words}':\n{wrong.stdout}"
               for words in expected if words not in wrong.stdout]
     return found or ([] if expected else [f"{source.name} has no line '// expect: words'"])
@@ -145,8 +162,8 @@ def misuse(build, file):
 
 def main():
     rule, *arguments = sys.argv[1:]
-    found = {f.__name__: f for f in [alone, layers, names, umbrella, licence, listed, readme, misuse]}[rule](
-        *arguments)
+    rules = [alone, layers, names, umbrella, licence, listed, readme, defaults, misuse]
+    found = {f.__name__: f for f in rules}[rule](*arguments)
     print("\n".join(found) or f"{rule}: good")
     return 1 if found else 0
 

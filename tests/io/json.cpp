@@ -77,6 +77,18 @@ TEST_CASE("json: damage and text that is not UTF-8 are errors") {
   std::ofstream(folder / "bad.json") << std::string(1'000'000, '[');
   CHECK_THROWS_WITH_AS(static_cast<void>(read_json(folder / "bad.json")),
                        doctest::Contains("nested more than 64 deep"), FileError);
+  const auto parse = [](const std::string& document) {
+    return parse_json("test", "a text", document);
+  };
+  for (const std::string twice : {R"({"a": 1, "a": 1})", R"({"b": [0, {"c": {}, "c": 2}]})",
+                                  R"({"a": {"a": 1}, "b": 2, "a": 3})", R"({"a": 1, "\u0061": 2})"})
+    CHECK_THROWS_WITH_AS(static_cast<void>(parse(twice)), doctest::Contains("twice in one object"),
+                         FileError);
+  CHECK(parse(R"({"a": {"a": 1}, "b": [{"a": 2}, {"a": 3}]})")["b"][1]["a"] == 3);
+  for (const std::string other :
+       {"NaN", "[1, Infinity]", "1e999", "[1,]", "{} {}", "// a\n1", "'a'", "[01]", "[+1]", "[.5]"})
+    CHECK_THROWS_WITH_AS(static_cast<void>(parse(other)),
+                         doctest::Contains("test: a text is not valid JSON"), FileError);
   CHECK_THROWS_AS(write_json(folder / "new.json", {{"a", "\xff"}}), FileError);
   CHECK(folder.files() == 1);
 }

@@ -157,8 +157,18 @@ TEST_CASE("safetensors: each kind of damage has its message") {
   error("1234", "has 4 bytes, expected at least 8");
   error(std::string(8, '\xff'), "header of 18446744073709551615 bytes, expected at most 0");
   error(std::string("\x09\0\0\0\0\0\0\0{}", 10), "header of 9 bytes, expected at most 2");
-  error(raw("", 0), "is not valid JSON");
-  error(raw("{\"a\":", 0), "is not valid JSON");
+  error(raw("", 0), "does not begin with {");
+  error(raw(" {}", 0), "does not begin with {");
+  error(raw("{}\n", 0), "does not end with } and spaces");
+  error(raw("{}  \t ", 0), "does not end with } and spaces");
+  error(raw(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+            R"("a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+            4),
+        "the key a twice");
+  error(raw(R"({"a":{"dtype":"F32","shape":[2],"shape":[1],"data_offsets":[0,4]}})", 4),
+        "the key shape twice");
+  error(raw("{\"a\":}", 0), "is not valid JSON");
+  error(raw("{\"a\":", 0), "does not end with }");
   error(raw("[1]", 0), "not a JSON object");
   const std::string deep = std::string(500'000, '[') + std::string(500'000, ']');
   error(raw(deep, 0), "nested more than 64 deep");
@@ -171,6 +181,9 @@ TEST_CASE("safetensors: each kind of damage has its message") {
   error(raw(one("\"F64\"", "[1]", "[0,8]"), 8), "type \"F64\" for tensor a, expected F32");
   error(raw(one("\"I32\"", "[1]", "[0,4]"), 4), "type \"I32\" for tensor a, expected F32");
   error(raw(one("7", "[1]", "[0,4]"), 4), "type 7");
+  error(raw(one("\"f32\"", "[1]", "[0,4]"), 4), "type \"f32\" for tensor a, expected F32");
+  error(raw(one("\"F32\"", "[1.0]", "[0,4]"), 4), "has 1.0 in shape");
+  error(raw(one("\"F32\"", "[true]", "[0,4]"), 4), "has true in shape");
   error(raw(one("\"F32\"", "[-1]", "[0,4]"), 4), "has -1 in shape");
   error(raw(one("\"F32\"", "[1.5]", "[0,4]"), 4), "has 1.5 in shape");
   error(raw(one("\"F32\"", "[99999999999999999999]", "[0,4]"), 4), "in shape");

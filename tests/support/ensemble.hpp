@@ -61,7 +61,7 @@ inline constexpr std::array<Inflation, 6> inflations{{
     {.factor = 1.3},
     {.relax_spread = 0.4},
     {.relax_perturbations = 0.4},
-    {.before = 1.2, .factor = 1.1, .relax_spread = 0.2, .relax_perturbations = 0.3},
+    {.before = 1.2, .relax_perturbations = 0.3, .relax_spread = 0.2, .factor = 1.1},
 }};
 
 /// A setting with 8 variables of which every second is observed, and one whose others are silent.

@@ -16,13 +16,15 @@ namespace dan {
 ///   X ← (1 − α) X^a + α X^f           relax_perturbations = α (RTPP)
 ///   X ← X (1 + β (σ^f − σ) / σ)       relax_spread = β (RTPS)
 ///   X ← factor · X                    multiplicative, after the analysis
+/// The fields stand in this order too, so that they end with a number that is never 0: what
+/// core/compiler.hpp tells of g++ 12 cannot happen to them, whatever their values.
 /// Source: Zhang, Snyder and Sun, Mon. Weather Rev. 132 (2004) 1238–1253 (RTPP); Whitaker and
 /// Hamill, Mon. Weather Rev. 140 (2012) 3078–3089, equation 2 (RTPS).
 struct Inflation {
   double before = 1;               ///< of the forecast's anomalies
-  double factor = 1;               ///< of the analysis' anomalies
-  double relax_spread = 0;         ///< between 0 and 1
   double relax_perturbations = 0;  ///< between 0 and 1
+  double relax_spread = 0;         ///< between 0 and 1
+  double factor = 1;               ///< of the analysis' anomalies
 
   /// Throws ConfigError, in the name of `function`, if a number is out of its range.
   void require_valid(std::string_view function) const {

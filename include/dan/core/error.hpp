@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "dan/core/compiler.hpp"
+
 /// \file
 /// The four exceptions of the library and the checks that raise them.
 ///

@@ -16,7 +16,7 @@
 
 /// \file
 /// Storage: `Tensor`, an aligned xtensor container, and `Batch`, many states side by side.
-/// This header and io/npy.hpp are the only ones that name xtensor.
+/// This header and, for xtensor-blas, core/linalg.hpp are the only ones that name xtensor.
 
 namespace dan {
 

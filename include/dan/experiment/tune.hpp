@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <limits>
 #include <mutex>
@@ -34,7 +35,9 @@ struct TuneConfig {
   std::size_t threads = 1;       ///< trials at a time; 0: one per core; changes no bit of the table
   bool progress = false;         ///< show a progress bar if it takes long
   std::filesystem::path file{};  ///< trials are kept here; a search that was killed goes on from it
-  std::string problem{};         ///< what is tuned on what; a file of another one is refused
+  /// What is tuned on what; a file of another one is refused. `tune_analysis` sees itself whether
+  /// setting and analysis are those of the file, the others know this text only.
+  std::string problem{};
 };
 
 /// What a search for the best parameters tried, in the order of the grid or of the search.
@@ -61,25 +64,54 @@ struct Tuning {
 namespace detail {
 
 /// Finished trials of a search, in memory and in a file that every new one rewrites as a whole.
+///
+/// `check(values)` is a cheap number that changes with all that a score depends on; it is kept for
+/// the first trial and must be the same, bit for bit, when a search goes on.
 class TrialRecord {
  public:
-  /// Throws FileError if the file holds trials of other parameters or another problem.
-  TrialRecord(std::vector<std::string> names, const TuneConfig& config)
-      : names_(std::move(names)), file_(config.file), problem_(config.problem) {
+  using Check = std::function<double(std::span<const double>)>;
+
+  /// Throws FileError if the file is damaged or holds trials of other parameters, another problem,
+  /// or other than `check` tells.
+  TrialRecord(std::vector<std::string> names, const TuneConfig& config, Check check = nullptr)
+      : names_(std::move(names)),
+        file_(config.file),
+        problem_(config.problem),
+        check_(std::move(check)) {
     if (file_.empty() || !std::filesystem::exists(file_)) return;
     const auto json = read_json(file_);
+    const auto fail = [&](const auto&... found) {
+      throw FileError(text("tune: ", file_.string(), " ", found..., "; remove it"));
+    };
+    const auto number = [&](const nlohmann::json& value) {
+      if (!value.is_number()) fail("is damaged: it has ", value.dump(), " for a number");
+      return value.get<double>();
+    };
+    const auto score = [&](const nlohmann::json& value) {
+      return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : number(value);
+    };
     try {
       if (json.at("names").get<std::vector<std::string>>() != names_)
-        throw FileError(text("tune: ", file_.string(), " holds trials of ", json.at("names").dump(),
-                             ", expected ", nlohmann::json(names_).dump(), "; remove it"));
+        fail("holds trials of ", json.at("names").dump(), ", expected ",
+             nlohmann::json(names_).dump());
       if (json.at("problem").get<std::string>() != problem_)
-        throw FileError(text("tune: ", file_.string(), " holds trials of the problem ",
-                             json.at("problem").dump(), ", expected \"", problem_,
-                             "\"; remove it"));
-      for (const auto& trial : json.at("trials"))
-        trials_.push_back({trial.at("values").get<std::vector<double>>(),
-                           trial.at("score").is_null() ? std::numeric_limits<double>::quiet_NaN()
-                                                       : trial.at("score").get<double>()});
+        fail("holds trials of the problem ", json.at("problem").dump(), ", expected \"", problem_,
+             "\"");
+      if (!json.at("trials").is_array()) fail("is damaged: its trials are no list");
+      for (const auto& trial : json.at("trials")) {
+        std::vector<double> values;
+        for (const auto& value : trial.at("values")) values.push_back(number(value));
+        if (!trial.at("values").is_array() || values.size() != names_.size())
+          fail("is damaged: it has a trial with ", trial.at("values").dump(), ", expected ",
+               names_.size(), " numbers");
+        if (find(values)) fail("is damaged: it has ", trial.at("values").dump(), " twice");
+        trials_.push_back({values, score(trial.at("score"))});
+      }
+      if (!check_ || trials_.empty()) return;
+      first_ = score(json.at("check"));
+      const double now = check_(trials_.front().values);
+      if (now != first_ && (std::isfinite(now) || std::isfinite(first_)))
+        fail("holds trials of another setting or analysis, or of a program built in another way");
     } catch (const nlohmann::json::exception& e) {
       throw FileError(text("tune: ", file_.string(), " is no table of trials: ", e.what()));
     }
@@ -92,12 +124,20 @@ class TrialRecord {
     return std::nullopt;
   }
 
+  /// Throws ConfigError if a value is not finite and is to be kept in a file.
   void add(const std::vector<double>& values, double score) {
     const std::lock_guard lock(mutex_);
+    if (!file_.empty())
+      for (const double value : values)
+        if (!std::isfinite(value))
+          throw ConfigError(text("tune: a value to try is ", value,
+                                 ", which no file keeps, expected finite values"));
     trials_.push_back({values, score});
     if (file_.empty()) return;
+    if (check_ && trials_.size() == 1) first_ = check_(values);
     nlohmann::json json{
         {"problem", problem_}, {"names", names_}, {"trials", nlohmann::json::array()}};
+    if (check_) json["check"] = first_;
     for (const auto& trial : trials_)
       json["trials"].push_back({{"values", trial.values}, {"score", trial.score}});
     write_json(file_, json);
@@ -107,6 +147,8 @@ class TrialRecord {
   std::vector<std::string> names_;
   std::filesystem::path file_;
   std::string problem_;
+  Check check_;
+  double first_ = 0;  ///< check_ of the first trial
   std::vector<Tuning::Trial> trials_;
   std::mutex mutex_;
 };
@@ -115,6 +157,41 @@ inline void require_best(const Tuning& tuning, std::string_view function) {
   if (!std::isfinite(tuning.best.score))
     throw NumericalError(text(function, ": none of the ", tuning.trials.size(),
                               " values has a finite score; try others"));
+}
+
+/// See tune_on_grid; `check` as in TrialRecord.
+template <class Evaluate>
+[[nodiscard]] Tuning tune_on_grid(const std::vector<TunedParameter>& grid, const Evaluate& evaluate,
+                                  const TuneConfig& config, TrialRecord::Check check) {
+  Tuning tuning;
+  std::size_t count = grid.empty() ? 0 : 1;
+  for (const auto& parameter : grid) {
+    tuning.names.push_back(parameter.name);
+    count *= parameter.values.size();
+  }
+  if (count == 0)
+    throw ConfigError("tune_on_grid: values is empty, expected at least one value to try");
+  const auto point = [&](std::size_t n) {
+    std::vector<double> values(grid.size());
+    for (std::size_t p = grid.size(); p-- > 0; n /= grid[p].values.size())
+      values[p] = grid[p].values[n % grid[p].values.size()];
+    return values;
+  };
+  TrialRecord record(tuning.names, config, std::move(check));
+  std::vector<double> scores(count);
+  {
+    Progress progress("tuning", count, config.progress);
+    Workers(config.threads).for_each(count, [&](std::size_t n) {
+      const std::vector<double> values = point(n);
+      const auto known = record.find(values);
+      scores[n] = known ? *known : evaluate(std::span<const double>(values));
+      if (!known) record.add(values, scores[n]);
+      progress.advance();
+    });
+  }
+  for (std::size_t n = 0; n < count; ++n) tuning.add({point(n), scores[n]});
+  require_best(tuning, "tune_on_grid");
+  return tuning;
 }
 
 }  // namespace detail
@@ -130,35 +207,7 @@ inline void require_best(const Tuning& tuning, std::string_view function) {
 template <class Evaluate>
 [[nodiscard]] Tuning tune_on_grid(const std::vector<TunedParameter>& grid, const Evaluate& evaluate,
                                   const TuneConfig& config = {}) {
-  Tuning tuning;
-  std::size_t count = grid.empty() ? 0 : 1;
-  for (const auto& parameter : grid) {
-    tuning.names.push_back(parameter.name);
-    count *= parameter.values.size();
-  }
-  if (count == 0)
-    throw ConfigError("tune_on_grid: values is empty, expected at least one value to try");
-  const auto point = [&](std::size_t n) {
-    std::vector<double> values(grid.size());
-    for (std::size_t p = grid.size(); p-- > 0; n /= grid[p].values.size())
-      values[p] = grid[p].values[n % grid[p].values.size()];
-    return values;
-  };
-  detail::TrialRecord record(tuning.names, config);
-  std::vector<double> scores(count);
-  {
-    Progress progress("tuning", count, config.progress);
-    Workers(config.threads).for_each(count, [&](std::size_t n) {
-      const std::vector<double> values = point(n);
-      const auto known = record.find(values);
-      scores[n] = known ? *known : evaluate(std::span<const double>(values));
-      if (!known) record.add(values, scores[n]);
-      progress.advance();
-    });
-  }
-  for (std::size_t n = 0; n < count; ++n) tuning.add({point(n), scores[n]});
-  detail::require_best(tuning, "tune_on_grid");
-  return tuning;
+  return detail::tune_on_grid(grid, evaluate, config, nullptr);
 }
 
 /// The same for one parameter; evaluate(double).
@@ -226,8 +275,10 @@ template <class Evaluate>
 /// Tunes an analysis on a grid by its aRMSE in twin experiments of one thread each.
 ///
 /// make(values) returns the analysis to try; a trial with a failed run loses. With a file, the
-/// experiment's runs, cycles, burn-in, seed and first guess belong to the `problem`; say there what
-/// the setting is. Cost: one twin experiment per point of the grid.
+/// experiment's runs, cycles, burn-in, seed and first guess belong to the `problem`, and the first
+/// 20 cycles of one run with the values of the first trial must give the same score as when the
+/// file began: another setting, analysis or program is refused. Cost: one twin experiment per point
+/// of the grid.
 template <class Setting, class Make>
 [[nodiscard]] Tuning tune_analysis(const Setting& setting, const std::vector<TunedParameter>& grid,
                                    const Make& make, TwinConfig twin = tuning_twin(),
@@ -237,12 +288,14 @@ template <class Setting, class Make>
   config.problem +=
       text(" (", twin.runs, " runs of ", twin.cycles, " cycles, burn-in ", twin.burn_in, ", seed ",
            twin.seed, ", first guess ", twin.first_guess_deviation, ")");
-  return tune_on_grid(
-      grid,
-      [&](std::span<const double> values) {
-        return score_to_tune(run_twin(setting, make(values), twin));
-      },
-      config);
+  TwinConfig brief = twin;
+  brief.runs = 1, brief.cycles = 20, brief.burn_in = 0;
+  const auto score = [&](std::span<const double> values, const TwinConfig& experiment) {
+    return score_to_tune(run_twin(setting, make(values), experiment));
+  };
+  return detail::tune_on_grid(
+      grid, [&](std::span<const double> values) { return score(values, twin); }, config,
+      [&](std::span<const double> values) { return score(values, brief); });
 }
 
 /// Tunes the x_B of 3D-Var: the aRMSE of short twin experiments on a grid of values.

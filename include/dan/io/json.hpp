@@ -2,8 +2,10 @@
 #pragma once
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dan/core/error.hpp"
 #include "dan/io/file.hpp"
@@ -25,15 +27,25 @@ void write_json(const std::filesystem::path& path, const Json& json) {
 }
 
 /// The value of a JSON document that is nested at most 64 deep (no recursion over it can run out of
-/// stack); throws FileError, in the name of `function` and of its `source`, for any other text.
+/// stack) and has no key twice in one object (readers would take either value); throws FileError,
+/// in the name of `function` and of its `source`, for any other text.
 [[nodiscard]] inline nlohmann::json parse_json(std::string_view function, std::string_view source,
                                                std::string_view document) {
   const auto fail = [&](std::string_view found) {
     throw FileError(text(function, ": ", source, " is not valid JSON: ", found));
   };
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
   try {
-    return nlohmann::json::parse(document, [&](int depth, auto, const auto&) {
+    return nlohmann::json::parse(document, [&](int depth, auto event, const auto& value) {
+      using Event = nlohmann::json::parse_event_t;
       if (depth > 64) fail("it is nested more than 64 deep; the file is damaged");
+      if (event == Event::object_start) keys.emplace_back();
+      if (event == Event::object_end) keys.pop_back();
+      if (event == Event::key) {
+        const auto key = value.template get<std::string>();
+        if (!keys.back().insert(key).second)
+          fail(text("it has the key ", key, " twice in one object"));
+      }
       return true;
     });
   } catch (const nlohmann::json::exception& e) {

@@ -139,6 +139,12 @@ template <class Real>
   if (length > limit) fail("announces a header of ", length, " bytes, expected at most ", limit);
   const std::string_view text_header = std::string_view(bytes).substr(sizeof length, length);
   const std::string_view data = std::string_view(bytes).substr(sizeof length + length);
+  // The format: from the first byte an object, then nothing but spaces.
+  if (!text_header.starts_with('{') && !text_header.starts_with('['))
+    fail("has a header that does not begin with {");
+  if (const auto end = text_header.find_last_not_of(' ');
+      end != text_header.npos && text_header[end] != '}' && text_header[end] != ']')
+    fail("has a header that does not end with } and spaces");
   auto header = parse_json("load_safetensors", text("the header of ", path.string()), text_header);
   if (!header.is_object()) fail("has a header that is not a JSON object");
 
