@@ -197,7 +197,7 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
  private:
   /// H M_b' B^{1/2}: per batch in use the columns of slots elements; M' B^{1/2} to the newest time.
   struct Columns {
-    std::vector<Numbers> observed;  ///< per batch in use, newest first: size × slots
+    std::vector<Numbers> observed;  ///< per batch in use, newest first: size × slots; silent: zero
     Numbers newest;                 ///< size × size
   };
 
@@ -251,6 +251,12 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
           setting_.network.observe_tangent(&x[n * size], dx, &columns.observed[--left][k * slots]);
       }
     }
+    std::size_t used = 0;
+    for_batches(carried, [&](const Observed& observed, std::size_t) {
+      Numbers& y = columns.observed[used++];
+      for (std::size_t i = 0; i < size * slots; ++i)
+        y[i] = where_reporting(observed, i % slots, y[i]);
+    });
     return columns;
   }
 
