@@ -7,8 +7,8 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <span>
-#include <utility>
+#include <string>
+#include <type_traits>
 #include <vector>
 
 #include "dan/analysis/denkf.hpp"
@@ -276,4 +276,26 @@ TEST_CASE("precise observations: the EnKF-N is the Kalman filter for its inflate
       CHECK(dual.covariance_error(primal.after) < 10 * c.tolerance);
       if (!radial) CHECK(dual.covariance_error(expected) < 10 * c.tolerance);
     }
+}
+
+TEST_CASE("precise observations: a ratio of variance to R beyond all numbers is an error") {
+  const auto check = [](const auto& filter, const char* name) {
+    using Filter = std::decay_t<decltype(filter)>;
+    auto carried = filter.start({}, 100, {});
+    typename Filter::Observed observed;
+    observed.precision.fill(1e307);
+    CHECK_THROWS_WITH_AS(
+        filter.analyse(carried, observed, {}),
+        doctest::Contains((std::string(name) + "::analyse: the ratios of the observed ensemble's "
+                                               "variance to R sum up to inf")
+                              .c_str()),
+        NumericalError);
+  };
+  const Problem problem;
+  check(Etkf<Problem, 5>(problem), "Etkf");
+  check(Enkf<Problem, 5>(problem), "Enkf");
+  check(Denkf<Problem, 5>(problem), "Denkf");
+  check(Letkf<Problem, 5>(problem), "Letkf");
+  check(EnkfN<Problem, 5>(problem), "EnkfN");
+  check(Ienks<Problem, 5>(problem), "Ienks");
 }
