@@ -41,6 +41,7 @@ concept DifferentiableModel = DynamicalModel<M> &&
 };
 
 /// Maps a state to `slots` observations, with tangent and adjoint, and says which slots report.
+/// The adjoint adds nothing for a slot with d_y = 0, also where its slope is not finite.
 template <class N>
 concept ObservationNetwork = HasState<N> &&
     requires(const N network, const double* x, const double* dx, double* out, bool* mask,

@@ -12,6 +12,7 @@
 #include "dan/core/simd.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/core/symmetric_eigen.hpp"
+#include "dan/core/graded_rows.hpp"
 #include "dan/core/linalg.hpp"
 #include "dan/core/blas.hpp"
 #include "dan/core/random.hpp"

@@ -43,7 +43,7 @@ TEST_CASE("enkf_n: the dual's weights minimise the primal cost function") {
       space.add(y, 2, size * normal[j * (n + 1) + n]);
       anomalies.push_back(y);
     }
-    space.decompose();
+    space.decompose("test");
     const double zeta = finite_size_zeta(space.values(), space.projections(), a, g);
     space.find_weights(zeta);
     const T w = space.weights();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dan/analysis/etkf.hpp"
+#include "dan/experiment/twin.hpp"
 #include "support/ensemble.hpp"
 #include "support/linear.hpp"
 
@@ -195,6 +196,46 @@ TEST_CASE("ienks: bundle and transform agree for a small ensemble of a nonlinear
     for (std::size_t m = 0; m < 5; ++m)
       largest = std::max(largest, std::abs(found[0].at(i, m) - found[1].at(i, m)));
   CHECK(largest < 1e-7);  // the anomalies are of size 1e-4
+}
+
+TEST_CASE("ienks: very precise observations of a nonlinear model, in both forms") {
+  using Problem = Setting<Rk4<Lorenz96<8>>, SubsetNetwork<8, 5>>;
+  const Problem problem;
+  for (const bool finite_size : {false, true})
+    for (const double precision : {1e9, 1e12, 1e16, 1e20}) {
+      CAPTURE(finite_size);
+      CAPTURE(precision);
+      std::array<Ienks<Problem, 12>::Estimate, 2> found;
+      for (const auto form : {IenksForm::transform, IenksForm::bundle}) {
+        const Ienks<Problem, 12> filter(
+            Problem{},
+            {.iterations = 100, .tolerance = 1e-8, .form = form, .finite_size = finite_size});
+        Ienks<Problem, 12>::FirstGuessBatch guess;
+        Ienks<Problem, 12>::Observed observed;
+        for (std::size_t i = 0; i < 8; ++i) guess[i] = 2 + std::sin(static_cast<double>(i));
+        for (std::size_t j = 0; j < 5; ++j)
+          observed.values[j] = 3 + 0.1 * static_cast<double>(j), observed.precision[j] = precision;
+        auto carried = filter.start(guess, 1, {.seed = 1});
+        filter.forecast(carried);
+        filter.analyse(carried, observed, {});
+        CHECK(carried.converged);
+        auto& estimate = found[static_cast<std::size_t>(form)];
+        filter.estimate(carried, estimate);
+        for (std::size_t j = 0; j < 5; ++j)
+          CHECK(std::abs(estimate[problem.network.elements()[j]] - observed.values[j]) < 1e-6);
+      }
+      for (std::size_t i = 0; i < 8; ++i) CHECK(std::abs(found[0][i] - found[1][i]) < 1e-6);
+    }
+}
+
+TEST_CASE("ienks: a finite-size smoother follows a truth that is observed to 1e-6") {
+  using Problem = Setting<Rk4<Lorenz96<8>>, FullNetwork<8>>;
+  const Problem problem{.noise = DiagonalNoise<8>(1e-12)};
+  const auto score =
+      run_twin(problem, Ienks<Problem, 10>(problem, {.lag = 2, .finite_size = true}),
+               {.runs = 4, .cycles = 100, .burn_in = 20, .threads = 1, .progress = false});
+  CHECK(score.failures.empty());
+  CHECK(score.analysis_rmse < 1e-6);
 }
 
 TEST_CASE("ienks: with lag 0 the weights minimise the cost function of a nonlinear network") {

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Counts the allocations of the whole test program, to show that a cycle of a learned analysis
-// makes none.
+// makes none, and one of an ensemble filter none after the first.
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <type_traits>
 
+#include "dan/analysis/enkf_n.hpp"
 #include "dan/analysis/learned.hpp"
+#include "dan/analysis/letkf.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/full.hpp"
@@ -98,4 +101,27 @@ TEST_CASE("learned: a cycle allocates nothing, for one state or many") {
   CHECK(allocations_of_cycles<plain, 1>() == 0);
   CHECK(allocations_of_cycles<plain, 2 * simd_width<float>>() == 0);
   CHECK(allocations_of_cycles<recurrent, 1>() == 0);
+}
+
+TEST_CASE("ensemble filters: a cycle allocates nothing after the first, precise or not") {
+  if (!counts) return;
+  const auto check = [](const auto& filter) {
+    using Filter = std::decay_t<decltype(filter)>;
+    typename Filter::FirstGuessBatch guess;
+    for (std::size_t i = 0; i < guess.size; ++i) guess[i] = static_cast<double>(i % 5);
+    for (const double precision : {1.0, 1e12}) {
+      typename Filter::Observed observed;
+      observed.precision.fill(precision);
+      auto carried = filter.start(guess, 1, {});
+      filter.analyse(carried, observed, {});
+      carried.ensemble = filter.start(guess, 1, {}).ensemble;
+      const std::size_t before = allocations;
+      filter.analyse(carried, observed, {});
+      filter.forecast(carried);
+      filter.analyse(carried, observed, {});
+      CHECK(allocations == before);
+    }
+  };
+  check(EnkfN<Problem, 20>(Problem{}));
+  check(Letkf<Problem, 7>(Problem{}));
 }

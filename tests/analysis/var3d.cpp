@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -124,6 +125,17 @@ TEST_CASE("var3d: silent slots equal a network without them") {
   silent.analyse(b, test::silent_observations(), {});
   for (std::size_t i = 0; i < 8; ++i)
     CHECK(a.state.at(i, 0) == doctest::Approx(b.state.at(i, 0)).epsilon(1e-12));
+}
+
+TEST_CASE("var3d: what is carried may go to another 3D-Var") {
+  const Var3d<test::Half, 1> first(test::Half{}, some_climate(), 0.3);
+  const Var3d<test::Half, 1> second(test::Half{}, some_climate(), 0.02), same = second;
+  const auto observed = test::half_observations();
+  auto a = first.start({}, 1, {}), b = a;
+  first.analyse(a, observed, {});
+  b.state = a.state;
+  second.analyse(a, observed, {}), same.analyse(b, observed, {});
+  CHECK(std::ranges::equal(a.state.numbers(), b.state.numbers()));
 }
 
 TEST_CASE("var3d: a lane that is not finite stays alone") {

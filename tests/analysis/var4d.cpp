@@ -217,6 +217,62 @@ TEST_CASE("var4d: a run does not depend on its neighbours, nor on one that diver
     for (const std::size_t l : {0U, 2U, 3U}) CHECK(a.state.at(i, l) == b.state.at(i, l));
     CHECK(std::isnan(b.state.at(i, 1)));
   }
+  CHECK(a.converged);
+  CHECK_FALSE(b.converged);
+}
+
+TEST_CASE("var4d: observations as precise as one likes, in some runs only") {
+  using Problem = Setting<Rk4<Lorenz96<8>>, SubsetNetwork<8, 5>>;
+  const auto climate = some_climate();
+  const Var3d<Problem, 5> expected(Problem{}, climate, 0.1);
+  const Var4d<Problem, 5> analysis(Problem{}, climate, {.scale = 0.1, .lag = 0, .tolerance = 1e-9});
+  const auto guess = some_guess<Var4d<Problem, 5>>();
+  for (const double precise : {1e4, 1e8, 1e12, 1e16, 1e17, 1e20, 1e30}) {
+    CAPTURE(precise);
+    auto a = expected.start(guess, 1, {});
+    auto b = analysis.start(guess, 1, {});
+    auto observed = some_observations<Var4d<Problem, 5>::Observed>(0);
+    const auto ordinary = observed;
+    for (std::size_t j = 0; j < 5; ++j) {
+      observed.precision.at(j, 1) = precise;
+      observed.precision.at(j, 3) = j == 2 ? precise : 1;
+      observed.precision.at(j, 4) = j == 2 ? 0 : precise;
+    }
+    observed.precision.repeat_last_lane();
+    expected.analyse(a, observed, {}), analysis.analyse(b, observed, {});
+    CHECK(b.converged);
+    for (std::size_t i = 0; i < 8; ++i)
+      for (std::size_t l = 0; l < 5; ++l)  // Cholesky's factor: 1e-16 · 1e8
+        CHECK(std::abs(a.state.at(i, l) - b.state.at(i, l)) < (precise <= 1e8 ? 1e-8 : 1e-11));
+    auto c = analysis.start(guess, 1, {});
+    analysis.analyse(c, ordinary, {});
+    for (std::size_t i = 0; i < 8; ++i)
+      for (const std::size_t l : {0U, 2U}) CHECK(b.state.at(i, l) == c.state.at(i, l));
+  }
+}
+
+TEST_CASE("var4d: a precisely observed window of a nonlinear model") {
+  for (const double precision : {1e9, 1e13, 1e17, 1e20}) {
+    CAPTURE(precision);
+    using Problem = Setting<Rk4<Lorenz96<8>>, SubsetNetwork<8, 5>>;
+    const Var4d<Problem, 1> analysis(Problem{}, some_climate(),
+                                     {.iterations = 100, .tolerance = 1e-9});
+    Var4d<Problem, 1>::Observed observed;
+    for (std::size_t j = 0; j < 5; ++j)
+      observed.values[j] = 3 + 0.1 * static_cast<double>(j), observed.precision[j] = precision;
+    Var4d<Problem, 1>::FirstGuessBatch guess;
+    for (std::size_t i = 0; i < 8; ++i) guess[i] = 2 + std::sin(static_cast<double>(i));
+    auto carried = analysis.start(guess, 1, {});
+    analysis.forecast(carried);
+    analysis.analyse(carried, observed, {});
+    CHECK(carried.converged);
+    const Problem problem;
+    for (std::size_t j = 0; j < 5; ++j)
+      CHECK(std::abs(carried.state[problem.network.elements()[j]] - observed.values[j]) < 1e-8);
+    auto start = carried.start;  // the trajectory from there
+    problem.model.step(start.data(), start.data());
+    for (std::size_t i = 0; i < 8; ++i) CHECK(std::abs(start[i] - carried.state[i]) < 1e-8);
+  }
 }
 
 TEST_CASE("var4d: observations that are no numbers") {

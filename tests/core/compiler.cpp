@@ -106,7 +106,8 @@ TEST_CASE("compiler: no default of ours has it") {
   check_defaults<ClimateConfig, DenkfConfig, EkfConfig, EnkfConfig, EnkfNConfig, EnsrfConfig,
                  EtkfConfig, FiniteSizePrior, IenksConfig, Inflation, LetkfConfig, Var4dConfig,
                  TaylorFit, RandomKey, Interval, StreamConfig, TwinConfig, NetworkShape,
-                 AnalysisBounds, AdamConfig, MuonConfig, NormLimit, CosineSchedule, TrainConfig>();
+                 AnalysisBounds<1>, AdamConfig, MuonConfig, NormLimit, CosineSchedule, Upsets,
+                 TrainConfig, LearnedConfig, ShockConfig>();
   check_defaults<Model, Problem, Lorenz63, Rk4<Lorenz63>, DiagonalNoise<4>, DiagonalNoise<8>,
                  Channels1>();
 }
@@ -128,7 +129,8 @@ TEST_CASE("compiler: no key of random numbers has it") {
   for (std::uint64_t seed = 0; seed < 2000; ++seed)
     for (const Stream stream :
          {Stream::truth, Stream::observation, Stream::network, Stream::first_guess,
-          Stream::ensemble, Stream::analysis, Stream::weights, Stream::restart, Stream::user})
+          Stream::ensemble, Stream::analysis, Stream::weights, Stream::restart, Stream::upset,
+          Stream::fingerprint, Stream::user})
       for (const std::uint64_t run : {std::uint64_t{0}, seed})
         if (has_pattern(words_of_value(RandomKey{seed, stream, run, 0})))
           FAIL("seed " << seed << ", stream " << static_cast<std::uint32_t>(stream));

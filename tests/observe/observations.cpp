@@ -115,3 +115,23 @@ TEST_CASE("uplift: each lane is that of its run alone") {
       CHECK(zeta.at(i, l) == noise.precision(i) * (y[i] - state[i]));
   }
 }
+
+TEST_CASE("observations: where_reporting gives zero for silent slots, whatever is there") {
+  constexpr std::size_t lanes = 2 * simd_width<float>;
+  Observations<float, 2, lanes> observed;
+  Batch<float, 2, 1, lanes> seen;
+  for (std::size_t l = 0; l < lanes; ++l)
+    for (std::size_t j = 0; j < 2; ++j) {
+      const bool reports = (j + l) % 3 == 0;
+      observed.precision.at(j, l) = reports ? 2.0f : 0.0f;
+      seen.at(j, l) = reports ? 5.0f : std::numeric_limits<float>::quiet_NaN();
+    }
+  for (std::size_t j = 0; j < 2; ++j) {
+    const auto found = where_reporting(observed, j, seen[j]);
+    const auto departure = departure_of(observed, j, seen[j]);
+    for (std::size_t l = 0; l < lanes; ++l) {
+      CHECK(found[l] == ((j + l) % 3 == 0 ? 5 : 0));
+      CHECK(departure[l] == ((j + l) % 3 == 0 ? -5 : 0));
+    }
+  }
+}

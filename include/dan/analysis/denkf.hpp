@@ -36,7 +36,7 @@ class Denkf : public EnsembleFilter<Setting, Members> {
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
     Base::observe("Denkf::analyse", carried, observed);
     auto& space = carried.space;
-    space.decompose();
+    space.decompose("Denkf::analyse");
     space.find_weights(Members - 1);
     space.find_root(Members - 1, std::sqrt(Members - 1.0));
     for (std::size_t i = 0; i < Base::size; ++i) {

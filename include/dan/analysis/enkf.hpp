@@ -20,7 +20,7 @@ struct EnkfConfig {
 /// with the columns of D from N(0, R), keyed by the key of `analyse`, their mean removed and the
 /// rest multiplied by √(N/(N−1)), which restores the variance. Computed in the space of the
 /// members (notation of analysis/ensemble.hpp, ζ = N − 1):
-///   X^a = X T² (I − Yᵀ R⁻¹ D / (N−1)),  T² = (N−1) (S + (N−1) I)⁻¹.
+///   X^a = X T² − X (S + (N−1) I)⁻¹ Yᵀ R⁻¹ D,  T² = (N−1) (S + (N−1) I)⁻¹.
 /// The constructor throws ConfigError for an inflation out of range; `analyse` throws
 /// NumericalError when the ensemble or an observation is not finite. Cost: that of an ETKF, N
 /// normal numbers and N² flops more per observation, 2 N² more per state element. Source: Burgers,
@@ -40,41 +40,32 @@ class Enkf : public EnsembleFilter<Setting, Members> {
   void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {
     Base::observe("Enkf::analyse", carried, observed);
     auto& space = carried.space;
-    space.decompose();
+    add_noise(space, observed, key);
+    space.decompose("Enkf::analyse");
     space.find_weights(Members - 1);
     space.find_root(Members - 1, std::sqrt(Members - 1.0));
-    const Rows coupling = observed_perturbations(carried, observed, key);
+    space.find_noise(Members - 1);
     for (std::size_t i = 0; i < Base::size; ++i) {
       const T& x = carried.anomalies[i];
       const T twice = space.transformed(space.transformed(x));
-      T posterior = twice;
-      for (std::size_t m = 0; m < Members; ++m)
-        Space::add_scaled(-twice[m] / (Members - 1.0), coupling[m], posterior);
-      carried.ensemble[i] = Base::analysed(space, carried.mean[i], x, posterior);
+      carried.ensemble[i] =
+          Base::analysed(space, carried.mean[i], x, twice - space.noise(x, twice));
     }
     carried.ensemble.repeat_last_lane();
   }
 
  private:
-  using Rows = std::vector<T, AlignedAllocator<T>>;
-
-  /// The rows of Yᵀ R⁻¹ D.
-  static Rows observed_perturbations(const Carried& carried, const Observed& observed,
-                                     const RandomKey& key) {
-    Rows out(Members, T(0));
+  /// The rows of R^{-1/2} D.
+  static void add_noise(Space& space, const Observed& observed, const RandomKey& key) {
     std::vector<double> normal(Base::slots * Members);
     fill_normal<double>(key.with(Stream::analysis), normal);
-    const double unbiased = std::sqrt(Members / (Members - 1.0));
     for (std::size_t j = 0; j < Base::slots; ++j) {
       if (observed.precision[j] == 0) continue;
-      T y, d(0);
-      Base::centre(carried.observed[j], y);
+      T d(0);
       for (std::size_t m = 0; m < Members; ++m) d[m] = normal[j * Members + m];
       Base::centre(d, d);
-      const double root = unbiased * std::sqrt(observed.precision[j]);  // D = R^{1/2} d
-      for (std::size_t m = 0; m < Members; ++m) Space::add_scaled(root * y[m], d, out[m]);
+      space.add_noise(T(std::sqrt(Members / (Members - 1.0))) * d);
     }
-    return out;
   }
 };
 

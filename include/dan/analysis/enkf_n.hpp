@@ -30,7 +30,7 @@ struct FiniteSizePrior {
   double a, g;
 };
 
-/// a and g for the eigenvalues λ of S, N of them; `xn` as in EnkfNConfig.
+/// a and g for the eigenvalues λ ≥ 0 of S, N of them; `xn` as in EnkfNConfig.
 [[nodiscard]] inline FiniteSizePrior finite_size_prior(HyperPrior prior,
                                                        const std::optional<double>& certainty,
                                                        std::span<const double> values) {
@@ -38,7 +38,7 @@ struct FiniteSizePrior {
   const double xn = certainty.value_or(prior == HyperPrior::plain ? 1 : 2);
   if (prior == HyperPrior::plain) return {xn * (1 + 1 / n), xn * (n + 1)};
   double kappa = 0;
-  for (const double lambda : values) kappa += (n - 1) / (std::max(lambda, 0.0) + n - 1) / n;
+  for (const double lambda : values) kappa += (n - 1) / (lambda + n - 1) / n;
   const double epsilon = 1 + 1 / n, c = n / (n - 1);
   const double m = std::pow(epsilon / c, kappa / 2);
   return {xn * epsilon / m, xn * c * m * (n - 1)};
@@ -59,7 +59,7 @@ struct EnkfNConfig {
 ///   D'(ζ) = 0,  2 D'(ζ) = Σ_k β_k² / (λ_k + ζ)² + a − g / ζ,
 /// to round-off by Newton's method on ζ D', kept inside a bracket and started at N − 1. Far from
 /// the truth D can have several minima; then it is the one that this iteration comes to, not
-/// always the lowest. λ and β: N each, of S and b (see analysis/ensemble.hpp).
+/// always the lowest. λ ≥ 0 and β: N each, of S and b (see analysis/ensemble.hpp).
 /// Cost: N divisions per iteration, about 6 iterations.
 [[nodiscard]] inline double finite_size_zeta(std::span<const double> values,
                                              std::span<const double> projections, double a,
@@ -69,7 +69,7 @@ struct EnkfNConfig {
   for (int n = 0; n < 200; ++n) {
     double f = a * zeta - g, slope = a;
     for (std::size_t k = 0; k < values.size(); ++k) {
-      const double inverse = 1 / (std::max(values[k], 0.0) + zeta);
+      const double inverse = 1 / (values[k] + zeta);
       const double w = projections[k] * inverse;
       f += zeta * w * w;
       slope += w * w * (1 - 2 * zeta * inverse);
@@ -95,17 +95,16 @@ template <std::size_t N>
                                              std::span<const double, N> projections, double a,
                                              double g) {
   std::array<double, N> c, majorised, newton;
-  const auto lambda = [&](std::size_t k) { return std::max(values[k], 0.0); };
   double squares = 0;  // cᵀc
   for (std::size_t k = 0; k < N; ++k) {
-    c[k] = projections[k] / (lambda(k) + static_cast<double>(N - 1));
+    c[k] = projections[k] / (values[k] + static_cast<double>(N - 1));
     squares += c[k] * c[k];
   }
   // J(c + d) − J(c), without the loss of digits of a difference.
   const auto change = [&](const std::array<double, N>& d) {
     double quadratic = 0, grown = 0;
     for (std::size_t k = 0; k < N; ++k) {
-      quadratic += d[k] * (lambda(k) * (c[k] + d[k] / 2) - projections[k]);
+      quadratic += d[k] * (values[k] * (c[k] + d[k] / 2) - projections[k]);
       grown += d[k] * (2 * c[k] + d[k]);
     }
     return quadratic + g / 2 * std::log1p(grown / (a + squares));
@@ -115,13 +114,13 @@ template <std::size_t N>
     const double zeta = g / (a + squares), kappa = 2 * zeta * zeta / g;
     double curvature = 1, along = 0;
     for (std::size_t k = 0; k < N; ++k) {
-      const double inverse = 1 / (lambda(k) + zeta);
+      const double inverse = 1 / (values[k] + zeta);
       majorised[k] = projections[k] * inverse - c[k];
       curvature -= kappa * c[k] * c[k] * inverse;
       along += c[k] * majorised[k];
     }
     for (std::size_t k = 0; k < N; ++k)
-      newton[k] = majorised[k] + kappa * along / curvature * c[k] / (lambda(k) + zeta);
+      newton[k] = majorised[k] + kappa * along / curvature * c[k] / (values[k] + zeta);
     const auto& step = curvature > 0 && change(newton) <= 0 ? newton : majorised;
     double moved = 0;
     squares = 0;
@@ -171,7 +170,7 @@ class EnkfN : public EnsembleFilter<Setting, Members> {
   void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {
     Base::observe("EnkfN::analyse", carried, observed);
     auto& space = carried.space;
-    space.decompose();
+    space.decompose("EnkfN::analyse");
     const auto [a, g] = finite_size_prior(config_.prior, config_.xn, space.values());
     const double zeta =
         config_.form == EnkfNForm::dual
@@ -180,7 +179,7 @@ class EnkfN : public EnsembleFilter<Setting, Members> {
     const double factor = std::sqrt(Members - 1.0);
     space.find_weights(zeta);
     if (config_.radial_hessian) {
-      space.decompose(zeta, 2 * zeta * zeta / g);
+      space.decompose_radial("EnkfN::analyse", zeta, 2 * zeta * zeta / g);
       space.find_root(0, factor);
     } else {
       space.find_root(zeta, factor);

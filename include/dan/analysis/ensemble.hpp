@@ -11,6 +11,7 @@
 #include "dan/analysis/inflation.hpp"
 #include "dan/analysis/setting.hpp"
 #include "dan/core/error.hpp"
+#include "dan/core/graded_rows.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/symmetric_eigen.hpp"
 #include "dan/core/tensor.hpp"
@@ -28,8 +29,17 @@ namespace dan {
 
 /// The analysis in the space of the members: S, b, their eigenvectors, w and T.
 ///
-/// Rows are packs of N lanes, padding lanes zero. Memory: 5 N² numbers, allocated once.
-/// Cost: N² per observation, about 11 N³ flops for eigenvectors and T.
+/// The eigenvectors are those of S where the ratio
+///   q = Σ_j (variance of the ensemble in slot j) / R_jj = trace S / (N − 1)
+/// is at most `largest_ratio`. Round-off in S then changes w and T by about 1e-16 q of their size,
+/// at most 1e-12, in the directions that the observations hardly see (times (N − 1) / ζ of an
+/// EnKF-N far from the truth). Beyond, they are the singular vectors of R^{-1/2} Y, which keep the
+/// digits of every observation whatever the precision of the others (core/graded_rows.hpp): w and T
+/// are right as if Y and δ had been read with errors of 1e-16 of their sizes, slot by slot.
+///
+/// Rows are packs of N lanes, padding lanes zero. Memory: 5 N² numbers, and N per observation,
+/// allocated when first needed. Cost: N² per observation, about 11 N³ flops for eigenvectors and T;
+/// beyond `largest_ratio` 4 N² per observation and about 25 N³.
 template <std::size_t Members>
 class EnsembleSpace {
  public:
@@ -37,31 +47,71 @@ class EnsembleSpace {
                 "EnsembleSpace: an ensemble needs at least 2 members; take more, or a method for a "
                 "single state: Var3d, Var4d, Ekf");
   using T = lanes_t<double, Members>;
+  static constexpr double largest_ratio = 1e4;
 
-  /// S = 0, b = 0.
+  /// No observations: S = 0, b = 0.
   void clear() {
     std::ranges::fill(gram_, T(0));
     b_ = T(0);
+    observations_.clear();
+    noise_.clear();
   }
 
   /// Adds one observation: S += p y yᵀ, b += p δ y, with y a row of Y and p = 1/R_jj.
   void add(const T& y, double precision, double departure) {
     for (std::size_t i = 0; i < Members; ++i) add_scaled(precision * y[i], y, gram_[i]);
     add_scaled(precision * departure, y, b_);
+    observations_.push_back({y, precision, departure});
   }
+  /// Adds the row of R^{-1/2} D of an observation, in the order of the observations; D: errors of
+  /// the members' own observations, for `noise`.
+  void add_noise(const T& noise) { noise_.push_back(noise); }
 
-  /// Finds eigenvalues λ, eigenvectors v and β = v·b of S + shift I − κ w wᵀ.
-  void decompose(double shift = 0, double kappa = 0) {
+  /// Finds eigenvalues λ, eigenvectors v and β = v·b of S.
+  /// Throws NumericalError, in the name of `function`, unless q is finite.
+  void decompose(std::string_view function) {
+    double trace = 0;
+    for (std::size_t i = 0; i < Members; ++i) trace += gram_[i][i];
+    if (!std::isfinite(trace))
+      throw NumericalError(text(function,
+                                ": the ratios of the observed ensemble's variance to R sum up to ",
+                                trace / (Members - 1),
+                                ", expected a finite number; an observation variance is too small "
+                                "for the spread of the ensemble, or the ensemble has diverged"));
+    graded_ = trace > largest_ratio * (Members - 1);
+    if (graded_) return decompose_rows();
     matrix_ = gram_;
-    for (std::size_t i = 0; i < Members; ++i) {
-      matrix_[i][i] += shift;
-      add_scaled(-kappa * w_[i], w_, matrix_[i]);
-    }
     symmetric_eigen<Members, lanes_of<T>>(matrix_[0].lanes(), values_.data(), vectors_[0].lanes());
-    for (std::size_t k = 0; k < Members; ++k) projections_[k] = sum_lanes(vectors_[k] * b_);
+    for (std::size_t k = 0; k < Members; ++k) {
+      values_[k] = std::max(values_[k], 0.0);  // S is positive semidefinite: below is round-off
+      projections_[k] = sum_lanes(vectors_[k] * b_);
+    }
   }
 
-  /// λ, ascending (round-off may leave some just below zero).
+  /// Finds eigenvalues and eigenvectors of S + ζ I − κ w wᵀ, S decomposed and w = (S + ζ I)⁻¹ b.
+  /// Throws NumericalError, in the name of `function`, unless this matrix is positive definite.
+  void decompose_radial(std::string_view function, double zeta, double kappa) {
+    double least = 0;
+    if (graded_) {
+      least = subtract_radial(zeta, kappa);
+    } else {
+      matrix_ = gram_;
+      for (std::size_t i = 0; i < Members; ++i) {
+        matrix_[i][i] += zeta;
+        add_scaled(-kappa * w_[i], w_, matrix_[i]);
+      }
+      symmetric_eigen<Members, lanes_of<T>>(matrix_[0].lanes(), values_.data(),
+                                            vectors_[0].lanes());
+      least = values_[0];
+    }
+    if (!(least > 0))
+      throw NumericalError(text(function, ": the Hessian with its radial term has the eigenvalue ",
+                                least,
+                                ", expected all above zero; the observations are too far from the "
+                                "ensemble, leave out radial_hessian or use more inflation"));
+  }
+
+  /// λ, ascending; of S none below zero.
   [[nodiscard]] std::span<const double, Members> values() const { return values_; }
   /// β.
   [[nodiscard]] std::span<const double, Members> projections() const { return projections_; }
@@ -74,26 +124,45 @@ class EnsembleSpace {
   /// x U.
   [[nodiscard]] T rotated(const T& x) const { return product(x, rotation_); }
 
-  /// w = (A + ζ I)⁻¹ b for the decomposed matrix A.
+  /// w = (S + ζ I)⁻¹ b.
   void find_weights(double zeta) {
     w_ = T(0);
     for (std::size_t k = 0; k < Members; ++k)
-      add_scaled(projections_[k] / (std::max(values_[k], 0.0) + zeta), vectors_[k], w_);
+      add_scaled(projections_[k] / (values_[k] + zeta), vectors_[k], w_);
   }
 
-  /// T = factor (A + ζ I)^{-1/2}, the symmetric root; throws NumericalError unless A + ζ I is
-  /// positive definite.
+  /// T = factor (A + ζ I)^{-1/2}, the symmetric root, of the decomposed A.
   void find_root(double zeta, double factor) {
-    if (!(values_[0] + zeta > 0))
-      throw NumericalError(text("EnsembleSpace::find_root: the Hessian has the eigenvalue ",
-                                values_[0] + zeta,
-                                ", expected all above zero; the filter has diverged"));
     std::ranges::fill(root_, T(0));
     for (std::size_t k = 0; k < Members; ++k) {
       const double scale = factor / std::sqrt(values_[k] + zeta);
       for (std::size_t i = 0; i < Members; ++i)
         add_scaled(scale * vectors_[k][i], vectors_[k], root_[i]);
     }
+  }
+
+  /// Prepares `noise` for the ζ of `find_root`.
+  void find_noise(double zeta) {
+    std::ranges::fill(matrix_, T(0));
+    if (graded_) {  // (S + ζ I)⁻¹ Yᵀ R⁻¹ D
+      for (std::size_t k = Members - rank_; k < Members; ++k) {
+        T along(0);
+        std::copy_n(rows_.row(Members - 1 - k) + Members + 1, Members, along.lanes());
+        const double scale = std::sqrt(values_[k]) / (values_[k] + zeta);
+        for (std::size_t i = 0; i < Members; ++i)
+          add_scaled(scale * vectors_[k][i], along, matrix_[i]);
+      }
+    } else {  // Yᵀ R⁻¹ D / (N − 1)
+      for (std::size_t j = 0; j < noise_.size(); ++j) {
+        const auto& [y, precision, departure] = observations_[j];
+        const double root = std::sqrt(precision) / (Members - 1);
+        for (std::size_t i = 0; i < Members; ++i) add_scaled(root * y[i], noise_[j], matrix_[i]);
+      }
+    }
+  }
+  /// x (S + ζ I)⁻¹ Yᵀ R⁻¹ D; `twice`: x T², T with the factor √(N − 1).
+  [[nodiscard]] T noise(const T& x, const T& twice) const {
+    return product(graded_ ? x : twice, matrix_);
   }
 
   /// U, uniform among the orthogonal matrices that keep the mean (U 1 = 1).
@@ -141,10 +210,83 @@ class EnsembleSpace {
   }
 
  private:
+  struct Observation {
+    T y;
+    double precision, departure;
+  };
+
+  /// λ, v and β from the singular vectors of R^{-1/2} Y, its rows centred once more.
+  void decompose_rows() {
+    rows_.resize(observations_.size(), Members, noise_.empty() ? 1 : 1 + Members);
+    for (std::size_t j = 0; j < observations_.size(); ++j) {
+      const auto& [y, precision, departure] = observations_[j];
+      const double root = std::sqrt(precision), mean = sum_lanes(y) / Members;
+      double* const row = rows_.row(j);
+      for (std::size_t m = 0; m < Members; ++m) row[m] = root * (y[m] - mean);
+      row[Members] = root * departure;
+      if (!noise_.empty()) std::copy_n(noise_[j].lanes(), Members, row + Members + 1);
+    }
+    read_rows();
+    for (std::size_t k = 0; k < Members; ++k)
+      projections_[k] =
+          k < Members - rank_ ? 0 : std::sqrt(values_[k]) * rows_.row(Members - 1 - k)[Members];
+  }
+
+  /// Eigenvalues and eigenvectors of AᵀA, with A the matrix in `rows_`.
+  void read_rows() {
+    rank_ = rows_.reduce();
+    std::ranges::fill(vectors_, T(0));
+    values_.fill(0);
+    for (std::size_t k = Members; k-- > 0;) {
+      T& v = vectors_[k];
+      if (Members - 1 - k < rank_) {
+        std::copy_n(rows_.row(Members - 1 - k), Members, v.lanes());
+        values_[k] = sum_lanes(v * v);
+      } else {  // of the eigenvalue zero: the unit vector that is farthest from the others
+        T seen(0);
+        for (std::size_t l = k + 1; l < Members; ++l) seen += vectors_[l] * vectors_[l];
+        v[static_cast<std::size_t>(std::min_element(seen.lanes(), seen.lanes() + Members) -
+                                   seen.lanes())] = 1;
+        for (int twice = 0; twice < 2; ++twice)
+          for (std::size_t l = k + 1; l < Members; ++l)
+            add_scaled(-sum_lanes(vectors_[l] * v), vectors_[l], v);
+      }
+      v *= T(1 / std::sqrt(sum_lanes(v * v)));
+    }
+  }
+
+  /// Eigenvectors of S + ζ I − κ w wᵀ = AᵀA with, for the eigenvectors v_k of S and c_k = v_k·w,
+  ///   a_k = s_k v_k − (1 − √(1 − κ n²)) c_k / (n² s_k) w,  s_k = √(λ_k + ζ),  n² = Σ_k c_k² /
+  ///   s_k².
+  /// Returns the smallest eigenvalue, or what shows that it is not above zero.
+  double subtract_radial(double zeta, double kappa) {
+    std::array<double, Members> share;  // c_k / s_k
+    double squares = 0;
+    for (std::size_t k = 0; k < Members; ++k) {
+      share[k] = projections_[k] / std::pow(values_[k] + zeta, 1.5);
+      squares += share[k] * share[k];
+    }
+    const double left = 1 - kappa * squares;
+    if (!(left > 0)) return left;
+    // (1 − √(1 − κ n²)) / n², without its loss of digits
+    const double factor = kappa / (1 + std::sqrt(left));
+    rows_.resize(Members, Members, 0);
+    for (std::size_t k = 0; k < Members; ++k)
+      for (std::size_t m = 0; m < Members; ++m)
+        rows_.row(k)[m] = std::sqrt(values_[k] + zeta) * vectors_[k][m] - factor * share[k] * w_[m];
+    read_rows();
+    return values_[0];
+  }
+
   Rows gram_ = Rows(Members, T(0)), matrix_ = gram_, vectors_ = gram_, root_ = gram_,
        rotation_ = gram_;
   T b_{0.0}, w_{0.0};
   std::array<double, Members> values_{}, projections_{};
+  std::vector<Observation, AlignedAllocator<Observation>> observations_;
+  Rows noise_;
+  GradedRows rows_;
+  std::size_t rank_ = 0;  ///< rows of the result in `rows_`
+  bool graded_ = false;   ///< whether the last decomposition was that of `rows_`
 };
 
 /// Start, forecast, mean, spread, and the first and last part of an analysis; between them a filter
@@ -239,12 +381,18 @@ class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
       if (observed.precision[j] == 0) continue;
       T y;
       const double mean = centre(carried.observed[j], y);
-      if (!std::isfinite(mean))
-        throw NumericalError(text(function, ": slot ", j, " of the observed ensemble is ", mean,
-                                  ", expected a finite number; the network's H must be finite for "
-                                  "every member"));
+      require_finite_slot(function, j, mean);
       carried.space.add(y, observed.precision[j], observed.values[j] - mean);
     }
+  }
+
+  /// Throws NumericalError, in the name of `function`, unless the mean over the members of what
+  /// slot j sees is finite.
+  static void require_finite_slot(std::string_view function, std::size_t j, double mean) {
+    if (!std::isfinite(mean))
+      throw NumericalError(text(function, ": slot ", j, " of the observed ensemble is ", mean,
+                                ", expected a finite number; the network's H must be finite for "
+                                "every member"));
   }
 
   /// Last part for X^a = X T: E^a from x̄, X and the found w and T; U is found here.

@@ -114,7 +114,8 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
       const T* state = carried.ensemble.data() + m * size;
       for (std::size_t i = 0; i < size; ++i) x[i * Members + m] = state[i];
       setting_.network.observe(state, carried.observed.data());
-      for (std::size_t j = 0; j < slots; ++j) x[(size + j) * Members + m] = carried.observed[j];
+      for (std::size_t j = 0; j < slots; ++j)
+        x[(size + j) * Members + m] = where_reporting(observed, j, carried.observed[j]);
     }
     for (std::size_t i = 0; i < rows; ++i) centre(x + i * Members, mean[i]);
     const T free(Real_(Members - 1)), one(Real_(1));
@@ -125,11 +126,7 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
       const T precision = observed.precision[j];
       const T total = free + precision * inner(y.data(), y.data());
       const T gain = precision / total, reduced = gain / (one + sqrt(free / total));
-      // A silent slot's value may be anything, NaN as well, and enters nothing.
-      T departure(Real_(0));
-      for (std::size_t l = 0; l < lanes_of<T>; ++l)
-        if (lane_of(precision, l) > 0)
-          lane_of(departure, l) = lane_of(observed.values[j], l) - lane_of(mean[size + j], l);
+      const T departure = departure_of(observed, j, mean[size + j]);
       const auto update = [&](std::size_t row) {
         T* const to = x + row * Members;
         const T covariance = inner(to, y.data());

@@ -37,7 +37,7 @@ class Etkf : public EnsembleFilter<Setting, Members> {
   void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {
     Base::observe("Etkf::analyse", carried, observed);
     auto& space = carried.space;
-    space.decompose();
+    space.decompose("Etkf::analyse");
     space.find_weights(Members - 1);
     space.find_root(Members - 1, std::sqrt(Members - 1.0));
     Base::update(carried, key);

@@ -17,7 +17,8 @@ namespace dan {
 
 /// How an IEnKS finds the derivative of the window's observations by the weights.
 enum class IenksForm {
-  transform,  ///< from an ensemble with the anomalies X T of the last iteration
+  transform,  ///< from an ensemble with the anomalies X T of the last iteration; ε X where T has
+              ///< an eigenvalue below ε
   bundle      ///< from an ensemble with the anomalies ε X: finite differences
 };
 
@@ -34,7 +35,7 @@ struct IenksConfig {
   std::size_t iterations = 10;  ///< at most
   double tolerance = 1e-3;      ///< stop when the weights change by less (RMS over the members)
   IenksForm form = IenksForm::transform;
-  double epsilon = 1e-4;  ///< scale of the bundle
+  double epsilon = 1e-4;  ///< ε, scale of the bundle, and the smallest eigenvalue of a transform
   DataAssimilation assimilation = DataAssimilation::single;
   bool finite_size = false;  ///< IEnKS-N: the prior of the EnKF-N, with `prior` and `xn`
   HyperPrior prior = HyperPrior::mode_corrected;
@@ -50,7 +51,10 @@ struct IenksConfig {
 ///   ½ Σ_b β_b ‖y_b − H(M_b(x̄ + X w))‖²_{R⁻¹} + ½ (N−1) wᵀw
 /// by Gauss–Newton (finite_size: + ½ g ln(a + wᵀw) instead of the last term). At iterate w, with
 /// Y_b the observed anomalies of the ensemble x̄ 1ᵀ + X (w 1ᵀ + T) after M_b, times T⁻¹ (bundle:
-/// ε I for T), and ȳ_b their mean:
+/// ε I for T; also with form transform where T has an eigenvalue below ε, that is R below about
+/// ε² of the ensemble's variance: in the directions that R leaves wide the ensemble sees the
+/// curvature of H ∘ M_b, which T⁻¹ would then take for a slope along the narrow ones, a larger one
+/// from iteration to iteration), and ȳ_b their mean:
 ///   S = Σ_b β_b Y_bᵀ R⁻¹ Y_b,  b = Σ_b β_b Y_bᵀ R⁻¹ (y_b − ȳ_b + Y_b w),
 ///   w ← (S + ζ I)⁻¹ b,  T ← √(N−1) (S + ζ I)^{-1/2},  ζ = N − 1,
 /// and with finite_size ζ = g / (a + wᵀw) of the old w, which falls from iteration to iteration to
@@ -147,7 +151,7 @@ class Ienks : public EnsembleFilter<Setting, Members> {
     }
     carried.weights = T(0.0);
     set_diagonal(carried.inverse, bundle() ? 1 / config_.epsilon : before);
-    if (bundle()) launch(carried);
+    if (bundle()) launch(carried, true);
     const bool multiple = config_.assimilation == DataAssimilation::multiple;
     minimise(carried, false);
     if (multiple) {
@@ -179,12 +183,12 @@ class Ienks : public EnsembleFilter<Setting, Members> {
     }
   }
 
-  /// The trajectory of the ensemble x̄ 1ᵀ + X (w 1ᵀ + T), bundle: x̄ 1ᵀ + X (w 1ᵀ + ε I).
-  void launch(Carried& carried) const {
+  /// The trajectory of the ensemble x̄ 1ᵀ + X (w 1ᵀ + T), `scaled`: x̄ 1ᵀ + X (w 1ᵀ + ε I).
+  void launch(Carried& carried, bool scaled) const {
     for (std::size_t i = 0; i < size; ++i) {
       const T& x = carried.prior_anomalies[i];
       carried.ensemble[i] = T(carried.prior_mean[i] + sum_lanes(x * carried.weights)) +
-                            (bundle() ? T(config_.epsilon) * x : carried.space.transformed(x));
+                            (scaled ? T(config_.epsilon) * x : carried.space.transformed(x));
     }
     carried.ensemble.repeat_last_lane();
     propagate(carried);
@@ -200,7 +204,7 @@ class Ienks : public EnsembleFilter<Setting, Members> {
       for (std::size_t b = 0; b < carried.window.batches(); ++b)
         if (const double beta = weight(carried.window, b, balance); beta > 0)
           add_batch(carried, b, beta);
-      space.decompose();
+      space.decompose("Ienks::analyse");
       const double zeta = find_zeta(space, carried.weights);
       space.find_weights(zeta);
       space.find_root(zeta, std::sqrt(Members - 1.0));
@@ -212,8 +216,13 @@ class Ienks : public EnsembleFilter<Setting, Members> {
         return;
       }
       carried.weights = space.weights();
-      if (!bundle()) set_inverse(space, zeta, carried.inverse);
-      launch(carried);
+      const double least = std::sqrt((Members - 1) / (space.values()[Members - 1] + zeta));
+      const bool scaled = bundle() || least < config_.epsilon;
+      if (scaled)
+        set_diagonal(carried.inverse, 1 / config_.epsilon);
+      else
+        set_inverse(space, zeta, carried.inverse);
+      launch(carried, scaled);
     }
   }
 
@@ -232,6 +241,7 @@ class Ienks : public EnsembleFilter<Setting, Members> {
       if (observed.precision[j] == 0) continue;
       T y;
       const double mean = Base::centre(carried.observed[b * slots + j], y);
+      Base::require_finite_slot("Ienks::analyse", j, mean);
       y = Space::product(y, carried.inverse);
       carried.space.add(y, beta * observed.precision[j],
                         observed.values[j] - mean + sum_lanes(y * carried.weights));

@@ -60,7 +60,7 @@ class Letkf : public EnsembleFilter<Setting, Members> {
       for (const auto& [slot, taper] : domain.observations)
         if (observed.precision[slot] != 0)
           space.add(y[slot], taper * observed.precision[slot], departure[slot]);
-      space.decompose();
+      space.decompose("Letkf::analyse");
       space.find_weights(Members - 1);
       space.find_root(Members - 1, std::sqrt(Members - 1.0));
       for (std::size_t i = Base::channels * domain.first; i < Base::channels * domain.last; ++i) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -21,13 +22,14 @@ namespace dan {
 /// with D = R^{-1/2}, which is the minimum of ½ ‖x − x^f‖²_{B⁻¹} + ½ ‖y − H x‖²_{R⁻¹}; a silent
 /// slot has D_jj = 0 and drops out. Nonlinear H: H is its tangent at x^f (one Gauss–Newton step).
 /// `Runs` independent runs are computed side by side, a lane each; a run that diverges stays in
-/// its lane. The Cholesky factor of I + D H B Hᵀ D is kept until a precision changes (nonlinear H:
-/// made in every cycle).
-/// The constructor throws ShapeError unless the climate fits the model, ConfigError unless
-/// scale > 0 and NumericalError if the covariance has an eigenvalue below zero (by more than 1e-10
-/// of the largest); `analyse` throws NumericalError for an observation that is not finite and, with
-/// a linear H, if such an eigenvalue and a large precision leave no Cholesky factor.
-/// Cost per cycle: one model step, 2 slots² + 2 size² flops per run; slots³/3 for a factor.
+/// its lane. The Cholesky factor of I + D H B Hᵀ D is kept until a precision changes, or a
+/// `Carried` comes to another Var3d (nonlinear H: made in every cycle). The constructor throws
+/// ShapeError unless the climate fits the model, ConfigError unless scale > 0 and NumericalError if
+/// the covariance has an eigenvalue below zero (by more than 1e-10 of the largest); `analyse`
+/// throws NumericalError for an observation that is not finite and, with a linear H, if large
+/// precisions, and such an eigenvalue or two slots that see the same, leave no Cholesky factor.
+/// Cost per cycle: one model step, 2 slots² + 2 slots · size flops per run; slots³/3 for a factor,
+/// and size + slots tangents of a nonlinear H.
 template <class Setting_, std::size_t Runs = simd_width<double>>
 class Var3d : public AnalysisTypes<Setting_, double, Runs> {
  public:
@@ -37,11 +39,22 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
   using Types::size, Types::slots;
   using T = lanes_t<double, Runs>;
 
-  /// The state of every run, and the factor for the precision it was made for.
+  template <class U>
+  using Many = std::vector<U, AlignedAllocator<U>>;
+
+  /// The covariances of what is observed, H the tangent at some x.
+  template <class U>
+  struct Covariances {
+    Many<U> states;  ///< H B, slots × state elements
+    Many<U> slots;   ///< H B Hᵀ, slots × slots
+  };
+
+  /// The state of every run, and the factor with the precision and the covariances it was made of.
   struct Carried {
     typename Setting::template States<double, Runs> state;
     decltype(Observed::precision) precision{};
-    std::vector<T, AlignedAllocator<T>> factor{};
+    Many<T> factor{};
+    std::shared_ptr<const Covariances<double>> covariances{};
   };
 
   /// `scale` is x_B; `name` that of the method in errors, a literal.
@@ -58,7 +71,7 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
     for (double& b : span_of(background_)) b *= scale;
     if constexpr (Setting::Network::linear) {
       const std::vector<double> x(size);
-      observed_ = observed_background(x.data());
+      observed_ = std::make_shared<const Covariances<double>>(covariances_at(x.data()));
     }
   }
 
@@ -75,92 +88,98 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
     require_valid_observations("Var3d::analyse", observed);
     T* x = carried.state.data();
     if constexpr (Setting::Network::linear) {
-      if (carried.factor.empty() ||
+      if (carried.covariances != observed_ ||
           !std::ranges::equal(carried.precision.numbers(), observed.precision.numbers())) {
-        carried.precision = observed.precision;
-        factorise(observed_, carried);
+        carried.covariances = nullptr;  // the next cycle must not use the factor of a failure
+        factorise(observed_->slots, observed, carried.factor);
         for (std::size_t j = 0; j < slots; ++j)
-          if (!std::isfinite(sum_lanes(carried.factor[j * slots + j]))) {
-            carried.factor.clear();  // the next cycle must not use it
+          if (!std::isfinite(sum_lanes(carried.factor[j * slots + j])))
             throw NumericalError(text(
                 name_,
-                "::analyse: I + D H B Hᵀ D has no Cholesky factor, expected one; the "
-                "observations are too precise for a B with eigenvalues of round-off below zero: "
-                "use larger observation variances, or add to the diagonal of the covariance"));
-          }
+                "::analyse: I + D H B Hᵀ D has no Cholesky factor, expected one; the observations "
+                "are too precise for a B with eigenvalues of round-off below zero, or for others "
+                "that see the same: use larger observation variances, or add to the diagonal of "
+                "the covariance"));
+        carried.precision = observed.precision;
+        carried.covariances = observed_;
       }
+      correct(*observed_, carried.factor.data(), observed, x);
     } else {
-      carried.precision = observed.precision;
-      factorise(observed_background(x), carried);
+      auto covariances = covariances_at(x);
+      for (std::size_t j = 0; j < slots; ++j) {
+        for (std::size_t i = 0; i < size; ++i) {
+          T& c = covariances.states[j * size + i];
+          c = where_reporting(observed, j, c);
+        }
+        for (std::size_t i = 0; i < slots; ++i) {
+          T& c = covariances.slots[j * slots + i];
+          c = where_reporting(observed, i, where_reporting(observed, j, c));
+        }
+      }
+      factorise(covariances.slots, observed, carried.factor);
+      correct(covariances, carried.factor.data(), observed, x);
     }
-    const T* l = carried.factor.data();
-    std::array<T, slots> d;
-    setting_.network.observe(x, d.data());
-    for (std::size_t i = 0; i < slots; ++i) {  // L⁻¹ D (y − H(x))
-      d[i] = sqrt(observed.precision[i]) * departure_of(observed, i, d[i]);
-      for (std::size_t j = 0; j < i; ++j) d[i] -= l[i * slots + j] * d[j];
-      d[i] /= l[i * slots + i];
-    }
-    for (std::size_t i = slots; i-- > 0;) {  // L⁻ᵀ
-      for (std::size_t j = i + 1; j < slots; ++j) d[i] -= l[j * slots + i] * d[j];
-      d[i] /= l[i * slots + i];
-    }
-    for (std::size_t i = 0; i < slots; ++i) d[i] *= sqrt(observed.precision[i]);
-    std::vector<T, AlignedAllocator<T>> h(size, T(0.0));
-    setting_.network.observe_adjoint(x, d.data(), h.data());
-    add_background(h.data(), x);
   }
 
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
 
  private:
+  /// At x, of `size` elements of U.
   template <class U>
-  using Many = std::vector<U, AlignedAllocator<U>>;
-
-  /// y += B x.
-  template <class U>
-  void add_background(const U* x, U* y) const {
+  [[nodiscard]] Covariances<U> covariances_at(const U* x) const {
+    Covariances<U> out{Many<U>(slots * size), Many<U>(slots * slots)};
+    Many<U> row(size), seen(slots);
     for (std::size_t i = 0; i < size; ++i) {
-      U sum(0.0);
-      for (std::size_t k = 0; k < size; ++k) sum += U(background_(i, k)) * x[k];
-      y[i] += sum;
+      for (std::size_t k = 0; k < size; ++k) row[k] = U(background_(i, k));
+      setting_.network.observe_tangent(x, row.data(), seen.data());
+      for (std::size_t j = 0; j < slots; ++j) out.states[j * size + i] = seen[j];
     }
-  }
-
-  /// H B Hᵀ with H the tangent at x: slots × slots.
-  template <class U>
-  [[nodiscard]] Many<U> observed_background(const U* x) const {
-    Many<U> out(slots * slots), unit(slots), state(size), covariance(size), row(slots);
-    for (std::size_t j = 0; j < slots; ++j) {
-      for (std::size_t i = 0; i < slots; ++i) unit[i] = U(i == j ? 1.0 : 0.0);
-      for (std::size_t i = 0; i < size; ++i) state[i] = covariance[i] = U(0.0);
-      setting_.network.observe_adjoint(x, unit.data(), state.data());
-      add_background(state.data(), covariance.data());
-      setting_.network.observe_tangent(x, covariance.data(), row.data());
-      std::ranges::copy(row, &out[j * slots]);
-    }
+    for (std::size_t j = 0; j < slots; ++j)
+      setting_.network.observe_tangent(x, &out.states[j * size], &out.slots[j * slots]);
     return out;
   }
 
-  /// The lower Cholesky factor of I + D C D, C = H B Hᵀ, in all lanes at once.
+  /// The lower Cholesky factor l of I + D C D, C = H B Hᵀ, in all lanes at once.
   template <class U>
-  static void factorise(const Many<U>& c, Carried& carried) {
+  static void factorise(const Many<U>& c, const Observed& observed, Many<T>& l) {
     using std::sqrt;
-    carried.factor.resize(slots * slots);
-    T* l = carried.factor.data();
+    l.resize(slots * slots);
+    const auto& precision = observed.precision;
     for (std::size_t i = 0; i < slots; ++i)
       for (std::size_t j = 0; j <= i; ++j) {
-        T sum = sqrt(carried.precision[i]) * sqrt(carried.precision[j]) * T(c[i * slots + j]);
+        T sum = sqrt(precision[i]) * sqrt(precision[j]) * T(c[i * slots + j]);
         if (i == j) sum += T(1.0);
         for (std::size_t k = 0; k < j; ++k) sum -= l[i * slots + k] * l[j * slots + k];
         l[i * slots + j] = i == j ? sqrt(sum) : sum / l[j * slots + j];
       }
   }
 
+  /// x += B Hᵀ D L⁻ᵀ L⁻¹ D (y − H(x)).
+  template <class U>
+  void correct(const Covariances<U>& covariances, const T* l, const Observed& observed,
+               T* x) const {
+    using std::sqrt;
+    std::array<T, slots> d;
+    setting_.network.observe(x, d.data());
+    for (std::size_t i = 0; i < slots; ++i) {
+      d[i] = sqrt(observed.precision[i]) * departure_of(observed, i, d[i]);
+      for (std::size_t j = 0; j < i; ++j) d[i] -= l[i * slots + j] * d[j];
+      d[i] /= l[i * slots + i];
+    }
+    for (std::size_t i = slots; i-- > 0;) {
+      for (std::size_t j = i + 1; j < slots; ++j) d[i] -= l[j * slots + i] * d[j];
+      d[i] /= l[i * slots + i];
+    }
+    for (std::size_t j = 0; j < slots; ++j) {
+      d[j] *= sqrt(observed.precision[j]);
+      for (std::size_t i = 0; i < size; ++i) x[i] += T(covariances.states[j * size + i]) * d[j];
+    }
+  }
+
   Setting setting_;
   std::string_view name_;
   Matrix background_;
-  Many<double> observed_;  ///< H B Hᵀ of a linear network
+  std::shared_ptr<const Covariances<double>> observed_;  ///< of a linear network
 };
 
 }  // namespace dan

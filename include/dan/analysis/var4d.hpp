@@ -11,6 +11,7 @@
 #include "dan/analysis/setting.hpp"
 #include "dan/analysis/window.hpp"
 #include "dan/core/error.hpp"
+#include "dan/core/graded_rows.hpp"
 #include "dan/core/linalg.hpp"
 #include "dan/core/tensor.hpp"
 
@@ -48,6 +49,10 @@ struct Var4dConfig {
 /// between, observations are stored and the estimate stays the forecast.
 /// `Runs` independent runs are computed side by side, a lane each; each stops by its own
 /// tolerance, and a run that diverges stays in its lane.
+/// The step is found by Cholesky's factorisation of I + Σ Y_bᵀ R⁻¹ Y_b, with an error of about
+/// 1e-16 of the largest eigenvalue; in a run where the ratios of the background's variance to R,
+/// trace(Σ Y_bᵀ R⁻¹ Y_b), sum up to more than 1e8, from the singular vectors of R^{-1/2} Y instead,
+/// which keep the digits of every observation (core/graded_rows.hpp).
 ///
 /// The constructor throws ShapeError unless the climate fits the model, ConfigError for a number
 /// out of its range and NumericalError if the covariance is not positive semidefinite; `analyse`
@@ -76,7 +81,7 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
     States start;                ///< at the start of the window
     Window<Observed> window;     ///< the observations since
     std::size_t iterations = 0;  ///< of the last `analyse`, of the run that took most
-    bool converged = true;       ///< whether all runs reached the tolerance then
+    bool converged = true;  ///< whether all runs reached the tolerance then, with finite numbers
   };
 
   Var4d(const Setting& setting, const Climate& climate, const Var4dConfig& config = {})
@@ -119,14 +124,18 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
     carried.iterations = 0;
     carried.converged = true;
     if (!carried.window.due()) return;
-    Numbers v(size, T(0.0)), step(size), newest(size), hessian(size * size);
+    Numbers v(size, T(0.0)), step(size), hessian(size * size);
     T active(1.0);  // zero in the lanes that have converged
     const double enough = config_.tolerance * config_.tolerance * static_cast<double>(size);
     do {
       const Numbers x = trajectory(carried, v.data());
       const auto columns = tangents(carried, x);
-      normal_equations(carried, x, columns, v, hessian, step);
+      const T ratio = normal_equations(carried, x, columns, v, hessian, step);
       solve_in_place(hessian, step);
+      for (std::size_t l = 0; l < lanes_of<T>; ++l)
+        if (lane_of(active, l) > 0 && lane_of(ratio, l) > largest_ratio &&
+            std::isfinite(lane_of(ratio, l)))
+          solve_rows(carried, x, columns, v, l, step);
       T change(0.0);
       for (std::size_t i = 0; i < size; ++i) {
         T moved = x[x.size() - size + i];
@@ -137,10 +146,14 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
         change += step[i] * step[i];
       }
       active = where_positive(change - T(enough), active, T(0.0));
-      carried.converged = !(sum_lanes(active) > 0);
+      carried.converged = !(sum_lanes(active) > 0);  // NaN is not active, see below
     } while (++carried.iterations < config_.iterations && !carried.converged);
     const Numbers x = start_of(carried, v.data());
     std::ranges::copy(x, carried.start.data());
+    for (std::size_t i = 0; i < size; ++i)
+      for (std::size_t l = 0; l < Runs; ++l)
+        carried.converged = carried.converged && std::isfinite(carried.state.at(i, l)) &&
+                            std::isfinite(carried.start.at(i, l));
   }
 
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
@@ -195,9 +208,11 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
   }
 
  private:
+  static constexpr double largest_ratio = 1e8;
+
   /// H M_b' B^{1/2}: per batch in use the columns of slots elements; M' B^{1/2} to the newest time.
   struct Columns {
-    std::vector<Numbers> observed;  ///< per batch in use, newest first: size × slots
+    std::vector<Numbers> observed;  ///< per batch in use, newest first: size × slots; silent: zero
     Numbers newest;                 ///< size × size
   };
 
@@ -251,12 +266,19 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
           setting_.network.observe_tangent(&x[n * size], dx, &columns.observed[--left][k * slots]);
       }
     }
+    std::size_t used = 0;
+    for_batches(carried, [&](const Observed& observed, std::size_t) {
+      Numbers& y = columns.observed[used++];
+      for (std::size_t i = 0; i < size * slots; ++i)
+        y[i] = where_reporting(observed, i % slots, y[i]);
+    });
     return columns;
   }
 
-  /// hessian = I + Σ Y_bᵀ R⁻¹ Y_b (lower triangle), step = Σ Y_bᵀ R⁻¹ d_b − v.
-  void normal_equations(const Carried& carried, const Numbers& x, const Columns& columns,
-                        const Numbers& v, Numbers& hessian, Numbers& step) const {
+  /// hessian = I + Σ Y_bᵀ R⁻¹ Y_b (lower triangle), step = Σ Y_bᵀ R⁻¹ d_b − v; returns the trace of
+  /// the sum.
+  T normal_equations(const Carried& carried, const Numbers& x, const Columns& columns,
+                     const Numbers& v, Numbers& hessian, Numbers& step) const {
     std::ranges::fill(hessian, T(0.0));
     for (std::size_t i = 0; i < size; ++i) hessian[i * size + i] = T(1.0), step[i] = -v[i];
     std::array<T, slots> d;
@@ -278,6 +300,42 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
         }
       }
     });
+    T trace(-static_cast<double>(size));
+    for (std::size_t i = 0; i < size; ++i) trace += hessian[i * size + i];
+    return trace;
+  }
+
+  /// The step of lane `lane`: v + step minimises ½ ‖u‖² + ½ Σ_b ‖d_b + Y_b v − Y_b u‖²_{R⁻¹}.
+  void solve_rows(const Carried& carried, const Numbers& x, const Columns& columns,
+                  const Numbers& v, std::size_t lane, Numbers& step) const {
+    GradedRows rows;
+    rows.resize(columns.observed.size() * slots, size, 1);
+    std::array<T, slots> h;
+    std::size_t used = 0;
+    for_batches(carried, [&](const Observed& observed, std::size_t n) {
+      const Numbers& y = columns.observed[used];
+      setting_.network.observe(&x[n * size], h.data());
+      for (std::size_t j = 0; j < slots; ++j) {
+        const double root = std::sqrt(observed.precision.at(j, lane));
+        const T departure = departure_of(observed, j, h[j]);
+        double* const row = rows.row(used * slots + j);
+        row[size] = root * lane_of(departure, lane);
+        for (std::size_t i = 0; i < size; ++i) {
+          row[i] = root * lane_of(y[i * slots + j], lane);
+          row[size] += row[i] * lane_of(v[i], lane);
+        }
+      }
+      ++used;
+    });
+    const std::size_t rank = rows.reduce();
+    for (std::size_t i = 0; i < size; ++i) lane_of(step[i], lane) = -lane_of(v[i], lane);
+    for (std::size_t k = 0; k < rank; ++k) {
+      const double* const row = rows.row(k);
+      double square = 0;
+      for (std::size_t i = 0; i < size; ++i) square += row[i] * row[i];
+      for (std::size_t i = 0; i < size; ++i)
+        lane_of(step[i], lane) += row[size] / (1 + square) * row[i];
+    }
   }
 
   /// x ← A⁻¹ x by Cholesky's factorisation in all lanes at once; a: lower triangle, destroyed.

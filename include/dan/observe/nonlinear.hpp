@@ -36,12 +36,14 @@ struct Nonlinear {
     network.observe_tangent(x, dx, dy);
     for (std::size_t j = 0; j < slots; ++j) dy[j] *= function.slope(h[j]);
   }
-  /// d_x += H'(x)ᵀ (f'(H(x)) d_y).
+  /// d_x += H'(x)ᵀ (f'(H(x)) d_y); nothing where d_y = 0, whatever the slope.
   template <class T>
   void observe_adjoint(const T* x, const T* d_y, T* d_x) const {
     std::array<T, slots> d_h;
     network.observe(x, d_h.data());
-    for (std::size_t j = 0; j < slots; ++j) d_h[j] = function.slope(d_h[j]) * d_y[j];
+    using std::abs;
+    for (std::size_t j = 0; j < slots; ++j)
+      d_h[j] = where_positive(T(abs(d_y[j])), T(function.slope(d_h[j]) * d_y[j]), d_y[j]);
     network.observe_adjoint(x, d_h.data(), d_x);
   }
   /// The slots that report are those of `network`.

@@ -20,7 +20,8 @@ namespace dan {
 /// The observations of one cycle, for `Lanes` independent runs.
 ///
 /// `values` y and `precision` 1/R_ii: slots × 1 × lanes each. A silent slot has precision zero
-/// and value zero; every analysis then ignores it without a special case.
+/// and value zero; every analysis then ignores it without a special case, also where H(x) or its
+/// slope is not finite in that slot.
 template <std::floating_point Real, std::size_t Slots, std::size_t Lanes = 1>
 struct Observations {
   static constexpr std::size_t slots = Slots, lanes = Lanes;
@@ -47,10 +48,18 @@ void require_valid_observations(std::string_view function,
     }
 }
 
+/// `value` in the lanes in which slot j reports, elsewhere zero, whatever it is there: H and its
+/// slope need not be finite where nothing is observed (a root below zero, a point outside the
+/// model's domain), and 0 · NaN is NaN.
+template <class Observed, class T>
+[[nodiscard]] T where_reporting(const Observed& observed, std::size_t j, const T& value) {
+  return where_positive(observed.precision[j], value, T(real_t<T>(0)));
+}
+
 /// y_j − H(x)_j in the lanes in which slot j reports, elsewhere zero; `h`: H(x)_j.
 template <class Observed, class T>
 [[nodiscard]] T departure_of(const Observed& observed, std::size_t j, const T& h) {
-  return where_positive(observed.precision[j], observed.values[j] - h, T(real_t<T>(0)));
+  return where_reporting(observed, j, observed.values[j] - h);
 }
 
 /// What to do with a missing (NaN) observation.
@@ -91,7 +100,8 @@ void set_observations(Observations<Real, Slots, Lanes>& to, std::size_t lane,
 
 /// The observation information in state space, ζ = Hᵀ R⁻¹ (y − H(x)) (the "uplift").
 ///
-/// x and zeta: points · channels elements of T; zeta is overwritten. Unobserved elements get zero.
+/// x and zeta: points · channels elements of T; zeta is overwritten. Unobserved elements get zero,
+/// also where H(x) is not finite there, if the network's adjoint adds nothing for d_y = 0.
 /// A departure of more than `most` standard deviations of its observation's error counts as one of
 /// `most`.
 /// Source: Bocquet et al., Chaos 34 (2024) 091104, second argument of the learned increment.
