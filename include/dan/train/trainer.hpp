@@ -246,9 +246,9 @@ class Trainer {
   /// place that cannot be written is told before the work; then writes it every `seconds_between`
   /// seconds: a training that is killed loses no more than that.
   ///
-  /// Throws NumericalError when nothing is learned any more: after the warm-up, in the mean of
-  /// about the last 100 updates, more than half of the runs lost the truth in every update, or more
-  /// than half of the updates were left out.
+  /// Throws NumericalError when nothing is learned: from 500 updates after the warm-up on, and in
+  /// the end, when in the mean of about the last 100 updates more than half of the runs lost the
+  /// truth in every update, or more than half of the updates were left out.
   const Trained<Network, Real>& run(const std::filesystem::path& checkpoint = {},
                                     double seconds_between = 60) {
     using Clock = std::chrono::steady_clock;
@@ -748,7 +748,7 @@ class Trainer {
   }
 
   void require_learning() const {
-    if (updates_ < config_.warm_up + 100 && updates_ < config_.updates) return;
+    if (updates_ < config_.warm_up + 500 && updates_ < config_.updates) return;
     const double known = 1 - std::pow(0.99, static_cast<double>(updates_));  // of running means
     const auto fail = [&](double share, std::string_view of) {
       throw NumericalError(
