@@ -3,11 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <vector>
 
+#include "../support/far_model.hpp"
 #include "../support/map_battery.hpp"
 #include "../support/temporary_folder.hpp"
 #include "dan/analysis/learned.hpp"
@@ -207,6 +209,18 @@ TEST_CASE("trainer: averaged weights are the running mean, and leave the trainin
   CHECK(error < 1e-6);
   CHECK(distance > 1e-4);
   CHECK(&averaged.run() == &averaged.trained());
+}
+
+TEST_CASE("trainer: scaling of states far from zero") {
+  const Setting<test::FarModel, FullNetwork<4>> setting;
+  struct {
+    std::array<double, 1> input_mean{}, input_deviation{};
+    double uplift_scale = 0;
+  } network;
+  scale_inputs(setting, network);
+  CHECK(std::abs(network.input_mean[0] - test::FarModel::mean) < 0.1);
+  CHECK(network.input_deviation[0] == doctest::Approx(1).epsilon(0.01));
+  CHECK(network.uplift_scale == 1);
 }
 
 TEST_CASE("trainer: wrong scaling and a diverging model are told") {
