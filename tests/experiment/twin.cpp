@@ -19,6 +19,7 @@
 #include "dan/observe/full.hpp"
 #include "dan/observe/random_network.hpp"
 #include "support/battery.hpp"
+#include "support/far_model.hpp"
 
 using namespace dan;
 
@@ -72,6 +73,17 @@ struct Remembering : AnalysisTypes<Problem, double, 2> {
     to = carried.past[carried.past.size() - 1 - lag];
     return lag;
   }
+};
+
+using Far = Setting<test::FarModel, FullNetwork<4>>;
+
+/// Always 50 away from the mean of the truth.
+struct Elsewhere : AnalysisTypes<Far, double, 2> {
+  struct Carried {};
+  [[nodiscard]] Carried start(const FirstGuessBatch&, double, const RandomKey&) const { return {}; }
+  void forecast(Carried&) const {}
+  void analyse(Carried&, const Observed&, const RandomKey&) const {}
+  void estimate(const Carried&, Estimate& to) const { to.fill(test::FarModel::mean + 50); }
 };
 
 bool same_scores(const TwinScores& a, const TwinScores& b) {
@@ -176,6 +188,17 @@ TEST_CASE(
   CHECK(small.lost[3].reason.find("lost the truth: a mean error of ") == 0);
   CHECK(run_twin(Problem{}, Climatology<Problem>(climate()), config).lost.empty());
   CHECK(run_twin(Problem{}, EnkfN<Problem, 20>(Problem{}), config).lost.empty());
+}
+
+TEST_CASE("twin: the deviation of a truth far from zero") {
+  const auto scores =
+      run_twin(Far{}, Elsewhere{}, {.runs = 5, .cycles = 300, .burn_in = 10, .progress = false});
+  REQUIRE(scores.lost.size() == 5);
+  const std::string& reason = scores.lost[0].reason;
+  const std::string before = "deviation of ";
+  REQUIRE(reason.find(before) != std::string::npos);
+  CHECK(std::stod(reason.substr(reason.find(before) + before.size())) ==
+        doctest::Approx(1).epsilon(0.01));
 }
 
 TEST_CASE("twin: a smoothed state is scored at the time it belongs to") {

@@ -10,6 +10,7 @@
 #include <numeric>
 #include <vector>
 
+#include "../support/far_model.hpp"
 #include "../support/map_battery.hpp"
 #include "../support/temporary_folder.hpp"
 #include "dan/analysis/learned.hpp"
@@ -222,6 +223,18 @@ TEST_CASE("trainer: averaged weights are the running mean, and leave the trainin
   CHECK(&averaged.run() == &averaged.trained());
 }
 
+TEST_CASE("trainer: scaling of states far from zero") {
+  const Setting<test::FarModel, FullNetwork<4>> setting;
+  struct {
+    std::array<double, 1> input_mean{}, input_deviation{};
+    double uplift_scale = 0;
+  } network;
+  scale_inputs(setting, network);
+  CHECK(std::abs(network.input_mean[0] - test::FarModel::mean) < 0.1);
+  CHECK(network.input_deviation[0] == doctest::Approx(1).epsilon(0.01));
+  CHECK(network.uplift_scale == 1);
+}
+
 TEST_CASE("trainer: wrong scaling and a diverging model are told") {
   const Full setting;
   using T = Trainer<Full, Small, lanes>;
@@ -388,7 +401,7 @@ TEST_CASE("trainer: precise observations, and unlike ones, are learned like thos
   // most runs in every update and ended at 4 to 19; a larger network has 0.05 after 500 updates.
   const auto score = [&]<Head H>(const DiagonalNoise<40>& noise) {
     using Net = AnalysisNetwork<NetworkShape{
-        .filters = 16, .blocks = 1, .sub_blocks = 2, .kernel = 3, .head = H}>;
+        .filters = 16, .blocks = 2, .sub_blocks = 2, .kernel = 3, .head = H}>;
     const Full setting{.noise = noise};
     Net network;
     scale_inputs(setting, network);

@@ -64,7 +64,8 @@ namespace detail {
 /// What is known of one run, per cycle, and why it ended early. `smoothed`: after the burn-in only.
 struct TwinRun {
   std::vector<double> analysis, forecast, spread, smoothed, at_bounds, went_back;
-  std::vector<double> sum, squares;  ///< of each element of the truth, over the cycles
+  std::vector<double> origin;        ///< the truth before the first cycle
+  std::vector<double> sum, squares;  ///< of each element of truth − origin, over the cycles
   std::string failure;
 };
 
@@ -74,8 +75,14 @@ inline double deviation_of_truth(const std::vector<TwinRun>& runs) {
   for (const TwinRun& run : runs) cycles += static_cast<double>(run.analysis.size());
   const std::size_t size = runs.front().sum.size();
   for (std::size_t i = 0; i < size; ++i) {
+    // About the first run's origin, so that nothing is lost where the mean is large.
     double sum = 0, squares = 0;
-    for (const TwinRun& run : runs) sum += run.sum[i], squares += run.squares[i];
+    for (const TwinRun& run : runs) {
+      const auto n = static_cast<double>(run.analysis.size());
+      const double shift = run.origin[i] - runs.front().origin[i];
+      sum += run.sum[i] + n * shift;
+      squares += run.squares[i] + 2 * shift * run.sum[i] + n * shift * shift;
+    }
     variance += (squares - sum * sum / cycles) / cycles / static_cast<double>(size);
   }
   return std::sqrt(variance);
@@ -181,7 +188,10 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
     }
   };
 
-  for (auto& run : runs) run.sum.assign(size, 0), run.squares.assign(size, 0);
+  for (std::size_t l = 0; l < runs.size(); ++l) {
+    runs[l].sum.assign(size, 0), runs[l].squares.assign(size, 0);
+    for (std::size_t i = 0; i < size; ++i) runs[l].origin.push_back(stream.truth().at(i, l));
+  }
   try {
     auto carried = analysis.start(guess, config.first_guess_deviation, stream.key(0));
     std::size_t shown = 0;
@@ -218,7 +228,7 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
       for (std::size_t l = 0; l < runs.size(); ++l) {
         if (!runs[l].failure.empty()) continue;
         for (std::size_t i = 0; i < size; ++i) {
-          const double x = stream.truth().at(i, l);
+          const double x = stream.truth().at(i, l) - runs[l].origin[i];
           runs[l].sum[i] += x, runs[l].squares[i] += x * x;
         }
       }

@@ -87,19 +87,22 @@ void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed =
   // Like the climate's, its runs are never those of an experiment.
   ObservationStream<Setting, runs> stream(setting,
                                           {.seed = seed, .first_run = std::size_t{1} << 32});
-  std::array<double, channels> sum{}, square{};
+  std::array<double, channels> sum{}, origin{}, shifted{}, square{};
   for (std::size_t n = 0; n < cycles; ++n) {
     stream.next();
+    // Deviations are taken about a state, so that nothing is lost where the mean is large.
+    for (std::size_t c = 0; c < channels && n == 0; ++c) origin[c] = stream.truth().at(c, 0);
     for (std::size_t i = 0; i < Setting::size; ++i)
       for (std::size_t l = 0; l < runs; ++l) {
         const double x = stream.truth().at(i, l);
-        sum[i % channels] += x, square[i % channels] += x * x;
+        const double d = x - origin[i % channels];
+        sum[i % channels] += x, shifted[i % channels] += d, square[i % channels] += d * d;
       }
   }
   const auto count = static_cast<double>(cycles * runs * Setting::points);
   for (std::size_t c = 0; c < channels; ++c) {
     network.input_mean[c] = sum[c] / count;
-    network.input_deviation[c] = std::sqrt(square[c] / count - std::pow(sum[c] / count, 2));
+    network.input_deviation[c] = std::sqrt(square[c] / count - std::pow(shifted[c] / count, 2));
     if (!std::isfinite(network.input_deviation[c]))
       throw NumericalError("scale_inputs: the truth is not finite; take a smaller time step");
   }
