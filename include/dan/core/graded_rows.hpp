@@ -19,11 +19,11 @@ namespace dan {
 /// of a few N ε: a row of size 1 keeps its digits beside one of size 1e10, which the eigenvalues of
 /// AᵀA do not give it (they are right to ε of the largest). A row that follows from the larger
 /// ones to N ε of its own size is taken to follow from them exactly.
-/// Cost: 4 N² flops per row and about 20 N³ for N columns and more rows. Memory: the matrix,
-/// allocated when it grows.
-/// Source: Powell and Reid, Proc. IFIP Congress (1968) 122–126, and Cox and Higham, BIT 38 (1998)
-/// 60–84 (Householder's QR with rows and columns exchanged); Demmel and Veselić, SIAM J. Matrix
-/// Anal. Appl. 13 (1992) 1204–1245 (one-sided Jacobi).
+/// Cost for N columns and more rows: 6 N² flops per row, and sweeps of about 6 N³, some six of
+/// them. Memory: the matrix, allocated when it grows. Source: Powell and Reid, Proc. IFIP Congress
+/// (1968) 122–126, and Cox and Higham, BIT 38 (1998) 60–84 (Householder's QR with rows and columns
+/// exchanged); Demmel and Veselić, SIAM J. Matrix Anal. Appl. 13 (1992) 1204–1245 (one-sided
+/// Jacobi).
 class GradedRows {
  public:
   /// rows × (columns of A + columns of C) zeros.
