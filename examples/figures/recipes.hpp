@@ -109,7 +109,7 @@ inline dan::TrainConfig with_teacher(std::size_t updates) {
           .window = 8,
           .first_window = 4,
           .muon = {.rate = 12},
-          .renew_every = 50,
+          .renew_every = 200,
           .upsets = {.last = 0.5},
           .taught = 0.85};
 }
@@ -120,7 +120,7 @@ inline dan::TrainConfig plain_with_teacher(std::size_t updates) {
           .groups = 2,
           .window = 4,
           .learning_rate = 1.5e-3,
-          .renew_every = 100,
+          .renew_every = 200,
           .upsets = {.last = 0.5},
           .taught = 0.85};
 }
@@ -138,7 +138,7 @@ void for_each_recipe(const Call& call) {
   call(Recipe<AnalysisNetwork<simplified_shape>>{
       "simplified", "does not see x^f", "0.382", {.updates = 4000, .groups = 2, .window = 4}});
   call(Recipe<pretrained::Small, 16>{
-      "small", "products, gain head, memory", "-", with_teacher(8000), {.share = 0.25}});
+      "small", "products, gain head, memory", "-", with_teacher(8000), {.share = 0.5}});
   call(Recipe<AnalysisNetwork<members_shape>, 16>{
       "members", "small with 3 states", "-", with_teacher(8000), {.share = 0.25}});
   call(Recipe<pretrained::Recurrent, 16>{"recurrent",
