@@ -53,9 +53,9 @@ struct Recipe {
 };
 
 /// Trains the recipe as `config` says, then its finish if it has one; with weights in the file
-/// `from`, the finish alone, of `updates` updates (0: as after a first training). With a folder,
-/// goes on from NAME.checkpoint and NAME.finish.checkpoint there. Returns the trained network and
-/// what both trainings did.
+/// `from`, the finish alone, at a fifth of its rate, of `updates` updates (0: as after a first
+/// one). With a folder, goes on from NAME.checkpoint and NAME.finish.checkpoint there. Returns the
+/// trained network and what both trainings did.
 template <class Recipe>
 auto train(const Recipe& recipe, const dan::TrainConfig& config,
            const std::filesystem::path& folder = {}, const std::filesystem::path& from = {},
@@ -73,6 +73,8 @@ auto train(const Recipe& recipe, const dan::TrainConfig& config,
   };
   if (!from.empty()) {
     auto finish = recipe.finish.after(config);
+    finish.learning_rate /= 5;  // they are finished already, and shall not lose what they know
+    finish.seed += 10;          // other truths than in any training before
     if (updates > 0) finish.updates = updates;
     return run(dan::load_weights<Network>(from), finish, ".finish.checkpoint");
   }

@@ -219,7 +219,7 @@ TEST_CASE("learned: the way back is 3D-Var with the variance that the innovation
   CHECK(back[2] == 1);
   double squares = 0;
   for (const double value : y) squares += (value - 3) * (value - 3);
-  for (const std::size_t l : {0, 2}) {
+  for (const std::size_t l : {std::size_t{0}, std::size_t{2}}) {
     const double silent = (y[5] - 3) * (y[5] - 3), n = l == 0 ? 12 : 11;
     const double v = std::min(((l == 0 ? squares : squares - silent) - n) / n, 2 * 3.6 * 3.6);
     for (std::size_t i = 0; i < 12; ++i) {
