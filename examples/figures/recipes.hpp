@@ -26,6 +26,7 @@ struct Finish {
         std::max<std::size_t>(1, static_cast<std::size_t>(cycles / static_cast<double>(window)));
     config.renew_every = std::max<std::size_t>(1, config.renew_every * config.window / window);
     config.upsets.first = config.upsets.last;
+    config.loss_limit = 0.3;  // runs that are upset have gradients that good ones would not survive
     config.window = window;
     config.first_window = 0;
     config.learning_rate /= 20;

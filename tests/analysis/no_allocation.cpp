@@ -77,8 +77,9 @@ std::size_t allocations_of_cycles() {
   typename Learned<Problem, Network, Runs>::Observed observed;
   typename Learned<Problem, Network, Runs>::Estimate estimate;
   auto carried = analysis.start(guess, 1, {});
-  const std::size_t before = allocations;
-  for (int cycle = 0; cycle < 3; ++cycle) {
+  std::size_t before = 0;
+  for (int cycle = 0; cycle < 4; ++cycle) {
+    if (cycle == 1) before = allocations;  // scratch memory of the first stays with the thread
     analysis.forecast(carried);
     analysis.analyse(carried, observed, {});
     analysis.estimate(carried, estimate);
@@ -87,7 +88,7 @@ std::size_t allocations_of_cycles() {
 }
 }  // namespace
 
-TEST_CASE("learned: a cycle allocates nothing, for one state or many") {
+TEST_CASE("learned: a cycle allocates nothing after the first, for one state or many") {
   if (!counts) {
     MESSAGE("skipped: a sanitizer has operators of its own");
     return;

@@ -195,7 +195,7 @@ TEST_CASE("twin: the deviation of a truth far from zero") {
       run_twin(Far{}, Elsewhere{}, {.runs = 5, .cycles = 300, .burn_in = 10, .progress = false});
   REQUIRE(scores.lost.size() == 5);
   const std::string& reason = scores.lost[0].reason;
-  const std::string before = "deviation of ";
+  const std::string before = "climatological deviation is ";
   REQUIRE(reason.find(before) != std::string::npos);
   CHECK(std::stod(reason.substr(reason.find(before) + before.size())) ==
         doctest::Approx(1).epsilon(0.01));

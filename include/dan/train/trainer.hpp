@@ -43,8 +43,10 @@ struct TrainConfig {
   bool use_muon = true;             ///< Muon for the hidden convolutions, else Adam for all
   AdamConfig adam{};
   MuonConfig muon{};
-  /// Error of a run's first state, at the start and restarts; a larger RMSE counts less.
-  double first_guess_deviation = 1;
+  double first_guess_deviation = 1;  ///< error of a run's first state, at the start and restarts
+  /// A run with a larger RMSE counts logarithmically: one that has lost the truth must not outweigh
+  /// all others.
+  double loss_limit = 1;
   std::size_t renew_every = 0;  ///< updates after which a run starts anew; 0: never
   Upsets upsets{};              ///< what may happen to it then instead
   /// Share of the updates, the first ones, that learn from an EnSRF's analyses, not the truth.
@@ -187,6 +189,7 @@ class Trainer {
           text("Trainer: taught is ", config.taught, ", expected a share from 0 to 1"));
     const Network& network = start.network;
     require_positive(name, "first_guess_deviation", config.first_guess_deviation);
+    require_positive(name, "loss_limit", config.loss_limit);
     config.upsets.require_valid(name);
     for (const double s : deviations_) mean_square_ += s * s / static_cast<double>(Setting::size);
     trained_.trained_for = trained_for(setting, network);
@@ -474,6 +477,7 @@ class Trainer {
           c.muon.momentum, c.muon.rate}},
         {"scaling", {trained_.network.input_mean, trained_.network.input_deviation}},
         {"first_guess_deviation", c.first_guess_deviation},
+        {"loss_limit", c.loss_limit},
         {"renew_every", c.renew_every},
         {"upsets",
          {c.upsets.first, c.upsets.last, c.upsets.farthest,
@@ -672,8 +676,7 @@ class Trainer {
           for (std::size_t l = 0; l < Lanes; ++l)
             if (n + 1 == lost_at[l]) no_gradient(d, l);
           group.loss += supervised_loss<Network::members, Setting::size>(
-              window->state(n), group.target[n - 1].data(), weight, config_.first_guess_deviation,
-              d);
+              window->state(n), group.target[n - 1].data(), weight, config_.loss_limit, d);
           if (gain_taught) weigh_gain(group, n - 1, window->state(n), weight);
           // Through a gap no gradient passes: what is unknown after it cannot be learned before.
           for (std::size_t l = 0; l < Lanes; ++l) {
