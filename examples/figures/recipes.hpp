@@ -24,7 +24,8 @@ struct Finish {
     const auto cycles = share * static_cast<double>(config.updates * config.window);
     config.updates =
         std::max<std::size_t>(1, static_cast<std::size_t>(cycles / static_cast<double>(window)));
-    config.renew_every = std::max<std::size_t>(1, config.renew_every * config.window / window);
+    if (config.renew_every > 0)
+      config.renew_every = std::max<std::size_t>(1, config.renew_every * config.window / window);
     config.upsets.first = config.upsets.last;
     config.loss_limit = 0.3;  // runs that are upset have gradients that good ones would not survive
     config.window = window;
