@@ -121,9 +121,10 @@ void train(const Recipe& recipe, const example::Options& options, const TableOpt
   const auto [trained, report] =
       example::train(recipe, config, table.checkpoints.empty() ? table.weights : table.checkpoints,
                      table.from, table.updates);
-  notes["command"] = text("table --train ", recipe.name, " --seed ", config.seed, " --updates ",
-                          table.from.empty() ? config.updates : table.updates,
-                          table.from.empty() ? "" : " --from " + table.from);
+  notes["command"] = text(
+      "table --train ", recipe.name, " --seed ", config.seed, " --updates ",
+      table.from.empty() ? config.updates : table.updates,
+      table.from.empty() ? "" : " --from " + std::filesystem::path(table.from).filename().string());
   notes["updates"] = updates;
   notes["training_seconds"] = text(std::round(report.seconds));
   notes["restarts"] = text(report.restarts, ", the last one at update ", report.last_restart);
