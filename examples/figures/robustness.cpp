@@ -71,7 +71,7 @@ class Table {
                          .threads = options_.threads};
       if (options_.quick) config.runs = 16, config.cycles = start ? 60 : 401;
       const ShockOutcome out = run_shock(Problem{}, make(believed), shock, config);
-      std::printf("  %-30s %6zu %6zu %7.0f %6.0f %6.0f %5zu %8.4f\n", shock.name.c_str(),
+      std::printf("  %-30s %6zu %6zu %7.0f %6.0f %6.0f %5zu %8.4g\n", shock.name.c_str(),
                   out.events, out.never, out.quantile(0.5), out.quantile(0.9), out.quantile(1),
                   out.lost, out.error);
       if (!out.reason.empty()) std::printf("    %s\n", out.reason.c_str());

@@ -63,6 +63,8 @@ void study(const example::Options& options, Study study) {
       for (std::uint64_t seed = options.seed; seed < options.seed + study.seeds; ++seed) {
         TrainConfig config = recipe.config;
         config.updates = updates, config.seed = seed, config.threads = options.threads;
+        if (config.renew_every > 0) config.renew_every = 500;
+        config.upsets = {};  // accuracy alone, not robustness
         const auto [trained, training] = example::train(recipe, config);
         const auto scores = run_twin(
             problem, Learned<example::Problem, typename Recipe::Network, 16>(problem, trained),
