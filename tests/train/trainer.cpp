@@ -137,6 +137,16 @@ TEST_CASE("trainer: saved after any update and resumed, it ends with the same bi
   T elsewhere(forced, network, config);
   CHECK_THROWS_AS(elsewhere.resume(file), FileError);
   CHECK_THROWS_AS(another.resume(folder / "none"), FileError);
+  // Of a program with another SIMD width, whose bits differ.
+  auto narrow = load_safetensors<double>(file);
+  auto training = nlohmann::json::parse(narrow.metadata.at("training"));
+  CHECK(training.at("simd") == nlohmann::json{simd_width<float>, simd_width<double>});
+  training["simd"] = {1, 1};
+  narrow.metadata["training"] = training.dump();
+  save_safetensors(folder / "narrow", narrow);
+  T wide(setting, network, config);
+  CHECK_THROWS_WITH_AS(wide.resume(folder / "narrow"), doctest::Contains("is of the training"),
+                       FileError);
   std::filesystem::resize_file(file, 1000);
   T damaged(setting, network, config);
   CHECK_THROWS_AS(damaged.run(file), FileError);
