@@ -114,6 +114,11 @@ TEST_CASE("weights: another architecture, damage and non-finite numbers are clea
   CHECK_MESSAGE(has(shape, "[5,6,3] for input.weight, expected [5,3,6]"), shape);
 
   save_weights(path, trained);
+  auto more = load_safetensors<float>(path);
+  more.tensors.push_back({"blocks.1.0.weight", {1}, {0}});
+  save_safetensors(path, more);
+  CHECK(has(message_of([&] { (void)load_weights<Network>(path); }), "has 11 tensors, expected 10"));
+  save_weights(path, trained);
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 3);
   CHECK(has(message_of([&] { (void)load_weights<Network>(path); }), "damaged"));
 

@@ -172,6 +172,9 @@ template <class Network, class Real = float>
       if (!std::isfinite(value)) fail("has a number in ", name, " that is not finite");
     std::ranges::copy(tensor.values, to.begin() + static_cast<std::ptrdiff_t>(offset));
   };
+  if (file.tensors.size() != 2 * Network::places().size())
+    fail("has ", file.tensors.size(), " tensors, expected ", 2 * Network::places().size(),
+         ", weight and bias of each layer");
   for (const auto& place : Network::places()) {
     copy(place.name + ".weight", {place.kernel, place.in, place.out}, place.offset);
     copy(place.name + ".bias", {place.out}, place.offset + place.weights());

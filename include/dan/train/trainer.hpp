@@ -338,6 +338,9 @@ class Trainer {
     const auto& counters = file.at("counters").values;
     for (const double c : counters)
       if (!(c >= 0 && c < 1e15)) fail("has the counter ", c, ", expected a number from zero");
+    for (std::size_t i = 0; i < 6; ++i)
+      if (counters[i] != std::floor(counters[i]))
+        fail("has the counter ", counters[i], ", expected a whole number");
     const auto counter = [&](std::size_t i) { return static_cast<std::size_t>(counters[i]); };
     size_of("report.rmse", counter(0));
     for (std::size_t g = 0; g < groups_.size(); ++g) {
