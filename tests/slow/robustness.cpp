@@ -52,3 +52,18 @@ TEST_CASE("the shipped recurrent network comes back") { check<pretrained::Recurr
 TEST_CASE("the shipped small network comes back") { check<pretrained::Small>("small"); }
 TEST_CASE("the shipped sparse network comes back") { check<pretrained::Sparse>("sparse"); }
 TEST_CASE("the shipped plain network comes back") { check<pretrained::Plain>("plain"); }
+
+TEST_CASE("the shipped sparse network comes back from gaps under observations at random places") {
+  using Sparse = Setting<Rk4<Lorenz96<40>>, RandomNetwork<40>>;
+  const Sparse problem;
+  const auto trained = load_weights<pretrained::Sparse>(DAN_WEIGHTS "/sparse.safetensors");
+  const Learned<Sparse, pretrained::Sparse, 16> dan{problem, trained};
+  for (const std::size_t gap : {20U, 37U, 60U}) {  // half of its usual errors are above 0.28
+    const auto back = run_shock(problem, dan, {.event = ShockEvent::gap, .every = 250, .gap = gap},
+                                {.runs = 32, .cycles = 1500, .found = 0.5});
+    MESSAGE("gap of ", gap, ": ", back.never, " of ", back.events, " never, median ",
+            back.quantile(0.5), ", most ", back.quantile(1));
+    CHECK(back.events == 128);
+    CHECK(back.never == 0);
+  }
+}
