@@ -284,8 +284,8 @@ TEST_CASE("trainer: runs start anew, one after the other") {
                                          .groups = 1,
                                          .window = 2,
                                          .warm_up = 10,
-                                         .first_guess_deviation = 3,
                                          .loss_limit = 3,
+                                         .first_guess_deviation = 3,
                                          .renew_every = renew_every,
                                          .progress = false});
     trainer.run();

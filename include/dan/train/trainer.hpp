@@ -39,16 +39,16 @@ struct TrainConfig {
   double learning_rate = 3e-3;      ///< peak of the schedule
   std::size_t warm_up = 500;        ///< updates of linear warm-up
   double clip = 3;                  ///< largest norm of a gradient, in units of its running mean
-  double average = 0;               ///< decay per update of a running mean of the weights; 0: off
-  bool use_muon = true;             ///< Muon for the hidden convolutions, else Adam for all
-  AdamConfig adam{};
-  MuonConfig muon{};
-  double first_guess_deviation = 1;  ///< error of a run's first state, at the start and restarts
   /// A run with a larger RMSE counts logarithmically: one that has lost the truth must not outweigh
   /// all others.
   double loss_limit = 1;
-  std::size_t renew_every = 0;  ///< updates after which a run starts anew; 0: never
-  Upsets upsets{};              ///< what may happen to it then instead
+  double average = 0;    ///< decay per update of a running mean of the weights; 0: off
+  bool use_muon = true;  ///< Muon for the hidden convolutions, else Adam for all
+  AdamConfig adam{};
+  MuonConfig muon{};
+  double first_guess_deviation = 1;  ///< error of a run's first state, at the start and restarts
+  std::size_t renew_every = 0;       ///< updates after which a run starts anew; 0: never
+  Upsets upsets{};                   ///< what may happen to it then instead
   /// Share of the updates, the first ones, that learn from an EnSRF's analyses, not the truth.
   double taught = 0;
   double teacher_inflation = 1.01;  ///< inflation of that EnSRF
