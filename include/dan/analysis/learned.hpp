@@ -39,8 +39,8 @@ struct LearnedConfig {
 /// that the innovations themselves show:
 ///   v = min((Σ_j δ_j²/R_jj − n) / Σ_j 1/R_jj, twice the climate's variance),
 ///   x^a = x^f + α d,  d_i = ζ_i / (1/v + (Hᵀ R⁻¹ H 1)_i),  α the best step along d,
-/// which for uncorrelated observations of single elements is 3D-Var with B = v I. The next cycle
-/// begins like a training's start: near the truth, with an empty memory.
+/// which for uncorrelated observations of single elements is 3D-Var with B = v I, of every member.
+/// The next cycle begins like a training's start: near the truth, with an empty memory.
 ///
 /// Says once (`notice`) in what the setting lies outside that of the training.
 /// Works in the precision of its parameters; first guess and observations are rounded to it.
@@ -207,7 +207,8 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
     return anywhere;
   }
 
-  /// The static analysis of the forecast x, in the lanes that have a variance for it.
+  /// The static analysis of every member of the forecast x, in the lanes that have a variance for
+  /// it.
   void analyse_statically(const T* x, const Observed& observed, Carried& carried) const {
     const auto& network = setting_.network;
     T inverse(Real_(0));  // 1/v; where no lane asks, any number
@@ -216,38 +217,42 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
       lane_of(inverse, l) = static_cast<Real_>(v > 0 ? 1 / v : 1);
     }
     const T none(Real_(0)), tiny(std::numeric_limits<Real_>::min());
-    Scratch<T> mean(size, Unset{}), zeta(size, Unset{}), precision(size), step(size, Unset{}),
+    Scratch<T> zeta(size, Unset{}), precision(size, Unset{}), step(size, Unset{}),
         ones(size, Unset{}), y(slots, Unset{});
     std::ranges::fill(ones, T(Real_(1)));
-    Cycle::mean_of_members(x, mean.data());
-    uplift(network, observed, mean.data(), zeta.data());
-    network.observe_tangent(mean.data(), ones.data(), y.data());
-    for (std::size_t j = 0; j < slots; ++j)
-      y[j] = where_positive(observed.precision[j], T(observed.precision[j] * y[j]), none);
-    network.observe_adjoint(mean.data(), y.data(), precision.data());
-    T descent = none, curvature = none;
-    for (std::size_t i = 0; i < size; ++i) {
-      step[i] = zeta[i] / (inverse + maximum(none, precision[i]));
-      descent += zeta[i] * step[i];
-      curvature += inverse * step[i] * step[i];
-    }
-    network.observe_tangent(mean.data(), step.data(), y.data());
-    for (std::size_t j = 0; j < slots; ++j)
-      curvature +=
-          where_positive(observed.precision[j], T(observed.precision[j] * y[j] * y[j]), none);
-    const T length = descent / maximum(tiny, curvature);
+    const auto weigh = [&](std::size_t j) {
+      return where_positive(observed.precision[j], T(observed.precision[j] * y[j]), none);
+    };
     const auto bounds = trained_.network.bounds();
-    for (std::size_t l = 0; l < Runs; ++l) {
-      if (!(carried.static_variance[l] > 0)) continue;
-      for (std::size_t i = 0; i < Cycle::states; ++i) {
-        const auto move = lane_of(length, l) * lane_of(step[i % size], l);
-        carried.values.at(i, l) =
-            std::clamp(lane_of(x[i], l) + move, static_cast<Real_>(bounds.low[i % channels]),
-                       static_cast<Real_>(bounds.high[i % channels]));
+    for (std::size_t m = 0; m < members; ++m) {
+      const T* const state = x + m * size;
+      uplift(network, observed, state, zeta.data());
+      network.observe_tangent(state, ones.data(), y.data());
+      for (std::size_t j = 0; j < slots; ++j) y[j] = weigh(j);
+      std::ranges::fill(precision, none);
+      network.observe_adjoint(state, y.data(), precision.data());
+      T descent = none, curvature = none;
+      for (std::size_t i = 0; i < size; ++i) {
+        step[i] = zeta[i] / (inverse + maximum(none, precision[i]));
+        descent += zeta[i] * step[i];
+        curvature += inverse * step[i] * step[i];
       }
-      for (std::size_t i = Cycle::states; i < Cycle::carried; ++i)
-        carried.values.at(i, l) = Real_(0);
+      network.observe_tangent(state, step.data(), y.data());
+      for (std::size_t j = 0; j < slots; ++j)
+        curvature +=
+            where_positive(observed.precision[j], T(observed.precision[j] * y[j] * y[j]), none);
+      const T length = descent / maximum(tiny, curvature);
+      for (std::size_t l = 0; l < Runs; ++l)
+        for (std::size_t i = 0; i < size && carried.static_variance[l] > 0; ++i) {
+          const auto move = lane_of(length, l) * lane_of(step[i], l);
+          carried.values.at(m * size + i, l) =
+              std::clamp(lane_of(state[i], l) + move, static_cast<Real_>(bounds.low[i % channels]),
+                         static_cast<Real_>(bounds.high[i % channels]));
+        }
     }
+    for (std::size_t l = 0; l < Runs; ++l)
+      for (std::size_t i = Cycle::states; i < Cycle::carried && carried.static_variance[l] > 0; ++i)
+        carried.values.at(i, l) = Real_(0);
     carried.values.repeat_last_lane();
   }
 
