@@ -9,20 +9,20 @@
 
 namespace {
 using namespace dan;
-using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 
 /// One analysis on one core, every `steps` model steps.
 template <class Method>
-void cycles(benchmark::State& state, const Problem& problem, const Method& analysis,
+void cycles(benchmark::State& state, const Lorenz& problem, const Method& analysis,
             double flops = 0) {
-  ObservationStream<Problem, Method::runs> stream(problem, {});
-  typename Method::FirstGuessBatch guess = stream.truth();
+  TwinTruth<Lorenz, Method::runs> twin(problem, {});
+  typename Method::FirstGuessBatch guess = twin.truth();
   auto carried = analysis.start(guess, 0.3, {});
   std::vector<typename Method::Observed> observed(512);
   for (auto& o : observed) {
-    stream.next();
-    convert(stream.observed().values, o.values);
-    convert(stream.observed().precision, o.precision);
+    twin.next();
+    convert(twin.observed().values, o.values);
+    convert(twin.observed().precision, o.precision);
   }
   Workers one(1);
   const double peak = bench::fma_peak<double>(one), begin = bench::seconds();
@@ -47,7 +47,7 @@ void cycles(benchmark::State& state, const Problem& problem, const Method& analy
 
 /// Sixteen independent EnKF-N on `threads` cores, truth, observations and scores included.
 void many(benchmark::State& state) {
-  const EnkfN<Problem, 20> analysis{Problem{}};
+  const EnkfN<Lorenz, 20> analysis{Lorenz{}};
   const TwinConfig config{.runs = 16,
                           .cycles = 2000,
                           .burn_in = 100,
@@ -56,7 +56,7 @@ void many(benchmark::State& state) {
   double counted = 0;
   const double begin = bench::seconds();
   for (auto _ : state) {
-    benchmark::DoNotOptimize(run_twin(Problem{}, analysis, config));
+    benchmark::DoNotOptimize(run_twin(Lorenz{}, analysis, config));
     counted += static_cast<double>(config.runs * config.cycles);
   }
   state.counters["cycles/s"] = counted / (bench::seconds() - begin);
@@ -64,50 +64,50 @@ void many(benchmark::State& state) {
 
 /// Registers one method; make() returns it.
 template <class Make>
-void add(const char* name, const Make& make, double flops = 0, const Problem& problem = {}) {
+void add(const char* name, const Make& make, double flops = 0, const Lorenz& problem = {}) {
   benchmark::RegisterBenchmark(
       name, [=](benchmark::State& state) { cycles(state, problem, make(), flops); });
 }
 
 const bool registered = [] {
-  const Problem problem;
-  Problem longer;
+  const Lorenz problem;
+  Lorenz longer;
   longer.model.steps = 4;
   const auto products = [](double members) { return 4 * 40 * members * members; };
   const Inflation inflation{.factor = 1.04};
-  add("oi", [=] { return Oi<Problem>(problem, climatology_of(problem)); });
+  add("oi", [=] { return Oi<Lorenz>(problem, climatology_of(problem)); });
   add(
-      "var3d", [=] { return Var3d<Problem>(problem, climatology_of(problem)); }, 4.0 * 40 * 40);
+      "var3d", [=] { return Var3d<Lorenz>(problem, climatology_of(problem)); }, 4.0 * 40 * 40);
   add("var4d/lag_4",
-      [=] { return Var4d<Problem>(problem, climatology_of(problem), {.scale = 0.01, .lag = 4}); });
-  add("extended_kf", [=] { return Ekf<Problem>(problem, {.inflation = 1.1}); });
+      [=] { return Var4d<Lorenz>(problem, climatology_of(problem), {.scale = 0.01, .lag = 4}); });
+  add("extended_kf", [=] { return Ekf<Lorenz>(problem, {.inflation = 1.1}); });
   add("enkf/40_members",
-      [=] { return Enkf<Problem, 40>(problem, {.inflation = {.factor = 1.06}}); });
+      [=] { return Enkf<Lorenz, 40>(problem, {.inflation = {.factor = 1.06}}); });
   add("denkf/40_members",
-      [=] { return Denkf<Problem, 40>(problem, {.inflation = {.factor = 1.01}}); });
-  add("ensrf/40_members", [=] { return Ensrf<Problem, 40>(problem, {.inflation = 1.01}); });
+      [=] { return Denkf<Lorenz, 40>(problem, {.inflation = {.factor = 1.01}}); });
+  add("ensrf/40_members", [=] { return Ensrf<Lorenz, 40>(problem, {.inflation = 1.01}); });
   add("ensrf/40_members/float",
-      [=] { return Ensrf<Problem, 40, simd_width<float>, float>(problem, {.inflation = 1.01}); });
+      [=] { return Ensrf<Lorenz, 40, simd_width<float>, float>(problem, {.inflation = 1.01}); });
   add("ensrf/64_members/float/rotated", [=] {
-    return Ensrf<Problem, 64, simd_width<float>, float>(problem,
-                                                        {.inflation = 1.015, .rotation = true});
+    return Ensrf<Lorenz, 64, simd_width<float>, float>(problem,
+                                                       {.inflation = 1.015, .rotation = true});
   });
   add(
-      "etkf/20_members", [=] { return Etkf<Problem, 20>(problem, {.inflation = inflation}); },
+      "etkf/20_members", [=] { return Etkf<Lorenz, 20>(problem, {.inflation = inflation}); },
       products(20));
   add(
-      "enkf_n/20_members", [=] { return EnkfN<Problem, 20>(problem); }, products(20));
+      "enkf_n/20_members", [=] { return EnkfN<Lorenz, 20>(problem); }, products(20));
   add(
-      "enkf_n/40_members", [=] { return EnkfN<Problem, 40>(problem); }, products(40));
+      "enkf_n/40_members", [=] { return EnkfN<Lorenz, 40>(problem); }, products(40));
   add("letkf/7_members",
-      [=] { return Letkf<Problem, 7>(problem, {.radius = 4, .inflation = inflation}); });
+      [=] { return Letkf<Lorenz, 7>(problem, {.radius = 4, .inflation = inflation}); });
   add("ienks/lag_1/20_members",
-      [=] { return Ienks<Problem, 20>(problem, {.lag = 1, .finite_size = true}); });
+      [=] { return Ienks<Lorenz, 20>(problem, {.lag = 1, .finite_size = true}); });
   add("ienks/lag_4/20_members",
-      [=] { return Ienks<Problem, 20>(problem, {.lag = 4, .finite_size = true}); });
+      [=] { return Ienks<Lorenz, 20>(problem, {.lag = 4, .finite_size = true}); });
   add(
       "ienks/lag_4/20_members/0.2_apart",
-      [=] { return Ienks<Problem, 20>(longer, {.lag = 4, .finite_size = true}); }, 0, longer);
+      [=] { return Ienks<Lorenz, 20>(longer, {.lag = 4, .finite_size = true}); }, 0, longer);
   benchmark::RegisterBenchmark("enkf_n/20_members/16_experiments/threads", many)->Arg(1)->Arg(2);
   return true;
 }();

@@ -35,7 +35,7 @@ struct Layer {
   std::unique_ptr<typename Map::template Cache<T>> cache =
       std::make_unique<typename Map::template Cache<T>>();
   Layer() {
-    fill_normal<float>({1, Stream::user}, params);
+    fill_normal<float>({1, Purpose::user}, params);
     for (auto& p : params) p *= 0.05F;
     for (auto& x : in) x = T(0.5F);
     for (auto& d : d_out) d = T(0.1F);

@@ -9,12 +9,12 @@
 #include "dan/analysis/learned.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 #include "peak.hpp"
 
 namespace {
 using namespace dan;
-using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 
 /// Bytes per second of one core reading 512 KiB, more than its L1 and less than its L2, over and
 /// over.
@@ -42,10 +42,10 @@ double read_speed() {
 template <NetworkShape Shape>
 void one_state(benchmark::State& state) {
   using Network = AnalysisNetwork<Shape>;
-  using Method = Learned<Problem, Network, 1>;
+  using Method = Learned<Lorenz, Network, 1>;
   Trained<Network> trained;
   Network::initialise(1, span_of(trained.parameters));
-  const Method analysis(Problem{}, trained);
+  const Method analysis(Lorenz{}, trained);
   typename Method::FirstGuessBatch guess;
   for (std::size_t i = 0; i < guess.size; ++i) guess[i] = 8 + 0.1 * static_cast<double>(i % 7);
   typename Method::Observed observed;

@@ -8,7 +8,7 @@
 
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 #include "dan/train/trainer.hpp"
 #include "peak.hpp"
 
@@ -18,19 +18,19 @@ using namespace dan;
 /// Seconds of an update of all groups: the fastest of several fifths of a second.
 template <std::size_t Points, std::size_t Filters, std::size_t SubBlocks, std::size_t Lanes>
 double update_time(std::size_t window = 4, std::size_t threads = 1, std::size_t groups = 1) {
-  using Problem = Setting<Rk4<Lorenz96<Points>>, FullNetwork<Points>>;
+  using Lorenz = Problem<Rk4<Lorenz96<Points>>, ObserveAll<Points>>;
   constexpr NetworkShape shape{.filters = Filters, .blocks = 3, .sub_blocks = SubBlocks};
   using Network = AnalysisNetwork<shape, Ring<Points>>;
-  const Problem problem;
+  const Lorenz problem;
   Network network;
   scale_inputs(problem, network);
-  Trainer<Problem, Network, Lanes> trainer(problem, network,
-                                           {.updates = 100000,
-                                            .groups = groups,
-                                            .window = window,
-                                            .first_updates = 0,
-                                            .threads = threads,
-                                            .progress = false});
+  Trainer<Lorenz, Network, Lanes> trainer(problem, network,
+                                          {.updates = 100000,
+                                           .groups = groups,
+                                           .window = window,
+                                           .first_updates = 0,
+                                           .threads = threads,
+                                           .progress = false});
   double best = std::numeric_limits<double>::infinity();
   for (int n = 0; n < 6; ++n) {
     const double begin = bench::seconds();

@@ -9,13 +9,13 @@
 
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 #include "dan/train/trainer.hpp"
 #include "peak.hpp"
 
 namespace {
 using namespace dan;
-using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 
 /// Seconds of a call: the fastest of several tenths of a second.
 template <class F>
@@ -39,7 +39,7 @@ struct Layer {
     const auto cache = std::make_unique<typename Map::template Cache<T>>();
     Scratch<float> params(Map::parameters), d_params(Map::parameters);
     Scratch<T> in(Map::inputs), out(Map::outputs), d_in(Map::inputs), d_out(Map::outputs);
-    fill_normal<float>({1, Stream::user}, params);
+    fill_normal<float>({1, Purpose::user}, params);
     for (auto& p : params) p *= 0.05F;
     for (auto& x : in) x = T(0.5F);
     for (auto& d : d_out) d = T(1e-3F);
@@ -59,17 +59,17 @@ void shares() {
   constexpr std::size_t window = 4, layers = Shape.blocks * Shape.sub_blocks;
   using Network = AnalysisNetwork<Shape>;
   using T = lanes_t<float, Lanes>;
-  const Problem problem;
+  const Lorenz problem;
   Network network;
   scale_inputs(problem, network);
   const auto update_time = [&](bool muon) {
-    Trainer<Problem, Network, Lanes> trainer(problem, network,
-                                             {.updates = 100000,
-                                              .groups = 1,
-                                              .window = window,
-                                              .use_muon = muon,
-                                              .threads = 1,
-                                              .progress = false});
+    Trainer<Lorenz, Network, Lanes> trainer(problem, network,
+                                            {.updates = 100000,
+                                             .groups = 1,
+                                             .window = window,
+                                             .use_muon = muon,
+                                             .threads = 1,
+                                             .progress = false});
     return time_of([&] { trainer.update(); });
   };
   const double whole = update_time(false), with_muon = update_time(true);
@@ -86,8 +86,8 @@ void shares() {
                          std::fill(d_x.begin(), d_x.end(), T(0.0F));
                          problem.model.step_adjoint(x.data(), y.data(), d_x.data());
                        });
-  ObservationStream<Problem, Lanes> stream(problem, {});
-  const double truth = time_of([&] { stream.next(); });
+  TwinTruth<Lorenz, Lanes> twin(problem, {});
+  const double truth = time_of([&] { twin.next(); });
   Workers one(1);
   Optimiser<float> adam(Network::parameters);
   Scratch<float> params(Network::parameters), gradient(Network::parameters);

@@ -6,7 +6,7 @@
 
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 #include "dan/train/trainer.hpp"
 #include "peak.hpp"
 
@@ -15,20 +15,20 @@ using namespace dan;
 
 template <NetworkShape Shape, std::size_t Lanes, std::size_t Groups>
 void training_step(benchmark::State& state) {
-  using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+  using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
   using Network = AnalysisNetwork<Shape>;
   const auto threads = static_cast<std::size_t>(state.range(0));
   constexpr std::size_t window = 4, layers = Shape.blocks * Shape.sub_blocks;
   constexpr double flops = 6.0 * 40 * layers * Shape.kernel * Shape.filters * Shape.filters;
-  const Problem problem;
+  const Lorenz problem;
   Network network;
   scale_inputs(problem, network);
-  Trainer<Problem, Network, Lanes> trainer(problem, network,
-                                           {.updates = 100000,
-                                            .groups = Groups,
-                                            .window = window,
-                                            .threads = threads,
-                                            .progress = false});
+  Trainer<Lorenz, Network, Lanes> trainer(problem, network,
+                                          {.updates = 100000,
+                                           .groups = Groups,
+                                           .window = window,
+                                           .threads = threads,
+                                           .progress = false});
   Workers workers(threads);
   constexpr auto samples = static_cast<double>(Groups * Lanes * window);
   for (int n = 0; n < 3; ++n) trainer.update();

@@ -6,18 +6,18 @@
 
 int main() {
   using namespace dan;
-  using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;  // truth, observations, noise
+  using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;  // truth, observations, noise
   using Network = AnalysisNetwork<NetworkShape{
       .filters = 24, .blocks = 3, .sub_blocks = 2, .head = Head::gain}>;
-  const Problem problem;
+  const Lorenz problem;
   Network network;
   scale_inputs(problem, network);
-  Trainer<Problem, Network, 16> trainer(problem, network,
-                                        {.updates = 1000, .warm_up = 100, .taught = 0.8});
-  const Learned<Problem, Network> dan{problem, trainer.run()};
+  Trainer<Lorenz, Network, 16> trainer(problem, network,
+                                       {.updates = 1000, .warm_up = 100, .taught = 0.8});
+  const Learned<Lorenz, Network> dan{problem, trainer.run()};
 
   const TwinConfig unseen{.runs = 16, .cycles = 1000, .burn_in = 100, .seed = 2};
   std::printf("DAN, one state:       %.3f\n", run_twin(problem, dan, unseen).analysis_rmse);
-  const EnkfN<Problem, 20> ensemble{problem};
+  const EnkfN<Lorenz, 20> ensemble{problem};
   std::printf("EnKF-N, 20 members:   %.3f\n", run_twin(problem, ensemble, unseen).analysis_rmse);
 }

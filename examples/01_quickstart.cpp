@@ -7,9 +7,9 @@ namespace {
 
 using namespace dan;
 
-// The setting of Bocquet et al., Chaos 34 (2024) 091104: 40 variables, all observed at every
+// The problem of Bocquet et al., Chaos 34 (2024) 091104: 40 variables, all observed at every
 // step of 0.05 with error variance 1.
-using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 
 // Three blocks of products; the last layer gives a local gain and 16 memory channels per point,
 // which are carried from cycle to cycle beside the state.
@@ -29,23 +29,23 @@ ordered_json figure_of(const TrainReport& training, const std::vector<example::R
 }
 
 void quickstart(const example::Options& options) {
-  const Problem problem;
+  const Lorenz problem;
   const std::size_t updates = options.quick ? 100 : 3000;
 
   std::printf("Training a DAN of %zu weights on Lorenz 96 (%zu updates) ...\n", Network::parameters,
               updates);
   Network network;
   scale_inputs(problem, network, options.seed);
-  Trainer<Problem, Network, 16> trainer(problem, network,
-                                        {.updates = updates,
-                                         .groups = 2,
-                                         .window = 8,
-                                         .first_window = 4,
-                                         .warm_up = updates / 10,
-                                         .muon = {.rate = 12},
-                                         .taught = 0.85,
-                                         .seed = options.seed,
-                                         .threads = options.threads});
+  Trainer<Lorenz, Network, 16> trainer(problem, network,
+                                       {.updates = updates,
+                                        .groups = 2,
+                                        .window = 8,
+                                        .first_window = 4,
+                                        .warm_up = updates / 10,
+                                        .muon = {.rate = 12},
+                                        .taught = 0.85,
+                                        .seed = options.seed,
+                                        .threads = options.threads});
   const auto& trained = trainer.run();
   const auto& training = trainer.report();
   std::printf("trained in %.0f s", training.seconds);
@@ -70,11 +70,11 @@ void quickstart(const example::Options& options) {
   };
   example::print_heading();
   const auto climate = climatology_of(problem);
-  compete("climatology", Climatology<Problem>(climate));
+  compete("climatology", Climatology<Lorenz>(climate));
   const double x_b = tune_var3d(problem, climate);
-  compete(text("3D-Var, x_B = ", x_b), Var3d<Problem>(problem, climate, x_b));
-  compete("EnKF-N, 20 members", EnkfN<Problem, 20>(problem));
-  compete("DAN, one state", Learned<Problem, Network>(problem, trained));
+  compete(text("3D-Var, x_B = ", x_b), Var3d<Lorenz>(problem, climate, x_b));
+  compete("EnKF-N, 20 members", EnkfN<Lorenz, 20>(problem));
+  compete("DAN, one state", Learned<Lorenz, Network>(problem, trained));
   rows.back().more = {{"training_seconds", training.seconds}, {"weights", Network::parameters}};
 
   const auto json = example::result("01_quickstart",

@@ -8,11 +8,11 @@
 namespace {
 
 using namespace dan;
-using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 
 class Table {
  public:
-  Table(const Problem& problem, const example::Options& options)
+  Table(const Lorenz& problem, const example::Options& options)
       : problem_(problem), options_(options) {
     std::printf("%-20s %-20s %8s  %-18s %8s %9s %8s\n", "method", "tuned", "aRMSE", "95 % interval",
                 "spread", "published", "seconds");
@@ -62,13 +62,13 @@ class Table {
   [[nodiscard]] const std::vector<example::Row>& rows() const { return rows_; }
 
  private:
-  Problem problem_;
+  Lorenz problem_;
   example::Options options_;
   std::vector<example::Row> rows_;
 };
 
 void classical(const example::Options& options) {
-  const Problem problem;
+  const Lorenz problem;
   const Climate climate = climatology_of(problem);
   const TunedParameter none{}, x_b{"x_B", {0.005, 0.01, 0.02, 0.05, 0.1, 0.2}},
       inflation{"inflation", {1.0, 1.01, 1.02, 1.04, 1.06, 1.1}};
@@ -76,44 +76,44 @@ void classical(const example::Options& options) {
 
   Table table(problem, options);
   table.add(
-      "climatology", none, [&](double) { return Climatology<Problem>(climate); }, "3.6");
+      "climatology", none, [&](double) { return Climatology<Lorenz>(climate); }, "3.6");
   table.add(
-      "OI", none, [&](double) { return Oi<Problem>(problem, climate); }, "0.95");
+      "OI", none, [&](double) { return Oi<Lorenz>(problem, climate); }, "0.95");
   table.add(
-      "3D-Var", x_b, [&](double x) { return Var3d<Problem>(problem, climate, x); }, "0.41");
+      "3D-Var", x_b, [&](double x) { return Var3d<Lorenz>(problem, climate, x); }, "0.41");
   for (const std::size_t lag : {1U, 4U})
     table.add(text("4D-Var, lag ", lag), x_b,
-              [&](double x) { return Var4d<Problem>(problem, climate, {.scale = x, .lag = lag}); });
+              [&](double x) { return Var4d<Lorenz>(problem, climate, {.scale = x, .lag = lag}); });
   table.add(
       "extended KF", {"inflation", {1.01, 1.02, 1.04, 1.06, 1.1, 1.2, 1.4}},
-      [&](double f) { return Ekf<Problem>(problem, {.inflation = f}); }, "0.24");
+      [&](double f) { return Ekf<Lorenz>(problem, {.inflation = f}); }, "0.24");
   table.add(
       "EnKF, N = 40", inflation,
-      [&](double f) { return Enkf<Problem, 40>(problem, {.inflation = by(f)}); }, "0.22");
+      [&](double f) { return Enkf<Lorenz, 40>(problem, {.inflation = by(f)}); }, "0.22");
   table.add(
       "DEnKF, N = 40", inflation,
-      [&](double f) { return Denkf<Problem, 40>(problem, {.inflation = by(f)}); }, "0.18");
+      [&](double f) { return Denkf<Lorenz, 40>(problem, {.inflation = by(f)}); }, "0.18");
   const auto etkf = [&]<std::size_t N>(const std::string& published) {
     table.add(
         text("ETKF, N = ", N), inflation,
-        [&](double f) { return Etkf<Problem, N>(problem, {.inflation = by(f), .rotation = true}); },
+        [&](double f) { return Etkf<Lorenz, N>(problem, {.inflation = by(f), .rotation = true}); },
         published);
   };
   etkf.operator()<20>("0.20");
   etkf.operator()<24>("0.18");
   table.add(
-      "EnKF-N, N = 20", none, [&](double) { return EnkfN<Problem, 20>(problem); }, "0.19");
-  table.add("EnKF-N, N = 40", none, [&](double) { return EnkfN<Problem, 40>(problem); });
+      "EnKF-N, N = 20", none, [&](double) { return EnkfN<Lorenz, 20>(problem); }, "0.19");
+  table.add("EnKF-N, N = 40", none, [&](double) { return EnkfN<Lorenz, 40>(problem); });
   table.add(
       "LETKF, N = 7, r = 4", inflation,
-      [&](double f) { return Letkf<Problem, 7>(problem, {.inflation = by(f), .rotation = true}); },
+      [&](double f) { return Letkf<Lorenz, 7>(problem, {.inflation = by(f), .rotation = true}); },
       "0.22");
   table.add(
       "IEnKF, N = 40", inflation,
-      [&](double f) { return Ienks<Problem, 40>(problem, {.inflation = by(f), .rotation = true}); },
+      [&](double f) { return Ienks<Lorenz, 40>(problem, {.inflation = by(f), .rotation = true}); },
       "0.17");
   table.add("IEnKS-N, N = 20", {"lag", {1, 5, 10, 15}}, [&](double lag) {
-    return Ienks<Problem, 20>(problem, {.lag = static_cast<std::size_t>(lag), .finite_size = true});
+    return Ienks<Lorenz, 20>(problem, {.lag = static_cast<std::size_t>(lag), .finite_size = true});
   });
 
   const auto json = example::result("02_classical", {{"seed", options.seed}}, table.rows());

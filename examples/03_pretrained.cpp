@@ -4,16 +4,16 @@
 
 int main(int argc, char** argv) {
   using namespace dan;
-  using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+  using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
   using Network = pretrained::Recurrent;
 
   std::string file = "weights/recurrent.safetensors";
   return example::run(
       argc, argv, "Loads the most accurate trained network and scores it on unseen data.", {},
       [&](const example::Options& options) {
-        const Problem problem;
+        const Lorenz problem;
         const auto trained = load_weights<Network>(file);
-        const Learned<Problem, Network> dan{problem, trained};
+        const Learned<Lorenz, Network> dan{problem, trained};
         const TwinConfig unseen{.runs = 64,
                                 .cycles = options.quick ? 20u : 1600u,
                                 .burn_in = options.quick ? 10u : 100u,

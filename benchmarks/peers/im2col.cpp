@@ -34,9 +34,9 @@ struct Layer {
   Scratch<float> x{Filters * columns}, column{taps * Filters * columns}, z{Filters * columns};
 
   Layer() {
-    fill_normal<float>({1, Stream::user}, params);
+    fill_normal<float>({1, Purpose::user}, params);
     std::fill(params.begin() + Map::weights, params.end(), 0.0F);
-    fill_normal<float>({2, Stream::user}, x);
+    fill_normal<float>({2, Purpose::user}, x);
     for (std::size_t i = 0; i < Filters; ++i)
       for (std::size_t p = 0; p < points; ++p)
         for (std::size_t l = 0; l < Lanes; ++l)

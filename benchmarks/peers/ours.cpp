@@ -7,12 +7,12 @@
 #include "../peak.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 #include "dan/train/trainer.hpp"
 
 namespace {
 using namespace dan;
-using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Problem = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 
 template <NetworkShape Shape, std::size_t Lanes, std::size_t Groups>
 double rate(double seconds, std::size_t threads) {

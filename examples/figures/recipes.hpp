@@ -10,9 +10,9 @@
 
 namespace example {
 
-using Problem = dan::Setting<dan::Rk4<dan::Lorenz96<40>>, dan::FullNetwork<40>>;
+using Lorenz = dan::Problem<dan::Rk4<dan::Lorenz96<40>>, dan::ObserveAll<40>>;
 /// Zero to forty observations at random places, others in every cycle.
-using SparseProblem = dan::Setting<dan::Rk4<dan::Lorenz96<40>>, dan::RandomNetwork<40>>;
+using SparseProblem = dan::Problem<dan::Rk4<dan::Lorenz96<40>>, dan::ObserveRandom<40>>;
 
 /// A second training, of the weights of the first one: on the truth, through longer windows, from a
 /// twentieth of the learning rate, with as many upsets as in the end of the first.
@@ -40,7 +40,7 @@ struct Finish {
 
 /// A network, the problem that it is trained for, and how, with how many runs in a group. `name` is
 /// that of its weights file.
-template <class Network_, std::size_t Lanes = 32, class Problem_ = Problem>
+template <class Network_, std::size_t Lanes = 32, class Problem_ = Lorenz>
 struct Recipe {
   static constexpr std::size_t lanes = Lanes;
   using Network = Network_;

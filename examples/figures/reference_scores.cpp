@@ -17,9 +17,9 @@
 namespace {
 
 using namespace dan;
-using Full = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
-using Half = Setting<Rk4<Lorenz96<40>>, SubsetNetwork<40, 20>>;  // every 2nd variable
-using Small = Setting<Rk4<Lorenz63>, FullNetwork<1, 3>>;
+using Full = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
+using Half = Problem<Rk4<Lorenz96<40>>, ObserveSubset<40, 20>>;  // every 2nd variable
+using Small = Problem<Rk4<Lorenz63>, ObserveAll<1, 3>>;
 
 /// What was published, and whether it is gated.
 struct Published {
@@ -35,23 +35,23 @@ class Table {
  public:
   Table(const example::Options& options, std::size_t cycles, std::string only)
       : options_(options), cycles_(cycles), only_(std::move(only)) {
-    std::printf("%-18s %-34s %9s %8s  %-18s %7s %s\n", "setting", "method", "published", "ours",
+    std::printf("%-18s %-34s %9s %8s  %-18s %7s %s\n", "problem", "method", "published", "ours",
                 "95 % interval", "cycles", "");
   }
 
-  /// The setting of the rows that follow; `their_cycles`: scored cycles of the published runs.
-  void begin(const std::string& setting, double their_cycles, double deviation,
+  /// The problem of the rows that follow; `their_cycles`: scored cycles of the published runs.
+  void begin(const std::string& problem, double their_cycles, double deviation,
              std::size_t burn_in) {
-    setting_ = setting;
+    problem_ = problem;
     their_cycles_ = their_cycles;
     deviation_ = deviation;
     burn_in_ = burn_in;
   }
 
   /// `make()` returns the analysis; not called if the row is not wanted.
-  template <class Problem, class Make>
-  void add(const Problem& problem, const Published& published, const Make& make) {
-    if ((setting_ + ' ' + published.method).find(only_) == std::string::npos) return;
+  template <class Lorenz, class Make>
+  void add(const Lorenz& problem, const Published& published, const Make& make) {
+    if ((problem_ + ' ' + published.method).find(only_) == std::string::npos) return;
     constexpr std::size_t runs = 8;
     const auto wanted = static_cast<std::size_t>(static_cast<double>(cycles_) * published.share);
     const std::size_t each = std::max<std::size_t>((wanted + runs - 1) / runs, 2);
@@ -66,10 +66,10 @@ class Table {
   }
 
   void absent(const std::string& method, const std::string& published, const std::string& why) {
-    if ((setting_ + ' ' + method).find(only_) == std::string::npos) return;
-    std::printf("%-18s %-34s %9s %8s  %s\n", setting_.c_str(), method.c_str(), published.c_str(),
+    if ((problem_ + ' ' + method).find(only_) == std::string::npos) return;
+    std::printf("%-18s %-34s %9s %8s  %s\n", problem_.c_str(), method.c_str(), published.c_str(),
                 "-", why.c_str());
-    rows_.push_back({{"setting", setting_},
+    rows_.push_back({{"setting", problem_},
                      {"method", method},
                      {"published", published},
                      {"verdict", "absent"},
@@ -113,14 +113,14 @@ class Table {
                                                   : "off, not gated";
     const std::string interval = text('[', std::round(s.interval.low * 1e3) / 1e3, ", ",
                                       std::round(s.interval.high * 1e3) / 1e3, ']');
-    std::printf("%-18s %-34s %9g %8.3f  %-18s %7zu %s\n", setting_.c_str(),
+    std::printf("%-18s %-34s %9g %8.3f  %-18s %7zu %s\n", problem_.c_str(),
                 published.method.c_str(), published.score, s.analysis_rmse, interval.c_str(),
                 s.cycles, verdict.c_str());
     if (!s.failures.empty())
       std::printf("  %zu runs failed, the first at cycle %zu: %s\n", s.failures.size(),
                   s.failures[0].cycle, s.failures[0].reason.c_str());
     std::fflush(stdout);
-    rows_.push_back({{"setting", setting_},
+    rows_.push_back({{"setting", problem_},
                      {"method", published.method},
                      {"published", published.score},
                      {"ours", s.analysis_rmse},
@@ -136,7 +136,7 @@ class Table {
 
   example::Options options_;
   std::size_t cycles_;
-  std::string only_, setting_;
+  std::string only_, problem_;
   double their_cycles_ = 600, deviation_ = 1;
   std::size_t burn_in_ = 400;
   nlohmann::ordered_json rows_ = nlohmann::ordered_json::array();
@@ -150,28 +150,28 @@ void static_methods(Table& table, const Full& problem, const Climate& climate) {
             [&] { return Var3d<Full>(problem, climate, 0.02); });
 }
 
-template <std::size_t N, class Problem>
-void ienks(Table& table, const Problem& problem, const Published& published,
+template <std::size_t N, class Lorenz>
+void ienks(Table& table, const Lorenz& problem, const Published& published,
            const IenksConfig& config) {
-  table.add(problem, published, [&] { return Ienks<Problem, N>(problem, config); });
+  table.add(problem, published, [&] { return Ienks<Lorenz, N>(problem, config); });
 }
-template <std::size_t N, class Problem>
-void etkf(Table& table, const Problem& problem, const Published& published,
+template <std::size_t N, class Lorenz>
+void etkf(Table& table, const Lorenz& problem, const Published& published,
           const EtkfConfig& config) {
-  table.add(problem, published, [&] { return Etkf<Problem, N>(problem, config); });
+  table.add(problem, published, [&] { return Etkf<Lorenz, N>(problem, config); });
 }
 /// Two points share a local analysis, as in the published runs.
-template <std::size_t N, class Problem>
-void letkf(Table& table, const Problem& problem, const Published& published,
+template <std::size_t N, class Lorenz>
+void letkf(Table& table, const Lorenz& problem, const Published& published,
            const LetkfConfig& config) {
-  table.add(problem, published, [&] { return Letkf<Problem, N>(problem, config); });
+  table.add(problem, published, [&] { return Letkf<Lorenz, N>(problem, config); });
 }
-template <std::size_t N, class Problem>
-void enkf_n(Table& table, const Problem& problem, const Published& published, double xn,
+template <std::size_t N, class Lorenz>
+void enkf_n(Table& table, const Lorenz& problem, const Published& published, double xn,
             bool rotation, double inflation = 1) {
   table.add(problem, published, [&] {
-    return EnkfN<Problem, N>(problem,
-                             {.xn = xn, .inflation = {.factor = inflation}, .rotation = rotation});
+    return EnkfN<Lorenz, N>(problem,
+                            {.xn = xn, .inflation = {.factor = inflation}, .rotation = rotation});
   });
 }
 
@@ -312,6 +312,6 @@ int main(int argc, char** argv) {
       [&](CLI::App& app) {
         app.add_option("--cycles", cycles, "Scored cycles per row, all runs together")
             ->check(CLI::Range(std::size_t{1}, std::size_t{100'000'000}));
-        app.add_option("--only", only, "Only rows whose setting and method contain this text");
+        app.add_option("--only", only, "Only rows whose problem and method contain this text");
       });
 }

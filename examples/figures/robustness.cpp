@@ -10,7 +10,7 @@
 namespace {
 
 using namespace dan;
-using example::Problem;
+using example::Lorenz;
 using nlohmann::ordered_json;
 
 struct Case {
@@ -62,7 +62,7 @@ class Table {
                 "events", "never", "median", "90 %", "most", "lost", "error");
     for (const auto& [shock, forcing] : cases()) {
       if (shock.name.find(table_.shock) == std::string::npos) continue;
-      Problem believed;
+      Lorenz believed;
       believed.model.ode.forcing = forcing;
       const bool start = shock.start != FirstGuess::near;
       ShockConfig config{.runs = start ? 64u : 32u,
@@ -70,7 +70,7 @@ class Table {
                          .seed = options_.seed + 4710,
                          .threads = options_.threads};
       if (options_.quick) config.runs = 16, config.cycles = start ? 60 : 401;
-      const ShockOutcome out = run_shock(Problem{}, make(believed), shock, config);
+      const ShockOutcome out = run_shock(Lorenz{}, make(believed), shock, config);
       std::printf("  %-30s %6zu %6zu %7.0f %6.0f %6.0f %5zu %8.4g\n", shock.name.c_str(),
                   out.events, out.never, out.quantile(0.5), out.quantile(0.9), out.quantile(1),
                   out.lost, out.error);
@@ -94,8 +94,8 @@ class Table {
     if (!std::filesystem::exists(file) || recipe.name.find(table_.only) == std::string::npos)
       return;
     const auto trained = load_weights<Network>(file);
-    row(recipe.name, [&](const Problem& problem) {
-      return Learned<Problem, Network, 16>(problem, trained, {.way_back = !table_.alone});
+    row(recipe.name, [&](const Lorenz& problem) {
+      return Learned<Lorenz, Network, 16>(problem, trained, {.way_back = !table_.alone});
     });
   }
 
@@ -108,16 +108,16 @@ class Table {
 };
 
 void robustness(const example::Options& options, const RobustnessOptions& table_options) {
-  set_notice_handler({});  // that a setting is outside the training's is the point here
+  set_notice_handler({});  // that a problem is outside the training's is the point here
   Table table(options, table_options);
-  table.row("EnKF-N, 20 members", [](const Problem& p) { return EnkfN<Problem, 20>(p); });
-  table.row("EnKF-N, 40 members", [](const Problem& p) { return EnkfN<Problem, 40>(p); });
-  table.row("LETKF, 7 members", [](const Problem& p) {  // as in DAPPER's sakov2008
-    return Letkf<Problem, 7>(
+  table.row("EnKF-N, 20 members", [](const Lorenz& p) { return EnkfN<Lorenz, 20>(p); });
+  table.row("EnKF-N, 40 members", [](const Lorenz& p) { return EnkfN<Lorenz, 40>(p); });
+  table.row("LETKF, 7 members", [](const Lorenz& p) {  // as in DAPPER's sakov2008
+    return Letkf<Lorenz, 7>(
         p, {.radius = 4, .batch = 2, .inflation = {.factor = 1.04}, .rotation = true});
   });
-  const auto climate = climatology_of(Problem{});
-  table.row("3D-Var", [&](const Problem& p) { return Var3d<Problem, 8>(p, climate, 0.02); });
+  const auto climate = climatology_of(Lorenz{});
+  table.row("3D-Var", [&](const Lorenz& p) { return Var3d<Lorenz, 8>(p, climate, 0.02); });
   example::for_each_recipe([&](const auto& recipe) { table.learned(recipe); });
   table.learned(example::sparse_recipe());
   const ordered_json json{{"example", "robustness"},

@@ -22,7 +22,7 @@ struct TableOptions {
   std::size_t cycles = 100'000, updates = 0;
 };
 
-template <class Problem>
+template <class Lorenz>
 class Table {
  public:
   Table(std::string title, const example::Options& options, const TableOptions& table)
@@ -55,7 +55,7 @@ class Table {
     const auto trained = load_weights<Network>(file);
     report(
         label, recipe.published,
-        run_twin(problem_, Learned<Problem, Network, 16>(problem_, trained), twin_),
+        run_twin(problem_, Learned<Lorenz, Network, 16>(problem_, trained), twin_),
         {{"weights", Network::parameters}, {"training", load_safetensors<float>(file).metadata}});
   }
 
@@ -87,7 +87,7 @@ class Table {
     rows_.push_back({method, scores, std::move(more)});
   }
 
-  Problem problem_;
+  Lorenz problem_;
   std::string title_;
   example::Options options_;
   TableOptions table_;
@@ -137,19 +137,19 @@ void table_of_the_talk(const example::Options& options, const TableOptions& tabl
     example::for_each_recipe([&](const auto& recipe) { train(recipe, options, table_options); });
     train(example::sparse_recipe(), options, table_options);
   }
-  Table<example::Problem> table("Full observation", options, table_options);
-  const example::Problem problem;
+  Table<example::Lorenz> table("Full observation", options, table_options);
+  const example::Lorenz problem;
   const auto climate = climatology_of(problem);
   table.classical("3D-Var, tuned", "0.40", [&] {
-    return Var3d<example::Problem>(problem, climate, tune_var3d(problem, climate));
+    return Var3d<example::Lorenz>(problem, climate, tune_var3d(problem, climate));
   });
   table.classical("EnKF-N, 20 members", "0.191",
-                  [&] { return EnkfN<example::Problem, 20>(problem); });
+                  [&] { return EnkfN<example::Lorenz, 20>(problem); });
   table.classical("EnKF-N, 40 members", "0.179",
-                  [&] { return EnkfN<example::Problem, 40>(problem); });
+                  [&] { return EnkfN<example::Lorenz, 40>(problem); });
   // As the learned rows' teacher, with an inflation at which no run is lost (docs/training.md).
   table.classical("EnSRF, 64 members, rotated, inflation 1.015", "-", [&] {
-    return Ensrf<example::Problem, 64>(problem, {.inflation = 1.015, .rotation = true});
+    return Ensrf<example::Lorenz, 64>(problem, {.inflation = 1.015, .rotation = true});
   });
   example::for_each_recipe([&](const auto& recipe) { table.learned(recipe); });
 

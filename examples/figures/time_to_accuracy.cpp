@@ -47,7 +47,7 @@ void for_each_idea(const Call& call) {
 
 void study(const example::Options& options, Study study) {
   if (options.quick) study.updates = {20};
-  const example::Problem problem;
+  const example::Lorenz problem;
   const TwinConfig unseen{.runs = 64,
                           .cycles = options.quick ? 30u : 1400u,
                           .burn_in = options.quick ? 10u : 400u,
@@ -67,7 +67,7 @@ void study(const example::Options& options, Study study) {
         config.upsets = {};  // accuracy alone, not robustness
         const auto [trained, training] = example::train(recipe, config);
         const auto scores = run_twin(
-            problem, Learned<example::Problem, typename Recipe::Network, 16>(problem, trained),
+            problem, Learned<example::Lorenz, typename Recipe::Network, 16>(problem, trained),
             unseen);
         std::printf("%-56s %8zu %5zu %8.0f %8.4f  [%.4f, %.4f]   %zu, %zu\n",
                     text(recipe.name, ": ", recipe.method).c_str(), updates,

@@ -13,7 +13,7 @@
 namespace {
 
 using namespace dan;
-using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 constexpr std::size_t members = 20;
 
 /// The scores of a method, one per lag.
@@ -104,7 +104,7 @@ class Figure {
     curve.smoothing.push_back(s.smoothing_interval);
   }
 
-  const Problem problem{};
+  const Lorenz problem{};
 
  private:
   example::Options options_;
@@ -121,16 +121,16 @@ void window_length(const example::Options& options) {
   std::array<Curve, 3> curves{{{"EnKF-N"}, {"IEnKS-N"}, {"4D-Var"}}};
   auto& [enkf_n, ienks_n, var_4d] = curves;
   for (const std::size_t lag : lags)
-    figure.add(enkf_n, Enks{EnkfN<Problem, members>(figure.problem), lag}, lag, "-");
+    figure.add(enkf_n, Enks{EnkfN<Lorenz, members>(figure.problem), lag}, lag, "-");
   for (const std::size_t lag : lags)
-    figure.add(ienks_n, Ienks<Problem, members>(figure.problem, {.lag = lag, .finite_size = true}),
+    figure.add(ienks_n, Ienks<Lorenz, members>(figure.problem, {.lag = lag, .finite_size = true}),
                lag, "-");
 
   // 4D-Var uses all observations of its window; its x_B is tuned for every lag.
   for (const std::size_t lag : lags) {
     const auto var4d = [&](double logarithm) {
-      return Var4d<Problem>(figure.problem, climate,
-                            {.scale = std::pow(10, logarithm), .lag = lag, .use = WindowUse::all});
+      return Var4d<Lorenz>(figure.problem, climate,
+                           {.scale = std::pow(10, logarithm), .lag = lag, .use = WindowUse::all});
     };
     const auto tuning =
         tune_by_golden_section("log10 x_B", -5, -1.5, options.quick ? 2 : 8, [&](double x) {

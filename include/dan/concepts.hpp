@@ -43,15 +43,15 @@ concept DifferentiableModel = DynamicalModel<M> &&
 /// Maps a state to `slots` observations, with tangent and adjoint, and says which slots report.
 /// The adjoint adds nothing for a slot with d_y = 0, also where its slope is not finite.
 template <class N>
-concept ObservationNetwork = HasState<N> &&
-    requires(const N network, const double* x, const double* dx, double* out, bool* mask,
+concept ObservationOperator = HasState<N> &&
+    requires(const N operation, const double* x, const double* dx, double* out, bool* mask,
              const RandomKey& key) {
   { N::slots } -> std::convertible_to<std::size_t>;
   { N::linear } -> std::convertible_to<bool>;
-  network.observe(x, out);
-  network.observe_tangent(x, dx, out);
-  network.observe_adjoint(x, dx, out);
-  network.available(key, mask);
+  operation.observe(x, out);
+  operation.observe_tangent(x, dx, out);
+  operation.observe_adjoint(x, dx, out);
+  operation.available(key, mask);
 };
 
 /// Turns forecasts and observations into analyses, and carries something between cycles.

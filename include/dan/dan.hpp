@@ -21,6 +21,9 @@
 #include "dan/core/notice.hpp"
 #include "dan/concepts.hpp"
 
+// Where points are.
+#include "dan/geometry/ring.hpp"
+
 // Differentiable maps.
 #include "dan/autodiff/map.hpp"
 #include "dan/autodiff/unroll.hpp"
@@ -32,23 +35,25 @@
 #include "dan/models/lorenz96.hpp"
 
 // Observations.
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 #include "dan/observe/subset.hpp"
-#include "dan/observe/random_network.hpp"
+#include "dan/observe/random.hpp"
 #include "dan/observe/nonlinear.hpp"
 #include "dan/observe/noise.hpp"
 #include "dan/observe/whitened.hpp"
 #include "dan/observe/observations.hpp"
 
 // Networks.
-#include "dan/network/geometry.hpp"
 #include "dan/network/activation.hpp"
 #include "dan/network/convolution.hpp"
-#include "dan/network/gated.hpp"
+#include "dan/network/product.hpp"
 #include "dan/network/analysis_network.hpp"
 
+// Problems, their truth and observations.
+#include "dan/problem/problem.hpp"
+#include "dan/problem/truth.hpp"
+
 // Analyses, and a cycle of them.
-#include "dan/analysis/setting.hpp"
 #include "dan/analysis/climatology.hpp"
 #include "dan/analysis/ekf.hpp"
 #include "dan/analysis/var3d.hpp"
@@ -73,7 +78,6 @@
 #include "dan/analysis/pretrained.hpp"
 
 // Experiments.
-#include "dan/experiment/stream.hpp"
 #include "dan/experiment/score.hpp"
 #include "dan/experiment/twin.hpp"
 #include "dan/experiment/shock.hpp"

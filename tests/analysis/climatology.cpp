@@ -7,20 +7,20 @@
 
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 
 using namespace dan;
 
 namespace {
-using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 }  // namespace
 
-static_assert(Analysis<Climatology<Problem>>);
+static_assert(Analysis<Climatology<Lorenz>>);
 
 TEST_CASE("climatology: mean and covariance of Lorenz 96") {
   // Known: mean 2.34, standard deviation 3.63 at every point, and rotational symmetry. Sampling
   // error of a point: 16 · 100 time units at about one independent sample a unit, 3.63/40 = 0.09.
-  const auto climate = climatology_of(Problem{});
+  const auto climate = climatology_of(Lorenz{});
   double mean = 0, variance = 0, neighbour = 0;
   for (std::size_t i = 0; i < 40; ++i) {
     CHECK(std::abs(climate.mean[i] - 2.34) < 0.4);
@@ -35,31 +35,31 @@ TEST_CASE("climatology: mean and covariance of Lorenz 96") {
 
 TEST_CASE("climatology: the same seed gives the same bits, another seed does not") {
   const auto of = [](std::uint64_t seed) {
-    return climatology_of(Problem{}, {.seed = seed, .cycles = 10, .spin_up = 10});
+    return climatology_of(Lorenz{}, {.seed = seed, .cycles = 10, .spin_up = 10});
   };
   CHECK(of(1).covariance(3, 4) == of(1).covariance(3, 4));
   CHECK(of(1).mean[0] != of(2).mean[0]);
 }
 
 TEST_CASE("climatology: always estimates the mean") {
-  const auto climate = climatology_of(Problem{}, {.cycles = 10, .spin_up = 10});
-  const Climatology<Problem, 3> analysis(climate);
+  const auto climate = climatology_of(Lorenz{}, {.cycles = 10, .spin_up = 10});
+  const Climatology<Lorenz, 3> analysis(climate);
   auto carried = analysis.start({}, 1, {});
   analysis.forecast(carried);
   analysis.analyse(carried, {}, {});
-  Climatology<Problem, 3>::Estimate estimate;
+  Climatology<Lorenz, 3>::Estimate estimate;
   analysis.estimate(carried, estimate);
   for (std::size_t l = 0; l < 3; ++l) CHECK(estimate.at(7, l) == climate.mean[7]);
 }
 
 TEST_CASE("climatology: bad input") {
-  CHECK_THROWS_AS((void)climatology_of(Problem{}, {.cycles = 0}), ConfigError);
+  CHECK_THROWS_AS((void)climatology_of(Lorenz{}, {.cycles = 0}), ConfigError);
   const Climate small{zeros<double>(3), zeros<double>(3, 3)};
-  CHECK_THROWS_WITH_AS(Climatology<Problem>{small},
+  CHECK_THROWS_WITH_AS(Climatology<Lorenz>{small},
                        "Climatology: climate.mean has shape (3), expected (40), one per state "
                        "element",
                        ShapeError);
-  Problem coarse;
+  Lorenz coarse;
   coarse.model.time_step = 10;
   CHECK_THROWS_AS((void)climatology_of(coarse), NumericalError);
 }

@@ -19,7 +19,7 @@ using namespace dan;
 using test::Advection, test::Linear;
 
 static_assert(Analysis<Ekf<test::Sakov>>);
-static_assert(Analysis<Ekf<Setting<Rk4<Lorenz63>, FullNetwork<1, 3>>>>);
+static_assert(Analysis<Ekf<Problem<Rk4<Lorenz63>, ObserveAll<1, 3>>>>);
 
 TEST_CASE("ekf: on a linear model the Kalman filter") {
   const Ekf<Linear> filter(Linear{}, {.inflation = 1.1});
@@ -66,10 +66,10 @@ TEST_CASE("ekf: on a linear model the Kalman filter") {
 }
 
 TEST_CASE("ekf: the covariance follows the tangent of a nonlinear model and network") {
-  using Problem = Setting<Rk4<Lorenz96<8>>, test::Curved>;
-  const Problem problem{};
-  const Ekf<Problem> filter(problem);
-  Ekf<Problem>::FirstGuessBatch guess;
+  using Lorenz = Problem<Rk4<Lorenz96<8>>, test::Curved>;
+  const Lorenz problem{};
+  const Ekf<Lorenz> filter(problem);
+  Ekf<Lorenz>::FirstGuessBatch guess;
   fill_normal<double>({.seed = 1}, guess.numbers());
   auto carried = filter.start(guess, 0.5, {});
   filter.forecast(carried);
@@ -77,7 +77,7 @@ TEST_CASE("ekf: the covariance follows the tangent of a nonlinear model and netw
   for (std::size_t k = 0; k < 8; ++k) {
     std::array<double, 8> dx{}, dy{};
     dx[k] = 1;
-    problem.network.observe_tangent(carried.state.data(), dx.data(), dy.data());
+    problem.observe.observe_tangent(carried.state.data(), dx.data(), dy.data());
     for (std::size_t i = 0; i < 8; ++i) h(i, k) = dy[i];
     problem.model.step_tangent(guess.data(), dx.data(), dx.data());
     for (std::size_t i = 0; i < 8; ++i) m(i, k) = dx[i];
@@ -87,12 +87,12 @@ TEST_CASE("ekf: the covariance follows the tangent of a nonlinear model and netw
   for (std::size_t i = 0; i < 8; ++i)
     for (std::size_t j = 0; j < 8; ++j)
       CHECK(std::abs(carried.covariance.at(i, j) - p(i, j)) < 1e-12);
-  Ekf<Problem>::Observed observed;
+  Ekf<Lorenz>::Observed observed;
   observed.values.fill(1);
   observed.precision.fill(2);
   auto departure = zeros<double>(8, 1);
   const auto before = carried.state;
-  problem.network.observe(before.data(), departure.data());
+  problem.observe.observe(before.data(), departure.data());
   for (double& d : span_of(departure)) d = 1 - d;
   filter.analyse(carried, observed, {});
   auto innovation = product(h, product(p, transposed(h)));

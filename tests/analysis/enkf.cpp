@@ -18,9 +18,9 @@ static_assert(Analysis<Enkf<test::Sakov, 20>>);
 
 namespace {
 constexpr std::size_t members = 7, slots = 4;
-using Network = Nonlinear<SubsetNetwork<6, slots>, Square>;
-using Problem = Setting<Rk4<Lorenz96<6>>, Network>;
-using Filter = Enkf<Problem, members>;
+using Network = Nonlinear<ObserveSubset<6, slots>, Square>;
+using Lorenz = Problem<Rk4<Lorenz96<6>>, Network>;
+using Filter = Enkf<Lorenz, members>;
 }  // namespace
 
 TEST_CASE("enkf: the gain form with the documented perturbations, and a silent slot") {
@@ -40,7 +40,7 @@ TEST_CASE("enkf: the gain form with the documented perturbations, and a silent s
   // E + X Yᵀ (Y Yᵀ + (N−1) R)⁻¹ (y − D − H(E)) on the slots that report.
   const std::array<std::size_t, 3> used{0, 1, 3};
   test::Numbers normal(slots * members);
-  fill_normal<double>(key.with(Stream::analysis), normal);
+  fill_normal<double>(key.with(Purpose::analysis), normal);
   auto x = zeros<double>(6, members), h = zeros<double>(3, members), d = h, departure = h;
   for (std::size_t m = 0; m < members; ++m) {
     for (std::size_t i = 0; i < 6; ++i) x(i, m) = before.at(i, m);
@@ -82,7 +82,7 @@ TEST_CASE("enkf: the gain form with the documented perturbations, and a silent s
 }
 
 TEST_CASE("enkf: the perturbations depend on seed, run and cycle") {
-  const Filter filter{Problem{}};
+  const Filter filter{Lorenz{}};
   const auto carried = filter.start({}, 1, {});
   Filter::Observed observed;
   set_observations<double, slots, 1>(observed, 0, test::normal_numbers(slots),
@@ -100,6 +100,6 @@ TEST_CASE("enkf: the perturbations depend on seed, run and cycle") {
 TEST_CASE("enkf: bad input") {
   CHECK_THROWS_WITH_AS((Filter({}, {.inflation = {.relax_spread = 2}})),
                        doctest::Contains("Enkf: inflation.relax_spread is 2"), ConfigError);
-  test::check_divergence(Filter(Problem{}), "Enkf::analyse");
-  test::check_observations(Filter(Problem{}), "Enkf::analyse");
+  test::check_divergence(Filter(Lorenz{}), "Enkf::analyse");
+  test::check_observations(Filter(Lorenz{}), "Enkf::analyse");
 }

@@ -9,18 +9,18 @@
 
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 
 using namespace dan;
 
 namespace {
-using Problem = Setting<Rk4<Lorenz96<6>>, FullNetwork<6>>;
+using Lorenz = Problem<Rk4<Lorenz96<6>>, ObserveAll<6>>;
 
 template <std::size_t Members>
 auto started(std::uint64_t seed = 3) {
-  typename EnsembleFilter<Problem, Members>::FirstGuessBatch guess;
+  typename EnsembleFilter<Lorenz, Members>::FirstGuessBatch guess;
   guess.fill(2);
-  return EnsembleFilter<Problem, Members>(Problem{}).start(guess, 0.5, {.seed = seed});
+  return EnsembleFilter<Lorenz, Members>(Lorenz{}).start(guess, 0.5, {.seed = seed});
 }
 }  // namespace
 
@@ -28,9 +28,9 @@ TEST_CASE_TEMPLATE("ensemble: mean and spread are those of the members, padding 
                    std::integral_constant<std::size_t, 2>, std::integral_constant<std::size_t, 5>,
                    std::integral_constant<std::size_t, 16>) {
   constexpr std::size_t members = Count::value;
-  const EnsembleFilter<Problem, members> filter(Problem{});
+  const EnsembleFilter<Lorenz, members> filter(Lorenz{});
   const auto carried = started<members>();
-  typename EnsembleFilter<Problem, members>::Estimate estimate;
+  typename EnsembleFilter<Lorenz, members>::Estimate estimate;
   filter.estimate(carried, estimate);
   double variance = 0;
   for (std::size_t i = 0; i < 6; ++i) {
@@ -56,9 +56,9 @@ TEST_CASE("ensemble: a member's first state does not depend on how many there ar
 }
 
 TEST_CASE("ensemble: the first deviation must be positive") {
-  EnsembleFilter<Problem, 3>::FirstGuessBatch guess;
+  EnsembleFilter<Lorenz, 3>::FirstGuessBatch guess;
   CHECK_THROWS_WITH_AS(
-      (void)(EnsembleFilter<Problem, 3>(Problem{}).start(guess, 0, {})),
+      (void)(EnsembleFilter<Lorenz, 3>(Lorenz{}).start(guess, 0, {})),
       "EnsembleFilter::start: deviation is 0, expected a finite number greater than zero",
       ConfigError);
 }

@@ -13,7 +13,7 @@
 
 #include "dan/analysis/etkf.hpp"
 #include "dan/experiment/twin.hpp"
-#include "dan/network/geometry.hpp"
+#include "dan/geometry/ring.hpp"
 #include "support/ensemble.hpp"
 
 using namespace dan;
@@ -71,11 +71,11 @@ TEST_CASE("ensrf: the first cycle has the mean and covariance of DAPPER's ETKF")
         carried.ensemble, last, [&](std::size_t i, std::size_t m) { return expected(0, i, m); },
         tolerance);
   };
-  const test::Sakov setting;
-  check(Ensrf<test::Sakov, 20>(setting, {.inflation = 1.04}), 1e-12);
-  check(Ensrf<test::Sakov, 20, 1>(setting, {.inflation = 1.04}), 1e-12);
+  const test::Sakov problem;
+  check(Ensrf<test::Sakov, 20>(problem, {.inflation = 1.04}), 1e-12);
+  check(Ensrf<test::Sakov, 20, 1>(problem, {.inflation = 1.04}), 1e-12);
   // 40 updates of numbers of size 10, each with a relative rounding error of 1e-7.
-  check(Ensrf<test::Sakov, 20, simd_width<float>, float>(setting, {.inflation = 1.04}), 1e-4);
+  check(Ensrf<test::Sakov, 20, simd_width<float>, float>(problem, {.inflation = 1.04}), 1e-4);
 }
 
 TEST_CASE("ensrf: as the ETKF where each run has silent slots of its own") {
@@ -106,22 +106,22 @@ TEST_CASE("ensrf: as the ETKF where each run has silent slots of its own") {
 }
 
 TEST_CASE("ensrf: a run does not depend on the runs beside it; spread and estimate of a lane") {
-  const test::Sakov setting;
+  const test::Sakov problem;
   const auto scores = [&](const auto& filter) {
-    return run_twin(setting, filter,
+    return run_twin(problem, filter,
                     {.runs = width, .cycles = 30, .burn_in = 5, .threads = 1, .progress = false});
   };
   for (const bool rotation : {false, true}) {
     const EnsrfConfig config{.inflation = 1.02, .rotation = rotation};
-    const auto wide = scores(Ensrf<test::Sakov, 32>(setting, config));
-    const auto single = scores(Ensrf<test::Sakov, 32, 1>(setting, config));
+    const auto wide = scores(Ensrf<test::Sakov, 32>(problem, config));
+    const auto single = scores(Ensrf<test::Sakov, 32, 1>(problem, config));
     // One lane rounds otherwise than a register; 30 cycles let that grow by a factor of ten or so.
     CHECK(wide.analysis_rmse == doctest::Approx(single.analysis_rmse).epsilon(1e-9));
   }
   // Members of a start with deviation 2: their spread is 2 up to the sampling error of 19 · 40
   // squares, 2 · √(1/(2 · 760)) = 0.05; four of it.
   using Filter = Ensrf<test::Sakov, 20>;
-  const Filter filter(setting);
+  const Filter filter(problem);
   typename Filter::FirstGuessBatch guess;
   fill_normal<double>({.seed = 9}, guess.numbers());
   const auto carried = filter.start(guess, 2, {.seed = 1});
@@ -140,8 +140,8 @@ TEST_CASE("ensrf: a run does not depend on the runs beside it; spread and estima
 TEST_CASE("ensrf: a rotation keeps mean and covariance, and differs from run to run") {
   constexpr std::size_t members = 8, runs = 3;  // beside padding lanes
   using Filter = Ensrf<test::Sakov, members, runs>;
-  const test::Sakov setting;
-  const Filter plain(setting), rotated(setting, {.rotation = true});
+  const test::Sakov problem;
+  const Filter plain(problem), rotated(problem, {.rotation = true});
   const Filter::FirstGuessBatch guess;
   Filter::Observed observed;
   observed.precision.fill(1);
@@ -179,7 +179,7 @@ TEST_CASE("ensrf: a rotation keeps mean and covariance, and differs from run to 
   CHECK(distance(b, 0, b, 2) > 0.1);
   CHECK(distance(b, 2, b, b.ensemble.padded - 1) == 0);  // padding repeats the last run
 
-  const Ensrf<test::Sakov, members, runs, float> single(setting, {.rotation = true});
+  const Ensrf<test::Sakov, members, runs, float> single(problem, {.rotation = true});
   auto d = single.start({}, 1, {});
   typename decltype(single)::Observed observations;
   convert(observed.values, observations.values);
@@ -217,14 +217,14 @@ TEST_CASE("ensrf: a run that diverges stays in its lane; bad input is an error")
 
 TEST_CASE("ensrf: the covariances are those of the analysis' ensemble") {
   using Filter = Ensrf<test::Sakov, 6, width>;
-  const test::Sakov setting;
-  const Filter filter(setting);  // without inflation
+  const test::Sakov problem;
+  const Filter filter(problem);  // without inflation
   Filter::FirstGuessBatch guess;
   Filter::Observed observed;
   observed.precision.fill(1);
-  fill_normal<double>({1, Stream::user}, guess.numbers());
-  fill_normal<double>({2, Stream::user}, observed.values.numbers());
-  auto carried = filter.start(guess, 1, {3, Stream::user});
+  fill_normal<double>({1, Purpose::user}, guess.numbers());
+  fill_normal<double>({2, Purpose::user}, observed.values.numbers());
+  auto carried = filter.start(guess, 1, {3, Purpose::user});
   filter.analyse(carried, observed, {});
   constexpr std::size_t window = 5;
   std::vector<Filter::T, AlignedAllocator<Filter::T>> covariances(40 * window);

@@ -167,24 +167,24 @@ TEST_CASE("ienks: a linear model brings the smoothed mean to the filter's") {
 }
 
 TEST_CASE("ienks: bundle and transform agree for a small ensemble of a nonlinear model") {
-  using Problem = Setting<Rk4<Lorenz96<8>>, Curved>;
-  Ienks<Problem, 5>::FirstGuessBatch guess;
+  using Lorenz = Problem<Rk4<Lorenz96<8>>, Curved>;
+  Ienks<Lorenz, 5>::FirstGuessBatch guess;
   fill_normal<double>({.seed = 3}, guess.numbers());
-  Ienks<Problem, 5>::Observed observed;
+  Ienks<Lorenz, 5>::Observed observed;
   fill_normal<double>({.seed = 4}, observed.values.numbers());
   observed.precision.fill(1e6);
-  std::array<Ienks<Problem, 5>::Ensemble, 2> found;
+  std::array<Ienks<Lorenz, 5>::Ensemble, 2> found;
   for (const auto form : {IenksForm::transform, IenksForm::bundle}) {
     // The bundle's members differ by ε · 1e-4 = 1e-8, of which round-off leaves eight digits: w
     // cannot settle to much better than 1e-8. An error of 1e-6 in w moves a member by 1e-10.
-    const Ienks<Problem, 5> filter(Problem{}, {.lag = 3, .tolerance = 1e-6, .form = form});
+    const Ienks<Lorenz, 5> filter(Lorenz{}, {.lag = 3, .tolerance = 1e-6, .form = form});
     auto carried = filter.start(guess, 1e-4, {.seed = 5});
     for (int c = 0; c < 3; ++c) {
       filter.forecast(carried);
       auto near = observed;  // observations a little off the forecast
-      Ienks<Problem, 5>::Estimate estimate;
+      Ienks<Lorenz, 5>::Estimate estimate;
       filter.estimate(carried, estimate);
-      Problem{}.network.observe(estimate.data(), near.values.data());
+      Lorenz{}.observe.observe(estimate.data(), near.values.data());
       for (std::size_t j = 0; j < 8; ++j) near.values[j] += 1e-3 * observed.values[j];
       filter.analyse(carried, near, {});
       CHECK(carried.converged);
@@ -199,19 +199,19 @@ TEST_CASE("ienks: bundle and transform agree for a small ensemble of a nonlinear
 }
 
 TEST_CASE("ienks: very precise observations of a nonlinear model, in both forms") {
-  using Problem = Setting<Rk4<Lorenz96<8>>, SubsetNetwork<8, 5>>;
-  const Problem problem;
+  using Lorenz = Problem<Rk4<Lorenz96<8>>, ObserveSubset<8, 5>>;
+  const Lorenz problem;
   for (const bool finite_size : {false, true})
     for (const double precision : {1e9, 1e12, 1e16, 1e20}) {
       CAPTURE(finite_size);
       CAPTURE(precision);
-      std::array<Ienks<Problem, 12>::Estimate, 2> found;
+      std::array<Ienks<Lorenz, 12>::Estimate, 2> found;
       for (const auto form : {IenksForm::transform, IenksForm::bundle}) {
-        const Ienks<Problem, 12> filter(
-            Problem{},
+        const Ienks<Lorenz, 12> filter(
+            Lorenz{},
             {.iterations = 100, .tolerance = 1e-8, .form = form, .finite_size = finite_size});
-        Ienks<Problem, 12>::FirstGuessBatch guess;
-        Ienks<Problem, 12>::Observed observed;
+        Ienks<Lorenz, 12>::FirstGuessBatch guess;
+        Ienks<Lorenz, 12>::Observed observed;
         for (std::size_t i = 0; i < 8; ++i) guess[i] = 2 + std::sin(static_cast<double>(i));
         for (std::size_t j = 0; j < 5; ++j)
           observed.values[j] = 3 + 0.1 * static_cast<double>(j), observed.precision[j] = precision;
@@ -222,31 +222,31 @@ TEST_CASE("ienks: very precise observations of a nonlinear model, in both forms"
         auto& estimate = found[static_cast<std::size_t>(form)];
         filter.estimate(carried, estimate);
         for (std::size_t j = 0; j < 5; ++j)
-          CHECK(std::abs(estimate[problem.network.elements()[j]] - observed.values[j]) < 1e-6);
+          CHECK(std::abs(estimate[problem.observe.elements()[j]] - observed.values[j]) < 1e-6);
       }
       for (std::size_t i = 0; i < 8; ++i) CHECK(std::abs(found[0][i] - found[1][i]) < 1e-6);
     }
 }
 
 TEST_CASE("ienks: a finite-size smoother follows a truth that is observed to 1e-6") {
-  using Problem = Setting<Rk4<Lorenz96<8>>, FullNetwork<8>>;
-  const Problem problem{.noise = DiagonalNoise<8>(1e-12)};
+  using Lorenz = Problem<Rk4<Lorenz96<8>>, ObserveAll<8>>;
+  const Lorenz problem{.noise = DiagonalNoise<8>(1e-12)};
   const auto score =
-      run_twin(problem, Ienks<Problem, 10>(problem, {.lag = 2, .finite_size = true}),
+      run_twin(problem, Ienks<Lorenz, 10>(problem, {.lag = 2, .finite_size = true}),
                {.runs = 4, .cycles = 100, .burn_in = 20, .threads = 1, .progress = false});
   CHECK(score.failures.empty());
   CHECK(score.analysis_rmse < 1e-6);
 }
 
 TEST_CASE("ienks: with lag 0 the weights minimise the cost function of a nonlinear network") {
-  using Problem = Setting<Rk4<Lorenz96<8>>, Curved>;
+  using Lorenz = Problem<Rk4<Lorenz96<8>>, Curved>;
   constexpr std::size_t members = 5;
-  const Ienks<Problem, members> filter(  // the bundle's derivative is known to about 1e-11
-      Problem{}, {.lag = 0, .iterations = 30, .tolerance = 1e-8, .form = IenksForm::bundle});
+  const Ienks<Lorenz, members> filter(  // the bundle's derivative is known to about 1e-11
+      Lorenz{}, {.lag = 0, .iterations = 30, .tolerance = 1e-8, .form = IenksForm::bundle});
   auto carried = filter.start({}, 1, {.seed = 5});
   filter.forecast(carried);
   const auto prior = carried.ensemble;
-  Ienks<Problem, members>::Observed observed;
+  Ienks<Lorenz, members>::Observed observed;
   fill_normal<double>({.seed = 4}, observed.values.numbers());
   observed.precision.fill(2);
   filter.analyse(carried, observed, {});
@@ -273,13 +273,13 @@ TEST_CASE("ienks: with lag 0 the weights minimise the cost function of a nonline
 }
 
 TEST_CASE("ienks: inflation before the analysis is the analysis of the inflated start") {
-  using Problem = Setting<Rk4<Lorenz96<8>>, Curved>;
-  using Smoother = Ienks<Problem, 5>;
+  using Lorenz = Problem<Rk4<Lorenz96<8>>, Curved>;
+  using Smoother = Ienks<Lorenz, 5>;
   for (const auto form : {IenksForm::transform, IenksForm::bundle}) {
     IenksConfig config{.lag = 2, .iterations = 50, .tolerance = 1e-9, .form = form};
-    const Smoother plain(Problem{}, config);
+    const Smoother plain(Lorenz{}, config);
     config.inflation.before = 1.3;
-    const Smoother filter(Problem{}, config);
+    const Smoother filter(Lorenz{}, config);
     auto carried = filter.start({}, 0.3, {.seed = 5}), other = carried;
     for (std::size_t i = 0; i < 8; ++i)
       for (std::size_t m = 0; m < 5; ++m)

@@ -73,13 +73,13 @@ TEST_CASE("inflation: numbers out of range") {
   CHECK_THROWS_AS(check({.relax_perturbations = std::nan("")}), ConfigError);
 }
 
-using Problem = Setting<Rk4<Lorenz96<6>>, FullNetwork<6>>;
-using Stochastic = Enkf<Problem, members>;
-using Deterministic = Denkf<Problem, members>;
-using Local = Letkf<Problem, members>;
-using FiniteSize = EnkfN<Problem, members>;
-using Root = Etkf<Problem, members>;
-using CurvedRoot = Etkf<Setting<Rk4<Lorenz96<8>>, test::Curved>, members>;
+using Lorenz = Problem<Rk4<Lorenz96<6>>, ObserveAll<6>>;
+using Stochastic = Enkf<Lorenz, members>;
+using Deterministic = Denkf<Lorenz, members>;
+using Local = Letkf<Lorenz, members>;
+using FiniteSize = EnkfN<Lorenz, members>;
+using Root = Etkf<Lorenz, members>;
+using CurvedRoot = Etkf<Problem<Rk4<Lorenz96<8>>, test::Curved>, members>;
 TEST_CASE_TEMPLATE("inflation: before the analysis is the analysis of the inflated ensemble",
                    Filter, Stochastic, Deterministic, Local, FiniteSize, Root, CurvedRoot) {
   constexpr std::size_t size = Filter::size;

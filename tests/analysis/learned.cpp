@@ -17,13 +17,13 @@
 #include "dan/experiment/twin.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 #include "dan/observe/subset.hpp"
 
 using namespace dan;
 
 namespace {
-using Problem = Setting<Rk4<Lorenz96<12>>, FullNetwork<12>>;
+using Lorenz = Problem<Rk4<Lorenz96<12>>, ObserveAll<12>>;
 using Network = AnalysisNetwork<NetworkShape{.filters = 4,
                                              .blocks = 1,
                                              .sub_blocks = 1,
@@ -33,9 +33,9 @@ using Network = AnalysisNetwork<NetworkShape{.filters = 4,
                                              .gain_radius = 2},
                                 Ring<12>>;
 constexpr std::size_t runs = simd_width<float>;
-using Method = Learned<Problem, Network, runs>;
+using Method = Learned<Lorenz, Network, runs>;
 static_assert(Analysis<Method>);
-static_assert(Analysis<Learned<Problem, Network, 1>>);
+static_assert(Analysis<Learned<Lorenz, Network, 1>>);
 
 /// An untrained gain of 0.2 on the diagonal: a crude but working analysis.
 Trained<Network> some_network() {
@@ -49,7 +49,7 @@ const TwinConfig config{.runs = 5, .cycles = 60, .burn_in = 20, .threads = 1};
 }  // namespace
 
 TEST_CASE("learned: forecast and analysis are the cycle that is trained, bit for bit") {
-  const Problem problem;
+  const Lorenz problem;
   const auto trained = some_network();
   const Method method(problem, trained, {.way_back = false});
   Method::FirstGuessBatch guess;
@@ -73,7 +73,7 @@ TEST_CASE("learned: forecast and analysis are the cycle that is trained, bit for
 }
 
 TEST_CASE("learned: a number that is missing is refused, or ignored in a silent slot") {
-  const Problem problem;
+  const Lorenz problem;
   const Method method(problem, some_network());
   Method::FirstGuessBatch guess;
   Method::Observed observed;
@@ -91,7 +91,7 @@ TEST_CASE("learned: a number that is missing is refused, or ignored in a silent 
 }
 
 TEST_CASE("learned: damaged weights end the runs in the first cycle") {
-  const Problem problem;
+  const Lorenz problem;
   auto damaged = some_network();
   damaged.parameters[0] = std::numeric_limits<float>::quiet_NaN();
   const auto scores = run_twin(problem, Method(problem, damaged), config);
@@ -100,10 +100,10 @@ TEST_CASE("learned: damaged weights end the runs in the first cycle") {
 }
 
 TEST_CASE("learned: scores do not depend on how many runs are computed side by side") {
-  const Problem problem;
+  const Lorenz problem;
   const auto trained = some_network();
   const auto wide = run_twin(problem, Method(problem, trained), config);
-  const auto narrow = run_twin(problem, Learned<Problem, Network, 1>(problem, trained), config);
+  const auto narrow = run_twin(problem, Learned<Lorenz, Network, 1>(problem, trained), config);
   CHECK(wide.failures.empty());
   // The same arithmetic, but exp and tanh differ in the last bit between SIMD and libm, and chaos
   // lets that grow within 60 cycles of doubling times of 8 to some 1e-5.
@@ -117,7 +117,7 @@ TEST_CASE("learned: scores do not depend on how many runs are computed side by s
 }
 
 TEST_CASE("learned: an analysis that runs away stays within the bounds of the training") {
-  const Problem problem;
+  const Lorenz problem;
   auto wild = some_network();
   for (auto& p : wild.parameters) p *= 100;
   const Method method(problem, wild, {.way_back = false});
@@ -146,7 +146,7 @@ TEST_CASE("learned: an analysis that runs away stays within the bounds of the tr
 }
 
 TEST_CASE("learned: a departure of more than 8 standard deviations counts as one of 8") {
-  Problem problem;
+  Lorenz problem;
   std::array<double, 12> variances;
   for (std::size_t j = 0; j < 12; ++j) variances[j] = j % 2 == 0 ? 1 : 1e-4;
   problem.noise = DiagonalNoise<12>(variances);
@@ -172,7 +172,7 @@ TEST_CASE("learned: a departure of more than 8 standard deviations counts as one
 }
 
 TEST_CASE("learned: without any observation the analysis is the forecast, and the memory stays") {
-  const Problem problem;
+  const Lorenz problem;
   const Method method(problem, some_network());
   Method::FirstGuessBatch guess;
   guess.fill(3);
@@ -196,7 +196,7 @@ TEST_CASE("learned: without any observation the analysis is the forecast, and th
 
 TEST_CASE("learned: the way back is 3D-Var with the variance that the innovations show") {
   // Run 0 is lost by 6 and sees all, run 1 is near, run 2 is lost but for one silent slot.
-  Problem problem;
+  Lorenz problem;
   const auto trained = some_network();
   const Method method(problem, trained), alone(problem, trained, {.way_back = false});
   Method::FirstGuessBatch guess;
@@ -243,7 +243,7 @@ TEST_CASE("learned: the way back is 3D-Var with the variance that the innovation
 }
 
 TEST_CASE("learned: one outlier takes no way back, nor do innovations as usual in training") {
-  const Problem problem;
+  const Lorenz problem;
   auto trained = some_network();
   Method::FirstGuessBatch guess;
   guess.fill(3);
@@ -267,34 +267,34 @@ TEST_CASE("learned: one outlier takes no way back, nor do innovations as usual i
   CHECK_FALSE(goes_back(2));
 }
 
-TEST_CASE("learned: a setting outside that of the training is told, once") {
+TEST_CASE("learned: a problem outside that of the training is told, once") {
   std::vector<std::string> said;
   const auto before = set_notice_handler([&](const std::string& what) { said.push_back(what); });
-  const Problem problem;
+  const Lorenz problem;
   auto trained = some_network();
   (void)Method(problem, trained);  // not known what for: nothing to say
   trained.trained_for = trained_for(problem, trained.network);
   (void)Method(problem, trained);
   CHECK(said.empty());
 
-  const auto says = [&](const auto& setting, const std::string& part) {
+  const auto says = [&](const auto& other, const std::string& part) {
     said.clear();
-    using S = std::decay_t<decltype(setting)>;
-    (void)Learned<S, Network, runs>(setting, trained);
-    (void)Learned<S, Network, runs>(setting, trained);
+    using S = std::decay_t<decltype(other)>;
+    (void)Learned<S, Network, runs>(other, trained);
+    (void)Learned<S, Network, runs>(other, trained);
     REQUIRE(said.size() == 1);
     CHECK_MESSAGE(said[0].find(part) != std::string::npos, said[0]);
     CHECK(said[0].find("trained for: Lorenz 96 of 12 variables, forcing 8") != std::string::npos);
   };
-  says(Problem{.noise = DiagonalNoise<12>(0.25)},
+  says(Lorenz{.noise = DiagonalNoise<12>(0.25)},
        "variances from 0.25 to 0.25, in training from 1 to 1");
-  says(Problem{.model = {.time_step = 0.07}}, "the model, or the interval");
-  says(Problem{.model = {.ode = {.forcing = 8.5}}}, "the model, or the interval");
-  says(Setting<Rk4<Lorenz96<12>>, SubsetNetwork<12, 4>>{}, "observations per number of the state");
+  says(Lorenz{.model = {.time_step = 0.07}}, "the model, or the interval");
+  says(Lorenz{.model = {.ode = {.forcing = 8.5}}}, "the model, or the interval");
+  says(Problem<Rk4<Lorenz96<12>>, ObserveSubset<12, 4>>{}, "observations per number of the state");
   set_notice_handler(before);
 
   // Another number of points alone is no difference, another interval is.
-  using Larger = Setting<Rk4<Lorenz96<30>>, FullNetwork<30>>;
+  using Larger = Problem<Rk4<Lorenz96<30>>, ObserveAll<30>>;
   using On30 = AnalysisNetwork<Network::shape, Ring<30>>;
   On30 on30;
   on30.input_mean = trained.network.input_mean;

@@ -10,7 +10,7 @@
 #include <limits>
 
 #include "dan/analysis/etkf.hpp"
-#include "dan/observe/random_network.hpp"
+#include "dan/observe/random.hpp"
 #include "dan/observe/whitened.hpp"
 #include "support/battery.hpp"
 #include "support/ensemble.hpp"
@@ -21,7 +21,7 @@ static_assert(Analysis<Letkf<test::Sakov, 7>>);
 
 namespace {
 using Model = Rk4<Lorenz96<9>>;
-using Full = Setting<Model, FullNetwork<9>>;
+using Full = Problem<Model, ObserveAll<9>>;
 
 /// An ensemble around one, and observations of which slot 2 is silent.
 template <class Filter>
@@ -54,20 +54,20 @@ TEST_CASE("letkf: six cycles agree with DAPPER") {
   test::check_against_dapper(filter, "analysis_letkf_infl1.04_r4.npy", 1e-10);
 }
 
-using Half = SubsetNetwork<9, 4>;
+using Half = ObserveSubset<9, 4>;
 using HalfSquared = Nonlinear<Half, Square>;
 TEST_CASE_TEMPLATE("letkf: without taper it is the ETKF, whatever the batch and the network",
-                   Network, FullNetwork<9>, RandomNetwork<9>, Half, HalfSquared) {
-  using Problem = Setting<Model, Network>;
+                   Network, ObserveAll<9>, ObserveRandom<9>, Half, HalfSquared) {
+  using Lorenz = Problem<Model, Network>;
   for (const bool rotation : {false, true})
     for (const Inflation& inflation : test::inflations) {
-      const Etkf<Problem, 5> etkf(Problem{}, {.inflation = inflation, .rotation = rotation});
+      const Etkf<Lorenz, 5> etkf(Lorenz{}, {.inflation = inflation, .rotation = rotation});
       auto expected = ensemble_of(etkf);
-      const auto observed = observations_of<Etkf<Problem, 5>>();
+      const auto observed = observations_of<Etkf<Lorenz, 5>>();
       etkf.analyse(expected, observed, {.seed = 8});
       for (const std::size_t batch : std::array<std::size_t, 4>{1, 4, 9, 100}) {
-        const Letkf<Problem, 5> letkf(
-            Problem{},
+        const Letkf<Lorenz, 5> letkf(
+            Lorenz{},
             {.radius = 1e9, .batch = batch, .inflation = inflation, .rotation = rotation});
         auto carried = ensemble_of(letkf);
         letkf.analyse(carried, observed, {.seed = 8});

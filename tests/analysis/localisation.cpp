@@ -8,7 +8,7 @@
 #include <cmath>
 #include <cstddef>
 
-#include "dan/observe/random_network.hpp"
+#include "dan/observe/random.hpp"
 #include "dan/observe/whitened.hpp"
 
 using namespace dan;
@@ -44,26 +44,26 @@ TEST_CASE("localisation: distances on a ring") {
 }
 
 namespace mine {
-struct Network : FullNetwork<6> {};
+struct Network : ObserveAll<6> {};
 std::size_t slot_element(const Network&, std::size_t slot) { return 5 - slot; }
 }  // namespace mine
 
 TEST_CASE("localisation: where a slot is") {
   const std::array<std::size_t, 2> elements{4, 1};
-  CHECK(slot_element(FullNetwork<5>{}, 3) == 3);
-  CHECK(slot_element(RandomNetwork<5>{}, 3) == 3);
-  CHECK(slot_element(SubsetNetwork<5, 2>(elements), 0) == 4);
-  CHECK(slot_element(Nonlinear<SubsetNetwork<5, 2>, Square>{SubsetNetwork<5, 2>(elements)}, 1) ==
+  CHECK(slot_element(ObserveAll<5>{}, 3) == 3);
+  CHECK(slot_element(ObserveRandom<5>{}, 3) == 3);
+  CHECK(slot_element(ObserveSubset<5, 2>(elements), 0) == 4);
+  CHECK(slot_element(Nonlinear<ObserveSubset<5, 2>, Square>{ObserveSubset<5, 2>(elements)}, 1) ==
         1);
   CHECK(slot_element(Nonlinear<mine::Network, Square>{}, 1) == 4);
-  static_assert(LocatedNetwork<RandomNetwork<5>>);
-  static_assert(LocatedNetwork<mine::Network>);
-  static_assert(!LocatedNetwork<Whitened<FullNetwork<5>>>);
-  static_assert(!LocatedNetwork<Nonlinear<Whitened<FullNetwork<5>>, Square>>);
+  static_assert(LocatedOperator<ObserveRandom<5>>);
+  static_assert(LocatedOperator<mine::Network>);
+  static_assert(!LocatedOperator<Whitened<ObserveAll<5>>>);
+  static_assert(!LocatedOperator<Nonlinear<Whitened<ObserveAll<5>>, Square>>);
 }
 
 TEST_CASE("localisation: batches and their observations") {
-  const SubsetNetwork<10, 3, 2> network(std::array<std::size_t, 3>{0, 7, 19});  // points 0, 3, 9
+  const ObserveSubset<10, 3, 2> network(std::array<std::size_t, 3>{0, 7, 19});  // points 0, 3, 9
   const auto domains = local_domains(network, RingDistance<10>{}, 0.7, 4);      // reach 2.548
   REQUIRE(domains.size() == 3);
   CHECK(domains[0].first == 0);
@@ -87,8 +87,8 @@ TEST_CASE("localisation: another geometry is another callable") {
   const auto on_a_line = [](std::size_t p, std::size_t q) {
     return std::abs(static_cast<double>(p) - static_cast<double>(q));
   };
-  const auto line = local_domains(FullNetwork<20>{}, on_a_line, 1);
-  const auto ring = local_domains(FullNetwork<20>{}, RingDistance<20>{}, 1);
+  const auto line = local_domains(ObserveAll<20>{}, on_a_line, 1);
+  const auto ring = local_domains(ObserveAll<20>{}, RingDistance<20>{}, 1);
   CHECK(line[0].observations.size() == 4);
   CHECK(ring[0].observations.size() == 7);
   CHECK(line[10].observations.size() == 7);
@@ -96,7 +96,7 @@ TEST_CASE("localisation: another geometry is another callable") {
 
 TEST_CASE("localisation: bad input") {
   const auto domains = [](double radius, std::size_t batch) {
-    return local_domains(FullNetwork<5>{}, RingDistance<5>{}, radius, batch);
+    return local_domains(ObserveAll<5>{}, RingDistance<5>{}, radius, batch);
   };
   CHECK_THROWS_WITH_AS(domains(0, 1), doctest::Contains("radius is 0, expected"), ConfigError);
   CHECK_THROWS_AS(domains(-1, 1), ConfigError);

@@ -14,7 +14,7 @@
 #include "dan/analysis/letkf.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED
@@ -62,20 +62,20 @@ void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::fre
 
 namespace {
 using namespace dan;
-using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 
 template <NetworkShape Shape, std::size_t Runs>
 std::size_t allocations_of_cycles() {
   using Network = AnalysisNetwork<Shape>;
   Trained<Network> trained;
   Network::initialise(1, span_of(trained.parameters));
-  const Learned<Problem, Network, Runs> analysis(Problem{}, trained);
-  typename Learned<Problem, Network, Runs>::FirstGuessBatch guess;
+  const Learned<Lorenz, Network, Runs> analysis(Lorenz{}, trained);
+  typename Learned<Lorenz, Network, Runs>::FirstGuessBatch guess;
   for (std::size_t i = 0; i < guess.size; ++i)
     for (std::size_t l = 0; l < Runs; ++l) guess.at(i, l) = static_cast<double>(i % 5);
   guess.repeat_last_lane();
-  typename Learned<Problem, Network, Runs>::Observed observed;
-  typename Learned<Problem, Network, Runs>::Estimate estimate;
+  typename Learned<Lorenz, Network, Runs>::Observed observed;
+  typename Learned<Lorenz, Network, Runs>::Estimate estimate;
   auto carried = analysis.start(guess, 1, {});
   std::size_t before = 0;
   for (int cycle = 0; cycle < 4; ++cycle) {
@@ -123,6 +123,6 @@ TEST_CASE("ensemble filters: a cycle allocates nothing after the first, precise 
       CHECK(allocations == before);
     }
   };
-  check(EnkfN<Problem, 20>(Problem{}));
-  check(Letkf<Problem, 7>(Problem{}));
+  check(EnkfN<Lorenz, 20>(Lorenz{}));
+  check(Letkf<Lorenz, 7>(Lorenz{}));
 }

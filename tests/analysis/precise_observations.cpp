@@ -24,7 +24,7 @@ using namespace dan;
 namespace {
 
 constexpr std::size_t n = 8, slots = 5;
-using Problem = Setting<Rk4<Lorenz96<n>>, SubsetNetwork<n, slots>>;
+using Lorenz = Problem<Rk4<Lorenz96<n>>, ObserveSubset<n, slots>>;
 using Elements = std::array<std::size_t, slots>;
 using Numbers = std::array<double, slots>;
 
@@ -116,7 +116,7 @@ std::vector<Case> cases() {
 /// The forecast's ensemble, the analysis, and what it was given.
 template <class Filter>
 struct Analysed {
-  Problem problem;
+  Lorenz problem;
   typename Filter::Carried carried;
   Moments before, after, expected;
   typename Filter::Ensemble prior;
@@ -129,7 +129,7 @@ struct Analysed {
 
   template <class Config>
   Analysed(const Case& c, const Config& config)
-      : problem{{}, SubsetNetwork<n, slots>(c.elements)},
+      : problem{{}, ObserveSubset<n, slots>(c.elements)},
         carried(Filter(problem, config).start(guess(), 1, {.seed = 3})) {
     const Filter filter(problem, config);
     const auto spoil = [&](auto& ensemble) {
@@ -141,7 +141,7 @@ struct Analysed {
       filter.forecast(carried);
       spoil(carried.start);
       carried.ensemble = carried.start;
-      problem.network.observe(carried.start.data(), carried.observed.data());
+      problem.observe.observe(carried.start.data(), carried.observed.data());
     } else {
       spoil(carried.ensemble);
     }
@@ -206,10 +206,10 @@ TEST_CASE_TEMPLATE("precise observations: ETKF, LETKF and IEnKS give the Kalman 
       CHECK(analysed.mean_error() < tolerance);
       CHECK(analysed.covariance_error() < tolerance);
     };
-    check(Analysed<Etkf<Problem, members>>(c, EtkfConfig{}), c.tolerance);
-    check(Analysed<Etkf<Problem, members>>(c, EtkfConfig{.rotation = true}), c.tolerance);
-    check(Analysed<Letkf<Problem, members>>(c, LetkfConfig{.radius = 1e6}), c.tolerance);
-    check(Analysed<Ienks<Problem, members>>(c, IenksConfig{.lag = 0}), 10 * c.tolerance);
+    check(Analysed<Etkf<Lorenz, members>>(c, EtkfConfig{}), c.tolerance);
+    check(Analysed<Etkf<Lorenz, members>>(c, EtkfConfig{.rotation = true}), c.tolerance);
+    check(Analysed<Letkf<Lorenz, members>>(c, LetkfConfig{.radius = 1e6}), c.tolerance);
+    check(Analysed<Ienks<Lorenz, members>>(c, IenksConfig{.lag = 0}), 10 * c.tolerance);
   }
 }
 
@@ -220,7 +220,7 @@ TEST_CASE("precise observations: DEnKF and EnKF give every member its place") {
     CAPTURE(c.precision[2]);
     CAPTURE(c.outlier);
     CAPTURE(c.elements[1]);
-    const Analysed<Denkf<Problem, members>> half(c, DenkfConfig{});
+    const Analysed<Denkf<Lorenz, members>> half(c, DenkfConfig{});
     CHECK(half.mean_error() < c.tolerance);
     CHECK(half.member_error([&](std::size_t m) {
       Moments x = half.before;
@@ -230,9 +230,9 @@ TEST_CASE("precise observations: DEnKF and EnKF give every member its place") {
       return out;
     }) < c.tolerance);
 
-    const Analysed<Enkf<Problem, members>> full(c, EnkfConfig{});
+    const Analysed<Enkf<Lorenz, members>> full(c, EnkfConfig{});
     std::array<double, slots * members> normal;
-    fill_normal<double>(RandomKey{.seed = 7}.with(Stream::analysis), normal);
+    fill_normal<double>(RandomKey{.seed = 7}.with(Purpose::analysis), normal);
     CHECK(full.mean_error() < c.tolerance);
     CHECK(full.member_error([&](std::size_t m) {
       auto y = c.exact();
@@ -252,7 +252,7 @@ TEST_CASE("precise observations: DEnKF and EnKF give every member its place") {
 
 TEST_CASE("precise observations: the EnKF-N is the Kalman filter for its inflated prior") {
   constexpr std::size_t members = 12;
-  using Filter = EnkfN<Problem, members>;
+  using Filter = EnkfN<Lorenz, members>;
   for (const Case& c : cases())
     for (const bool radial : {false, true}) {
       CAPTURE(c.precision[0]);
@@ -291,11 +291,11 @@ TEST_CASE("precise observations: a ratio of variance to R beyond all numbers is 
                                                .c_str()),
                          NumericalError);
   };
-  const Problem problem;
-  check(Etkf<Problem, 5>(problem), "Etkf");
-  check(Enkf<Problem, 5>(problem), "Enkf");
-  check(Denkf<Problem, 5>(problem), "Denkf");
-  check(Letkf<Problem, 5>(problem), "Letkf");
-  check(EnkfN<Problem, 5>(problem), "EnkfN");
-  check(Ienks<Problem, 5>(problem), "Ienks");
+  const Lorenz problem;
+  check(Etkf<Lorenz, 5>(problem), "Etkf");
+  check(Enkf<Lorenz, 5>(problem), "Enkf");
+  check(Denkf<Lorenz, 5>(problem), "Denkf");
+  check(Letkf<Lorenz, 5>(problem), "Letkf");
+  check(EnkfN<Lorenz, 5>(problem), "EnkfN");
+  check(Ienks<Lorenz, 5>(problem), "Ienks");
 }

@@ -56,7 +56,7 @@ struct RootOrLine {
 };
 
 template <class Function>
-using Problem = Setting<Rk4<Lorenz96<8>>, Nonlinear<SubsetNetwork<8, 4>, Function>>;
+using Lorenz = Problem<Rk4<Lorenz96<8>>, Nonlinear<ObserveSubset<8, 4>, Function>>;
 constexpr std::size_t slot = 2, element = 4;  // slot 2 sees element 4
 
 bool silent(std::size_t lane) { return lane % 2 == 0; }
@@ -100,9 +100,9 @@ std::vector<double> estimates(const Method& method) {
 /// make(problem): the method.
 template <class Make>
 void check(const Make& make) {
-  const auto found = estimates(make(Problem<Root>{}));
+  const auto found = estimates(make(Lorenz<Root>{}));
   CHECK(std::ranges::all_of(found, [](double x) { return std::isfinite(x); }));
-  CHECK(found == estimates(make(Problem<RootOrLine>{})));
+  CHECK(found == estimates(make(Lorenz<RootOrLine>{})));
 }
 
 Climate some_climate() {
@@ -161,7 +161,7 @@ TEST_CASE("silent slots: cost and gradient of 4D-Var, and the uplift") {
     std::vector<T, AlignedAllocator<T>> v(8, T(0.0)), gradient(8), zeta(8);
     const T cost = analysis.cost(carried, v.data());
     analysis.gradient(carried, v.data(), gradient.data());
-    uplift(problem.network, observed, carried.state.data(), zeta.data());
+    uplift(problem.observe, observed, carried.state.data(), zeta.data());
     std::vector<double> out;
     for (std::size_t l = 0; l < 5; ++l) {
       out.push_back(lane_of(cost, l));
@@ -170,21 +170,21 @@ TEST_CASE("silent slots: cost and gradient of 4D-Var, and the uplift") {
     }
     return out;
   };
-  const auto found = run(Problem<Root>{});
+  const auto found = run(Lorenz<Root>{});
   CHECK(std::ranges::all_of(found, [](double x) { return std::isfinite(x); }));
-  CHECK(found == run(Problem<RootOrLine>{}));
+  CHECK(found == run(Lorenz<RootOrLine>{}));
 }
 
 TEST_CASE("silent slots: a derivative that is not a number is no silent one") {
-  const Problem<Root> problem;
+  const Lorenz<Root> problem;
   const auto x = some_states<Batch<double, 8, 1, 1>>();
   std::array<double, 8> d_x{};
-  problem.network.observe_adjoint(x.data(), std::array<double, 4>{1, 0, 0, 2}.data(), d_x.data());
+  problem.observe.observe_adjoint(x.data(), std::array<double, 4>{1, 0, 0, 2}.data(), d_x.data());
   CHECK(std::isfinite(d_x[element]));
-  problem.network.observe_adjoint(x.data(), std::array<double, 4>{0, 0, 1, 0}.data(), d_x.data());
+  problem.observe.observe_adjoint(x.data(), std::array<double, 4>{0, 0, 1, 0}.data(), d_x.data());
   CHECK(std::isnan(d_x[element]));
   CHECK(std::isfinite(d_x[0]));
-  problem.network.observe_adjoint(x.data(), std::array<double, 4>{std::nan(""), 0, 0, 0}.data(),
+  problem.observe.observe_adjoint(x.data(), std::array<double, 4>{std::nan(""), 0, 0, 0}.data(),
                                   d_x.data());
   CHECK(std::isnan(d_x[0]));
 }

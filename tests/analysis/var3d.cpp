@@ -17,7 +17,7 @@ using namespace dan;
 namespace {
 
 /// y_i = x_i² / 2: the smallest nonlinear network.
-struct SquareNetwork : FullNetwork<8> {
+struct ObserveSquares : ObserveAll<8> {
   static constexpr bool linear = false;
   template <class T>
   void observe(const T* x, T* y) const {
@@ -32,7 +32,7 @@ struct SquareNetwork : FullNetwork<8> {
     for (std::size_t i = 0; i < slots; ++i) d_x[i] += x[i] * d_y[i];
   }
 };
-using Square = Setting<Rk4<Lorenz96<8>>, SquareNetwork>;
+using Square = Problem<Rk4<Lorenz96<8>>, ObserveSquares>;
 
 /// A climate with a random covariance.
 Climate some_climate() {

@@ -21,7 +21,7 @@ using test::Advection, test::Linear;
 
 namespace {
 
-using Nonlinear = Setting<Rk4<Lorenz96<8>>, test::Curved>;
+using Nonlinear = Problem<Rk4<Lorenz96<8>>, test::Curved>;
 
 /// A climate with a random covariance.
 Climate some_climate() {
@@ -222,16 +222,16 @@ TEST_CASE("var4d: a run does not depend on its neighbours, nor on one that diver
 }
 
 TEST_CASE("var4d: observations as precise as one likes, in some runs only") {
-  using Problem = Setting<Rk4<Lorenz96<8>>, SubsetNetwork<8, 5>>;
+  using Lorenz = Problem<Rk4<Lorenz96<8>>, ObserveSubset<8, 5>>;
   const auto climate = some_climate();
-  const Var3d<Problem, 5> expected(Problem{}, climate, 0.1);
-  const Var4d<Problem, 5> analysis(Problem{}, climate, {.scale = 0.1, .lag = 0, .tolerance = 1e-9});
-  const auto guess = some_guess<Var4d<Problem, 5>>();
+  const Var3d<Lorenz, 5> expected(Lorenz{}, climate, 0.1);
+  const Var4d<Lorenz, 5> analysis(Lorenz{}, climate, {.scale = 0.1, .lag = 0, .tolerance = 1e-9});
+  const auto guess = some_guess<Var4d<Lorenz, 5>>();
   for (const double precise : {1e4, 1e8, 1e12, 1e16, 1e17, 1e20, 1e30}) {
     CAPTURE(precise);
     auto a = expected.start(guess, 1, {});
     auto b = analysis.start(guess, 1, {});
-    auto observed = some_observations<Var4d<Problem, 5>::Observed>(0);
+    auto observed = some_observations<Var4d<Lorenz, 5>::Observed>(0);
     const auto ordinary = observed;
     for (std::size_t j = 0; j < 5; ++j) {
       observed.precision.at(j, 1) = precise;
@@ -254,21 +254,21 @@ TEST_CASE("var4d: observations as precise as one likes, in some runs only") {
 TEST_CASE("var4d: a precisely observed window of a nonlinear model") {
   for (const double precision : {1e9, 1e13, 1e17, 1e20}) {
     CAPTURE(precision);
-    using Problem = Setting<Rk4<Lorenz96<8>>, SubsetNetwork<8, 5>>;
-    const Var4d<Problem, 1> analysis(Problem{}, some_climate(),
-                                     {.iterations = 100, .tolerance = 1e-9});
-    Var4d<Problem, 1>::Observed observed;
+    using Lorenz = Problem<Rk4<Lorenz96<8>>, ObserveSubset<8, 5>>;
+    const Var4d<Lorenz, 1> analysis(Lorenz{}, some_climate(),
+                                    {.iterations = 100, .tolerance = 1e-9});
+    Var4d<Lorenz, 1>::Observed observed;
     for (std::size_t j = 0; j < 5; ++j)
       observed.values[j] = 3 + 0.1 * static_cast<double>(j), observed.precision[j] = precision;
-    Var4d<Problem, 1>::FirstGuessBatch guess;
+    Var4d<Lorenz, 1>::FirstGuessBatch guess;
     for (std::size_t i = 0; i < 8; ++i) guess[i] = 2 + std::sin(static_cast<double>(i));
     auto carried = analysis.start(guess, 1, {});
     analysis.forecast(carried);
     analysis.analyse(carried, observed, {});
     CHECK(carried.converged);
-    const Problem problem;
+    const Lorenz problem;
     for (std::size_t j = 0; j < 5; ++j)
-      CHECK(std::abs(carried.state[problem.network.elements()[j]] - observed.values[j]) < 1e-8);
+      CHECK(std::abs(carried.state[problem.observe.elements()[j]] - observed.values[j]) < 1e-8);
     auto start = carried.start;  // the trajectory from there
     problem.model.step(start.data(), start.data());
     for (std::size_t i = 0; i < 8; ++i) CHECK(std::abs(start[i] - carried.state[i]) < 1e-8);

@@ -56,7 +56,7 @@ TEST_CASE("weights: what they were trained for goes with them") {
   const test::TemporaryFolder folder;
   const auto path = folder / "net.safetensors";
   auto trained = some_network();
-  const TrainedFor record{.setting = "a world; seen",
+  const TrainedFor record{.problem = "a world; seen",
                           .points = 9,
                           .mean_change = 0.1,
                           .change = 1.0 / 3,

@@ -15,14 +15,14 @@
 #include "dan/models/lorenz63.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/network/analysis_network.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 #include "dan/observe/subset.hpp"
 
 using namespace dan;
 
 namespace {
 
-using Small = Setting<Rk4<Lorenz96<8>>, SubsetNetwork<8, 5>>;
+using Small = Problem<Rk4<Lorenz96<8>>, ObserveSubset<8, 5>>;
 using Network = AnalysisNetwork<NetworkShape{.filters = 4,
                                              .blocks = 1,
                                              .sub_blocks = 2,
@@ -55,19 +55,19 @@ Observed some_observations(std::uint64_t stream) {
 }  // namespace
 
 TEST_CASE("cycle: derivatives of forecast, observation and analysis together") {
-  const Small setting{.model = {.steps = 2}};
+  const Small problem{.model = {.steps = 2}};
   Network network;
   network.input_deviation = {3.0};
   const auto observed = some_observations(7);
   const auto deviations = test::normal(8, 9, 0.1);
   std::vector<double> units(8);  // unlike for every element
   for (std::size_t i = 0; i < 8; ++i) units[i] = std::exp(deviations[i]);
-  test::check_map(Cycle{setting, network, observed, units}, 0.3, 3.0);
+  test::check_map(Cycle{problem, network, observed, units}, 0.3, 3.0);
 
   // No slot reports: with the precision shown, the memory goes on; else it stays.
   Observed silent = observed;
   silent.precision.fill(0);
-  test::check_map(Cycle{setting, network, silent, units}, 0.3, 3.0);
+  test::check_map(Cycle{problem, network, silent, units}, 0.3, 3.0);
   using Blind = AnalysisNetwork<NetworkShape{.filters = 3,
                                              .blocks = 1,
                                              .sub_blocks = 1,
@@ -78,10 +78,10 @@ TEST_CASE("cycle: derivatives of forecast, observation and analysis together") {
                                 Ring<8>>;
   const Blind blind;
   using BlindCycle = LearnedCycle<Small, Blind, Observed>;
-  test::check_map(BlindCycle{setting, blind, observed, units}, 0.3, 3.0);
-  test::check_map(BlindCycle{setting, blind, silent, units}, 0.3, 3.0);
+  test::check_map(BlindCycle{problem, blind, observed, units}, 0.3, 3.0);
+  test::check_map(BlindCycle{problem, blind, silent, units}, 0.3, 3.0);
 
-  using L63 = Setting<Rk4<Lorenz63>, FullNetwork<1, 3>>;
+  using L63 = Problem<Rk4<Lorenz63>, ObserveAll<1, 3>>;
   using Tiny =
       AnalysisNetwork<NetworkShape{.filters = 5, .blocks = 1, .sub_blocks = 1, .kernel = 1},
                       Ring<1>, 3>;
@@ -97,8 +97,8 @@ TEST_CASE("cycle: derivatives of forecast, observation and analysis together") {
 TEST_CASE("cycle: observations and increments are in units of the observations' errors") {
   // The deviations of the errors, of what is seen twice, and of what is never seen.
   // Alone, what is seen twice, and what is never seen; then beside a more precise one.
-  using Twice = Setting<Rk4<Lorenz96<6>>, SubsetNetwork<6, 3>>;
-  const Twice twice{.network = SubsetNetwork<6, 3>({1, 1, 3}),
+  using Twice = Problem<Rk4<Lorenz96<6>>, ObserveSubset<6, 3>>;
+  const Twice twice{.observe = ObserveSubset<6, 3>({1, 1, 3}),
                     .noise = DiagonalNoise<3>({0.5, 0.5, 0.01})};
   const auto units_of = [&]<std::size_t Kernel>() {
     using Net =
@@ -116,7 +116,7 @@ TEST_CASE("cycle: observations and increments are in units of the observations' 
   CHECK(beside[4] == doctest::Approx(0.1));
 
   // The same network in a world of other units: the same analysis, ten times smaller.
-  using Still8 = Setting<Still, FullNetwork<8>>;
+  using Still8 = Problem<Still, ObserveAll<8>>;
   using Net = AnalysisNetwork<NetworkShape{.filters = 4,
                                            .blocks = 1,
                                            .sub_blocks = 1,
@@ -152,14 +152,14 @@ TEST_CASE("cycle: observations and increments are in units of the observations' 
 }
 
 TEST_CASE("unroll: recomputing gives the plain gradient bit for bit, and both are right") {
-  const Small setting;
+  const Small problem;
   Network network;
   network.input_deviation = {3.0};
   constexpr std::size_t cycles = 4, P = Network::parameters, C = Cycle::carried;
   std::vector<Observed> observed;
   for (std::size_t n = 0; n < cycles; ++n) observed.push_back(some_observations(20 + n));
   const std::vector<double> ones(8, 1.0);
-  const auto at = [&](std::size_t n) { return Cycle{setting, network, observed[n], ones}; };
+  const auto at = [&](std::size_t n) { return Cycle{problem, network, observed[n], ones}; };
   std::vector<double> x = test::normal(P + C, 1, 0.1);
   const auto start = test::normal(C, 2, 3.0);
   std::copy(start.begin(), start.end(), x.begin() + P);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // expect: Ekf: the model must have step_tangent and step_adjoint; write them
 #include "dan/analysis/ekf.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 
 struct NoTangent {
   static constexpr std::size_t points = 4, channels = 1;
@@ -22,8 +22,8 @@ struct WithTangent : NoTangent {
 };
 
 #ifdef MISUSE
-using Problem = dan::Setting<NoTangent, dan::FullNetwork<4>>;
+using Case = dan::Problem<NoTangent, dan::ObserveAll<4>>;
 #else
-using Problem = dan::Setting<WithTangent, dan::FullNetwork<4>>;
+using Case = dan::Problem<WithTangent, dan::ObserveAll<4>>;
 #endif
-void analyse(const Problem& problem) { const dan::Ekf<Problem> filter(problem); }
+void analyse(const Case& problem) { const dan::Ekf<Case> filter(problem); }

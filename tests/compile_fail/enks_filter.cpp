@@ -5,12 +5,12 @@
 #include "dan/analysis/etkf.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 
-using Problem = dan::Setting<dan::Rk4<dan::Lorenz96<4>>, dan::FullNetwork<4>>;
+using Case = dan::Problem<dan::Rk4<dan::Lorenz96<4>>, dan::ObserveAll<4>>;
 #ifdef MISUSE
-using Filter = dan::Enkf<Problem, 3>;
+using Filter = dan::Enkf<Case, 3>;
 #else
-using Filter = dan::Etkf<Problem, 3>;
+using Filter = dan::Etkf<Case, 3>;
 #endif
-dan::Enks smoother{Filter{Problem{}}, 2};
+dan::Enks smoother{Filter{Case{}}, 2};

@@ -4,11 +4,11 @@
 #include "dan/analysis/etkf.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 
-using Problem = dan::Setting<dan::Rk4<dan::Lorenz96<4>>, dan::FullNetwork<4>>;
+using Case = dan::Problem<dan::Rk4<dan::Lorenz96<4>>, dan::ObserveAll<4>>;
 #ifdef MISUSE
-dan::Etkf<Problem, 1> filter{Problem{}};
+dan::Etkf<Case, 1> filter{Case{}};
 #else
-dan::Etkf<Problem, 2> filter{Problem{}};
+dan::Etkf<Case, 2> filter{Case{}};
 #endif

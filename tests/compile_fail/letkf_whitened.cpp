@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// expect: Letkf: the slots of the observation network have no place
+// expect: Letkf: the slots of the observation operator have no place
 #include "dan/analysis/letkf.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 #include "dan/observe/whitened.hpp"
 
 using Model = dan::Rk4<dan::Lorenz96<4>>;
-using Network = dan::FullNetwork<4>;
+using Operator = dan::ObserveAll<4>;
 #ifdef MISUSE
-using Problem = dan::Setting<Model, dan::Whitened<Network>>;
+using Lorenz = dan::Problem<Model, dan::Whitened<Operator>>;
 #else
-using Problem = dan::Setting<Model, Network>;
+using Lorenz = dan::Problem<Model, Operator>;
 #endif
-void analyse(const Problem& problem) { const dan::Letkf<Problem, 2> filter(problem); }
+void analyse(const Lorenz& problem) { const dan::Letkf<Lorenz, 2> filter(problem); }

@@ -2,8 +2,8 @@
 // expect: model.step(x, y)
 #include <cstddef>
 
-#include "dan/analysis/setting.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
+#include "dan/problem/problem.hpp"
 
 /// Almost a model: its step takes one argument.
 struct Bad {
@@ -17,7 +17,7 @@ static_assert(!dan::DynamicalModel<Bad>);
 static_assert(dan::DynamicalModel<Good> && !dan::DifferentiableModel<Good>);
 
 #ifdef MISUSE
-dan::Setting<Bad, dan::FullNetwork<4>> setting;
+dan::Problem<Bad, dan::ObserveAll<4>> problem;
 #else
-dan::Setting<Good, dan::FullNetwork<4>> setting;
+dan::Problem<Good, dan::ObserveAll<4>> problem;
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // expect: Var4d: the model must have step_tangent and step_adjoint; write them
 #include "dan/analysis/var4d.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 
 struct NoTangent {
   static constexpr std::size_t points = 4, channels = 1;
@@ -22,10 +22,10 @@ struct WithTangent : NoTangent {
 };
 
 #ifdef MISUSE
-using Problem = dan::Setting<NoTangent, dan::FullNetwork<4>>;
+using Case = dan::Problem<NoTangent, dan::ObserveAll<4>>;
 #else
-using Problem = dan::Setting<WithTangent, dan::FullNetwork<4>>;
+using Case = dan::Problem<WithTangent, dan::ObserveAll<4>>;
 #endif
-void analyse(const Problem& problem, const dan::Climate& climate) {
-  const dan::Var4d<Problem> analysis(problem, climate);
+void analyse(const Case& problem, const dan::Climate& climate) {
+  const dan::Var4d<Case> analysis(problem, climate);
 }

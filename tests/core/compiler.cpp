@@ -101,14 +101,14 @@ TEST_CASE("compiler: the pattern is what g++ 12.2 gets wrong") {
 // check.py holds this list against the headers.
 TEST_CASE("compiler: no default of ours has it") {
   using Model = Rk4<Lorenz96<40>>;
-  using Problem = Setting<Model, FullNetwork<40>>;
+  using Lorenz = Problem<Model, ObserveAll<40>>;
   using Channels1 = AnalysisNetwork<NetworkShape{}>;
   check_defaults<ClimateConfig, DenkfConfig, EkfConfig, EnkfConfig, EnkfNConfig, EnsrfConfig,
                  EtkfConfig, FiniteSizePrior, IenksConfig, Inflation, LetkfConfig, Var4dConfig,
-                 TaylorFit, RandomKey, Interval, StreamConfig, TwinConfig, NetworkShape,
+                 TaylorFit, RandomKey, Interval, TruthConfig, TwinConfig, NetworkShape,
                  AnalysisBounds<1>, AdamConfig, MuonConfig, NormLimit, CosineSchedule, Upsets,
                  TrainConfig, LearnedConfig, ShockConfig>();
-  check_defaults<Model, Problem, Lorenz63, Rk4<Lorenz63>, DiagonalNoise<4>, DiagonalNoise<8>,
+  check_defaults<Model, Lorenz, Lorenz63, Rk4<Lorenz63>, DiagonalNoise<4>, DiagonalNoise<8>,
                  Channels1>();
 }
 
@@ -127,11 +127,11 @@ TEST_CASE("compiler: no inflation has it, whatever its numbers") {
 
 TEST_CASE("compiler: no key of random numbers has it") {
   for (std::uint64_t seed = 0; seed < 2000; ++seed)
-    for (const Stream stream :
-         {Stream::truth, Stream::observation, Stream::network, Stream::first_guess,
-          Stream::ensemble, Stream::analysis, Stream::weights, Stream::restart, Stream::upset,
-          Stream::fingerprint, Stream::user})
+    for (const Purpose purpose :
+         {Purpose::truth, Purpose::observation, Purpose::available, Purpose::first_guess,
+          Purpose::ensemble, Purpose::analysis, Purpose::weights, Purpose::restart, Purpose::upset,
+          Purpose::fingerprint, Purpose::user})
       for (const std::uint64_t run : {std::uint64_t{0}, seed})
-        if (has_pattern(words_of_value(RandomKey{seed, stream, run, 0})))
-          FAIL("seed " << seed << ", stream " << static_cast<std::uint32_t>(stream));
+        if (has_pattern(words_of_value(RandomKey{seed, purpose, run, 0})))
+          FAIL("seed " << seed << ", purpose " << static_cast<std::uint32_t>(purpose));
 }

@@ -19,7 +19,7 @@ namespace {
 
 Matrix random_matrix(std::size_t rows, std::size_t columns, std::uint64_t seed) {
   auto out = zeros<double>(rows, columns);
-  fill_normal<double>({.seed = seed, .stream = Stream::user}, span_of(out));
+  fill_normal<double>({.seed = seed, .purpose = Purpose::user}, span_of(out));
   return out;
 }
 

@@ -16,7 +16,7 @@ using namespace dan;
 
 Matrix random_matrix(std::size_t rows, std::size_t columns) {
   auto out = zeros<double>(rows, columns);
-  fill_normal<double>({.seed = 5, .stream = Stream::user}, span_of(out));
+  fill_normal<double>({.seed = 5, .purpose = Purpose::user}, span_of(out));
   return out;
 }
 

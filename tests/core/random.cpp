@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <vector>
 
+using dan::Purpose;
 using dan::RandomKey;
-using dan::Stream;
 
 namespace {
 std::vector<double> normal(const RandomKey& key, std::size_t count) {
@@ -38,7 +38,7 @@ double moment(const std::vector<double>& a, int p) {
 TEST_CASE("random: Philox gives its published numbers") {
   const std::array<std::uint64_t, 4> expected{0x16554d9eca36314c, 0xdb20fe9d672d0fdc,
                                               0xd7e772cee186176b, 0x7e68b68aec7ba23b};
-  const RandomKey zero{.seed = 0, .stream = Stream{0}, .run = 0, .cycle = 0};
+  const RandomKey zero{.seed = 0, .purpose = Purpose{0}, .run = 0, .cycle = 0};
   dan::detail::random_words(zero, 4, [&](std::size_t first, const auto& words) {
     CHECK(first == 0);
     for (std::size_t i = 0; i < 4; ++i) CHECK(words[i] == expected[i]);
@@ -49,7 +49,7 @@ TEST_CASE("random: Philox gives its published numbers") {
 }
 
 TEST_CASE("random: the first numbers do not depend on how many are asked for") {
-  const RandomKey key{.seed = 3, .stream = Stream::user, .run = 7, .cycle = 11};
+  const RandomKey key{.seed = 3, .purpose = Purpose::user, .run = 7, .cycle = 11};
   const auto long_normal = normal(key, 41), long_uniform = uniform(key, 41);
   for (const std::size_t count : {0U, 1U, 2U, 3U, 4U, 5U, 40U}) {
     const auto some = normal(key, count), others = uniform(key, count);
@@ -90,10 +90,10 @@ TEST_CASE("random: moments within five times their sampling error") {
 TEST_CASE("random: seed, stream, run and cycle each give other, uncorrelated numbers") {
   constexpr std::size_t count = 50000;
   const double band = 5 / std::sqrt(static_cast<double>(count));
-  const RandomKey key{.seed = 1, .stream = Stream::truth, .run = 1, .cycle = 1};
+  const RandomKey key{.seed = 1, .purpose = Purpose::truth, .run = 1, .cycle = 1};
   const auto z = normal(key, count);
   for (const RandomKey& other :
-       {key.with(Stream::observation), RandomKey{.seed = 2, .run = 1, .cycle = 1},
+       {key.with(Purpose::observation), RandomKey{.seed = 2, .run = 1, .cycle = 1},
         RandomKey{.seed = 1, .run = 2, .cycle = 1}, RandomKey{.seed = 1, .run = 1, .cycle = 2}}) {
     const auto w = normal(other, count);
     CHECK(w[0] != z[0]);
@@ -103,10 +103,10 @@ TEST_CASE("random: seed, stream, run and cycle each give other, uncorrelated num
 }
 
 TEST_CASE("random: with changes the stream only") {
-  const RandomKey key{.seed = 1, .stream = Stream::truth, .run = 2, .cycle = 3};
-  const RandomKey other = key.with(Stream::network);
+  const RandomKey key{.seed = 1, .purpose = Purpose::truth, .run = 2, .cycle = 3};
+  const RandomKey other = key.with(Purpose::available);
   CHECK(other.seed == 1);
-  CHECK(other.stream == Stream::network);
+  CHECK(other.purpose == Purpose::available);
   CHECK(other.run == 2);
   CHECK(other.cycle == 3);
 }

@@ -10,16 +10,16 @@
 #include "dan/analysis/var3d.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 
 using namespace dan;
 
 namespace {
-using Problem = Setting<Rk4<Lorenz96<12>>, FullNetwork<12>>;
+using Lorenz = Problem<Rk4<Lorenz96<12>>, ObserveAll<12>>;
 
 /// Takes the observations as they are: the error of an analysis is that of its observations, from
 /// the first one after anything.
-struct Believer : AnalysisTypes<Problem, double, 4> {
+struct Believer : AnalysisTypes<Lorenz, double, 4> {
   struct Carried {
     Estimate state;
   };
@@ -32,7 +32,7 @@ struct Believer : AnalysisTypes<Problem, double, 4> {
   }
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
 };
-const Problem precise{.noise = DiagonalNoise<12>(0.01)};
+const Lorenz precise{.noise = DiagonalNoise<12>(0.01)};
 const ShockConfig config{.runs = 6, .cycles = 100, .threads = 1};
 }  // namespace
 
@@ -77,7 +77,7 @@ TEST_CASE("shock: events come and go") {
 }
 
 TEST_CASE("shock: all kinds of methods are moved, and who does not come back is told") {
-  const Problem problem;
+  const Lorenz problem;
   const Shock jump{.event = ShockEvent::jump, .size = 4, .every = 60};
   const ShockConfig longer{.runs = 8, .cycles = 400, .threads = 2};
   const auto back = [&](const auto& method, const Shock& shock) {
@@ -87,14 +87,14 @@ TEST_CASE("shock: all kinds of methods are moved, and who does not come back is 
     return out;
   };
   const auto climate = climatology_of(problem);
-  const Var3d<Problem, 8> var3d(problem, climate, 0.05);
+  const Var3d<Lorenz, 8> var3d(problem, climate, 0.05);
   const auto moved = back(var3d, jump);
   CHECK(moved.never < 10);
   CHECK(moved.quantile(0.5) >= 1);  // a jump of 4 is not undone by one analysis
   // A tenth of a background's variance hears no observations.
-  CHECK(back(Var3d<Problem, 8>(problem, climate, 1e-6), jump).lost > 4);
-  const Etkf<Problem, 13> etkf(problem, {.inflation = {.factor = 1.03}});
-  const Ensrf<Problem, 13, 8> ensrf(problem, {.inflation = 1.03});
+  CHECK(back(Var3d<Lorenz, 8>(problem, climate, 1e-6), jump).lost > 4);
+  const Etkf<Lorenz, 13> etkf(problem, {.inflation = {.factor = 1.03}});
+  const Ensrf<Lorenz, 13, 8> ensrf(problem, {.inflation = 1.03});
   CHECK(back(etkf, jump).quantile(0.5) > 2);
   CHECK(back(ensrf, jump).quantile(0.5) > 2);
   // The number of threads changes no bit.

@@ -14,13 +14,13 @@
 #include "dan/analysis/etkf.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace dan;
 
 namespace {
-using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 using Values = std::span<const double>;
 
 bool same_table(const Tuning& a, const Tuning& b) {
@@ -62,10 +62,10 @@ TEST_CASE("tune: golden section finds a minimum, past values that fail") {
 }
 
 TEST_CASE("tune: an analysis; the number of threads changes no bit") {
-  const Problem problem;
+  const Lorenz problem;
   const std::vector<TunedParameter> grid{{"inflation", {1.0, 1.04, 1.5}}};
   const auto make = [&](Values v) {
-    return Etkf<Problem, 20>(problem, {.inflation = {.factor = v[0]}});
+    return Etkf<Lorenz, 20>(problem, {.inflation = {.factor = v[0]}});
   };
   TwinConfig twin = tuning_twin();
   twin.runs = 2, twin.cycles = 150;
@@ -99,20 +99,20 @@ TEST_CASE("tune: a search that was killed goes on from its file") {
   CHECK(calls == 4);
 }
 
-TEST_CASE("tune: the file of another analysis, setting or search is refused") {
+TEST_CASE("tune: the file of another analysis, problem or search is refused") {
   const test::TemporaryFolder folder;
-  const Problem problem;
+  const Lorenz problem;
   std::size_t made = 0;
-  const auto with = [&](const Problem& setting, const EtkfConfig& base,
+  const auto with = [&](const Lorenz& given, const EtkfConfig& base,
                         const std::vector<double>& values) {
     TwinConfig twin = tuning_twin();
     twin.runs = 1, twin.cycles = 120;
-    return tune_analysis(setting, {{"inflation", values}},
+    return tune_analysis(given, {{"inflation", values}},
                          [&](Values v) {
                            ++made;
                            EtkfConfig config = base;
                            config.inflation.factor = v[0];
-                           return Etkf<Problem, 20>(setting, config);
+                           return Etkf<Lorenz, 20>(given, config);
                          },
                          twin, {.threads = 1, .file = folder / "trials.json"});
   };
@@ -121,9 +121,9 @@ TEST_CASE("tune: the file of another analysis, setting or search is refused") {
   CHECK(same_table(first, with(problem, {}, {1.02, 1.04})));
   CHECK(made == 1);                                                // the check; no trial
   CHECK(with(problem, {}, {1.0, 1.02, 1.04}).trials.size() == 3);  // a grid may grow
-  const auto refused = [&](const Problem& setting, const EtkfConfig& base) {
-    CHECK_THROWS_WITH_AS((void)with(setting, base, {1.02}),
-                         doctest::Contains("holds trials of another setting or analysis"),
+  const auto refused = [&](const Lorenz& given, const EtkfConfig& base) {
+    CHECK_THROWS_WITH_AS((void)with(given, base, {1.02}),
+                         doctest::Contains("holds trials of another problem or analysis"),
                          FileError);
   };
   refused(problem, {.rotation = true});
@@ -183,7 +183,7 @@ TEST_CASE("tune: nothing to try, or nothing that works") {
 }
 
 TEST_CASE("tune: x_B of 3D-Var on Lorenz 96 is near 0.02") {
-  const Problem problem;
+  const Lorenz problem;
   const double scale = tune_var3d(problem, climatology_of(problem));
   CHECK(scale >= 0.015);
   CHECK(scale <= 0.03);

@@ -16,8 +16,8 @@
 #include "dan/analysis/var3d.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
-#include "dan/observe/random_network.hpp"
+#include "dan/observe/all.hpp"
+#include "dan/observe/random.hpp"
 #include "support/battery.hpp"
 #include "support/far_model.hpp"
 
@@ -25,17 +25,17 @@ using namespace dan;
 
 namespace {
 
-using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
-using Sparse = Setting<Rk4<Lorenz96<40>>, RandomNetwork<40>>;
+using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
+using Sparse = Problem<Rk4<Lorenz96<40>>, ObserveRandom<40>>;
 
 const Climate& climate() {
-  static const Climate made = climatology_of(Problem{});
+  static const Climate made = climatology_of(Lorenz{});
   return made;
 }
 
 /// Knows nothing, and fails as told: lane 1 of the first group is NaN from cycle 5 on, every group
 /// but the first throws in cycle 7.
-struct Failing : AnalysisTypes<Problem, double, 2> {
+struct Failing : AnalysisTypes<Lorenz, double, 2> {
   struct Carried {
     std::size_t group, cycle = 0;
   };
@@ -55,7 +55,7 @@ struct Failing : AnalysisTypes<Problem, double, 2> {
 static_assert(Analysis<Failing>);
 
 /// Started at the truth it stays there: knows now, and how it was min(cycle, 5) cycles ago.
-struct Remembering : AnalysisTypes<Problem, double, 2> {
+struct Remembering : AnalysisTypes<Lorenz, double, 2> {
   struct Carried {
     std::vector<FirstGuessBatch> past;
   };
@@ -64,7 +64,7 @@ struct Remembering : AnalysisTypes<Problem, double, 2> {
   }
   void forecast(Carried& carried) const {
     carried.past.push_back(carried.past.back());
-    Problem{}.model.step(carried.past.back().data(), carried.past.back().data());
+    Lorenz{}.model.step(carried.past.back().data(), carried.past.back().data());
   }
   void analyse(Carried&, const Observed&, const RandomKey&) const {}
   void estimate(const Carried& carried, Estimate& to) const { to = carried.past.back(); }
@@ -75,7 +75,7 @@ struct Remembering : AnalysisTypes<Problem, double, 2> {
   }
 };
 
-using Far = Setting<test::FarModel, FullNetwork<4>>;
+using Far = Problem<test::FarModel, ObserveAll<4>>;
 
 /// Always 50 away from the mean of the truth.
 struct Elsewhere : AnalysisTypes<Far, double, 2> {
@@ -105,7 +105,7 @@ TEST_CASE("twin: 3D-Var, ETKF and EnKF-N on Lorenz 96 score what is known of the
                           .seed = 3,
                           .first_guess_deviation = 0.3,
                           .progress = false};
-  const Problem problem;
+  const Lorenz problem;
   const auto check = [&](const auto& analysis, double mean, double deviation) {
     const auto scores = run_twin(problem, analysis, config);
     CHECK(scores.failures.empty());
@@ -117,11 +117,11 @@ TEST_CASE("twin: 3D-Var, ETKF and EnKF-N on Lorenz 96 score what is known of the
     CHECK(scores.forecast_rmse >= scores.analysis_rmse);
     return scores;
   };
-  CHECK(std::isnan(check(Var3d<Problem>(problem, climate(), 0.02), 0.411, 0.004).spread));
-  check(Etkf<Problem, 20>(problem, {.inflation = {.factor = 1.04}}), 0.202, 0.0035);
-  const auto scores = check(EnkfN<Problem, 20>(problem), 0.189, 0.0045);
+  CHECK(std::isnan(check(Var3d<Lorenz>(problem, climate(), 0.02), 0.411, 0.004).spread));
+  check(Etkf<Lorenz, 20>(problem, {.inflation = {.factor = 1.04}}), 0.202, 0.0035);
+  const auto scores = check(EnkfN<Lorenz, 20>(problem), 0.189, 0.0045);
   CHECK(scores.spread == doctest::Approx(scores.analysis_rmse).epsilon(0.2));
-  check(Climatology<Problem>(climate()), 3.634, 0.01);
+  check(Climatology<Lorenz>(climate()), 3.634, 0.01);
 }
 
 TEST_CASE("twin: the number of threads changes no bit") {
@@ -146,7 +146,7 @@ TEST_CASE("twin: the grouping of the runs does not matter") {
 }
 
 TEST_CASE("twin: what fails keeps its scores so far, with the reason") {
-  const auto scores = run_twin(Problem{}, Failing{},
+  const auto scores = run_twin(Lorenz{}, Failing{},
                                {.runs = 5,
                                 .cycles = 10,
                                 .burn_in = 2,
@@ -168,9 +168,9 @@ TEST_CASE("twin: what fails keeps its scores so far, with the reason") {
 }
 
 TEST_CASE("twin: a diverging model ends its run only") {
-  Problem coarse;
+  Lorenz coarse;
   coarse.model.time_step = 0.3;  // far too long for RK4
-  const auto scores = run_twin(Problem{}, EnkfN<Problem, 5>(coarse),
+  const auto scores = run_twin(Lorenz{}, EnkfN<Lorenz, 5>(coarse),
                                {.runs = 2, .cycles = 300, .burn_in = 0, .progress = false});
   REQUIRE(scores.failures.size() == 2);
   CHECK(scores.failures[1].run == 1);
@@ -180,14 +180,14 @@ TEST_CASE("twin: a diverging model ends its run only") {
 TEST_CASE(
     "twin: a filter that has lost the truth is told, with the cycle; climatology is not one") {
   TwinConfig config{.runs = 4, .cycles = 600, .burn_in = 100, .progress = false};
-  const auto small = run_twin(Problem{}, Etkf<Problem, 5>(Problem{}), config);
+  const auto small = run_twin(Lorenz{}, Etkf<Lorenz, 5>(Lorenz{}), config);
   CHECK(small.failures.empty());
   REQUIRE(small.lost.size() == 4);
   CHECK(small.lost[3].run == 3);
   CHECK(small.lost[3].cycle > config.burn_in);
   CHECK(small.lost[3].reason.find("lost the truth: a mean error of ") == 0);
-  CHECK(run_twin(Problem{}, Climatology<Problem>(climate()), config).lost.empty());
-  CHECK(run_twin(Problem{}, EnkfN<Problem, 20>(Problem{}), config).lost.empty());
+  CHECK(run_twin(Lorenz{}, Climatology<Lorenz>(climate()), config).lost.empty());
+  CHECK(run_twin(Lorenz{}, EnkfN<Lorenz, 20>(Lorenz{}), config).lost.empty());
 }
 
 TEST_CASE("twin: the deviation of a truth far from zero") {
@@ -204,14 +204,14 @@ TEST_CASE("twin: the deviation of a truth far from zero") {
 TEST_CASE("twin: a smoothed state is scored at the time it belongs to") {
   const TwinConfig config{
       .runs = 3, .cycles = 30, .burn_in = 10, .first_guess_deviation = 0, .progress = false};
-  const auto scores = run_twin(Problem{}, Remembering{}, config);
+  const auto scores = run_twin(Lorenz{}, Remembering{}, config);
   CHECK(scores.analysis_rmse < 1e-12);
   CHECK(scores.smoothing_rmse < 1e-9);
   CHECK(scores.run_rmse.size() == 3);
-  CHECK(std::isnan(run_twin(Problem{}, Climatology<Problem>(climate()), config).smoothing_rmse));
-  const Ienks<Problem, 20> ienks(Problem{}, {.lag = 4, .finite_size = true});
+  CHECK(std::isnan(run_twin(Lorenz{}, Climatology<Lorenz>(climate()), config).smoothing_rmse));
+  const Ienks<Lorenz, 20> ienks(Lorenz{}, {.lag = 4, .finite_size = true});
   const auto smoother = run_twin(
-      Problem{}, ienks,
+      Lorenz{}, ienks,
       {.runs = 4, .cycles = 400, .burn_in = 100, .first_guess_deviation = 0.3, .progress = false});
   CHECK(smoother.smoothing_rmse < 0.9 * smoother.analysis_rmse);
   CHECK(smoother.smoothing_interval.high < smoother.interval.low);
@@ -219,14 +219,14 @@ TEST_CASE("twin: a smoothed state is scored at the time it belongs to") {
 
 TEST_CASE("twin: bad configurations") {
   const auto run = [](const TwinConfig& config) {
-    (void)run_twin(Problem{}, Climatology<Problem>(climate()), config);
+    (void)run_twin(Lorenz{}, Climatology<Lorenz>(climate()), config);
   };
   CHECK_THROWS_WITH_AS(run({.runs = 0}), "run_twin: runs is 0, expected at least 1", ConfigError);
   CHECK_THROWS_WITH_AS(run({.cycles = 10, .burn_in = 10}),
                        "run_twin: burn_in is 10, expected less than the cycles of a run, 10",
                        ConfigError);
   CHECK_THROWS_AS(run({.first_guess_deviation = -1}), ConfigError);
-  CHECK_THROWS_AS((void)run_twin(Problem{}, Etkf<Problem, 3>(Problem{}),
+  CHECK_THROWS_AS((void)run_twin(Lorenz{}, Etkf<Lorenz, 3>(Lorenz{}),
                                  {.first_guess_deviation = 0, .progress = false}),
                   ConfigError);
 }

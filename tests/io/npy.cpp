@@ -221,7 +221,7 @@ TEST_CASE("npy: random damage is an error or leaves numbers of the file") {
   std::size_t accepted = 0;
   for (std::size_t n = 0; n < 6000; ++n) {
     std::array<double, 16> random;
-    fill_uniform<double>({.seed = 7, .stream = Stream::user, .run = n}, random);
+    fill_uniform<double>({.seed = 7, .purpose = Purpose::user, .run = n}, random);
     const auto below = [&](std::size_t i, std::size_t limit) {
       return static_cast<std::size_t>(random[i] * static_cast<double>(limit));
     };

@@ -64,7 +64,7 @@ TEST_CASE("analysis network: derivatives of every variant") {
                      .head = Head::gain,
                      .memory = 2,
                      .gain_radius = 1,
-                     .gates = 3}>();
+                     .products = 3}>();
 }
 
 TEST_CASE("analysis network: the gain is symmetric, and its target has the right gradient") {
@@ -137,7 +137,7 @@ TEST_CASE("analysis network: the places cover the parameters without gap or over
   CHECK(next == Network::parameters);
   CHECK(names.size() == 11);
   using Products = AnalysisNetwork<NetworkShape{
-      .filters = 24, .blocks = 3, .sub_blocks = 2, .kernel = 3, .gates = 16}>;
+      .filters = 24, .blocks = 3, .sub_blocks = 2, .kernel = 3, .products = 16}>;
   CHECK(Products::places().at(1).out == 32);
   CHECK(Products::places().at(2).in == 16);
   const auto last = Products::places().back();

@@ -38,9 +38,9 @@ TEST_CASE("noise: mean, variance and independence within five times their sampli
 TEST_CASE("noise: keyed by seed, run and cycle, whatever the stream of the key") {
   const DiagonalNoise<4> noise(2.0);
   std::array<double, 4> a{}, b{}, c{};
-  noise.sample({.seed = 1, .stream = Stream::truth, .run = 2, .cycle = 3}, a);
-  noise.sample({.seed = 1, .stream = Stream::network, .run = 2, .cycle = 3}, b);
-  noise.sample({.seed = 1, .stream = Stream::truth, .run = 2, .cycle = 4}, c);
+  noise.sample({.seed = 1, .purpose = Purpose::truth, .run = 2, .cycle = 3}, a);
+  noise.sample({.seed = 1, .purpose = Purpose::available, .run = 2, .cycle = 3}, b);
+  noise.sample({.seed = 1, .purpose = Purpose::truth, .run = 2, .cycle = 4}, c);
   CHECK(a == b);
   CHECK(a != c);
 }

@@ -7,8 +7,8 @@
 #include <array>
 #include <cstddef>
 
-#include "dan/observe/full.hpp"
-#include "dan/observe/random_network.hpp"
+#include "dan/observe/all.hpp"
+#include "dan/observe/random.hpp"
 #include "dan/observe/subset.hpp"
 #include "support/battery.hpp"
 
@@ -29,13 +29,13 @@ struct Scaled {
 }  // namespace
 
 TEST_CASE_TEMPLATE("nonlinear: battery", Function, Square, Cube, Arctan) {
-  test::check_network(Nonlinear<FullNetwork<9>, Function>{}, test::normal_numbers(9, 1));
-  test::check_network(Nonlinear<SubsetNetwork<4, 3, 2>, Function>{}, test::normal_numbers(8, 1));
-  test::check_network(Nonlinear<RandomNetwork<5>, Function>{}, test::normal_numbers(5, 1));
+  test::check_network(Nonlinear<ObserveAll<9>, Function>{}, test::normal_numbers(9, 1));
+  test::check_network(Nonlinear<ObserveSubset<4, 3, 2>, Function>{}, test::normal_numbers(8, 1));
+  test::check_network(Nonlinear<ObserveRandom<5>, Function>{}, test::normal_numbers(5, 1));
 }
 
 TEST_CASE("nonlinear: the absolute value, away from zero where it is linear") {
-  using Network = Nonlinear<SubsetNetwork<9, 4>, AbsoluteValue>;
+  using Network = Nonlinear<ObserveSubset<9, 4>, AbsoluteValue>;
   const test::Numbers x{1, 2, -1, 3, -2, 0.5, -0.5, 1, -4};
   const test::ObserveOf<Network> map{Network{}};
   CHECK(test::check_derivatives(map, x).at_round_off);
@@ -45,7 +45,7 @@ TEST_CASE("nonlinear: the absolute value, away from zero where it is linear") {
 
 TEST_CASE("nonlinear: a function of yours, on what the network sees") {
   const std::array<std::size_t, 2> elements{3, 1};
-  const Nonlinear<SubsetNetwork<5, 2>, Scaled> network{SubsetNetwork<5, 2>(elements), {.by = 2}};
+  const Nonlinear<ObserveSubset<5, 2>, Scaled> network{ObserveSubset<5, 2>(elements), {.by = 2}};
   const test::Numbers x{0, 1, 2, 3, 4};
   test::Numbers y(2);
   network.observe(x.data(), y.data());
@@ -53,10 +53,10 @@ TEST_CASE("nonlinear: a function of yours, on what the network sees") {
 }
 
 TEST_CASE("nonlinear: the slots that report are those of the network") {
-  const Nonlinear<RandomNetwork<10>, Square> network{RandomNetwork<10>(3, 3)};
+  const Nonlinear<ObserveRandom<10>, Square> network{ObserveRandom<10>(3, 3)};
   std::array<bool, 10> mask{}, expected{};
   network.available({.cycle = 4}, mask.data());
-  network.network.available({.cycle = 4}, expected.data());
+  network.inner.available({.cycle = 4}, expected.data());
   CHECK(mask == expected);
   CHECK(std::ranges::count(mask, true) == 3);
 }

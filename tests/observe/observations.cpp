@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <limits>
 
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 #include "dan/observe/subset.hpp"
 #include "support/battery.hpp"
 
@@ -88,7 +88,7 @@ TEST_CASE("observations: invalid ones are named by function, slot and lane") {
 }
 
 TEST_CASE("uplift: the weighted departure where it was observed, zero elsewhere") {
-  const SubsetNetwork<4, 2> network(std::array<std::size_t, 2>{3, 1});
+  const ObserveSubset<4, 2> network(std::array<std::size_t, 2>{3, 1});
   Observations<double, 2, 1> observed;
   set_observations<double, 2, 1>(observed, 0, Numbers{5, none}, DiagonalNoise<2>(0.5),
                                  MissingValues::unobserved);
@@ -100,7 +100,7 @@ TEST_CASE("uplift: the weighted departure where it was observed, zero elsewhere"
 
 TEST_CASE("uplift: each lane is that of its run alone") {
   constexpr std::size_t lanes = simd_width<double> + 1;
-  const FullNetwork<5> network;
+  const ObserveAll<5> network;
   const DiagonalNoise<5> noise(std::array{1.0, 2.0, 3.0, 4.0, 5.0});
   Batch<double, 5, 1, lanes> x, zeta;
   Observations<double, 5, lanes> observed;

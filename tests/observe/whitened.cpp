@@ -10,13 +10,13 @@
 
 #include "dan/analysis/enkf_n.hpp"
 #include "dan/analysis/etkf.hpp"
-#include "dan/experiment/stream.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 #include "dan/observe/nonlinear.hpp"
-#include "dan/observe/random_network.hpp"
+#include "dan/observe/random.hpp"
 #include "dan/observe/subset.hpp"
+#include "dan/problem/truth.hpp"
 #include "support/battery.hpp"
 
 using namespace dan;
@@ -53,16 +53,16 @@ double largest_difference(const Matrix& a, const Matrix& b) {
 }  // namespace
 
 TEST_CASE("whitened: battery") {
-  test::check_network(Whitened(FullNetwork<7>{}, covariance(7)), test::normal_numbers(7, 1));
-  test::check_network(Whitened(SubsetNetwork<4, 3, 2>{}, covariance(3)),
+  test::check_network(Whitened(ObserveAll<7>{}, covariance(7)), test::normal_numbers(7, 1));
+  test::check_network(Whitened(ObserveSubset<4, 3, 2>{}, covariance(3)),
                       test::normal_numbers(8, 1));
-  test::check_network(Whitened(Nonlinear<FullNetwork<5>, Square>{}, covariance(5)),
+  test::check_network(Whitened(Nonlinear<ObserveAll<5>, Square>{}, covariance(5)),
                       test::normal_numbers(5, 1));
 }
 
 TEST_CASE("whitened: the norm of a departure is the one that R gives") {
   const Matrix r = covariance(7);
-  const Whitened network(FullNetwork<7>{}, r);
+  const Whitened network(ObserveAll<7>{}, r);
   const auto x = test::normal_numbers(7, 1), y = test::normal_numbers(7, 2);
   auto departure = zeros<double>(7, 1);
   for (std::size_t i = 0; i < 7; ++i) departure(i, 0) = y[i] - x[i];
@@ -77,16 +77,16 @@ TEST_CASE("whitened: the norm of a departure is the one that R gives") {
 
 TEST_CASE("whitened: the errors of a stream have covariance R") {
   const Matrix r = covariance(4), l = cholesky(r);
-  using Problem = Setting<Rk4<Lorenz96<4>>, Whitened<FullNetwork<4>>>;
-  ObservationStream<Problem, 1> stream({.network = Whitened(FullNetwork<4>{}, r)}, {});
+  using Lorenz = Problem<Rk4<Lorenz96<4>>, Whitened<ObserveAll<4>>>;
+  TwinTruth<Lorenz, 1> twin({.observe = Whitened(ObserveAll<4>{}, r)}, {});
   constexpr std::size_t cycles = 20000;
   auto sum = zeros<double>(4, 4);
   for (std::size_t n = 0; n < cycles; ++n) {
-    stream.next();
+    twin.next();
     auto error = zeros<double>(4, 1);
-    for (std::size_t i = 0; i < 4; ++i) error(i, 0) = stream.observed().values.at(i, 0);
+    for (std::size_t i = 0; i < 4; ++i) error(i, 0) = twin.observed().values.at(i, 0);
     error = product(l, error);
-    for (std::size_t i = 0; i < 4; ++i) error(i, 0) -= stream.truth().at(i, 0);
+    for (std::size_t i = 0; i < 4; ++i) error(i, 0) -= twin.truth().at(i, 0);
     for (std::size_t i = 0; i < 4; ++i)
       for (std::size_t j = 0; j < 4; ++j) sum(i, j) += error(i, 0) * error(j, 0) / cycles;
   }
@@ -99,18 +99,18 @@ TEST_CASE("whitened: the errors of a stream have covariance R") {
 TEST_CASE("whitened: ensemble filters with a dense R and a nonlinear H are the dense formulas") {
   constexpr std::size_t members = 6, slots = 4, size = 7;
   constexpr double n = members;
-  using Inner = Nonlinear<SubsetNetwork<size, slots>, Square>;
-  using Problem = Setting<Rk4<Lorenz96<size>>, Whitened<Inner>>;
+  using Inner = Nonlinear<ObserveSubset<size, slots>, Square>;
+  using Lorenz = Problem<Rk4<Lorenz96<size>>, Whitened<Inner>>;
   const Matrix r = covariance(slots);
-  const Problem problem{.network = Whitened(Inner{}, r)};
+  const Lorenz problem{.observe = Whitened(Inner{}, r)};
   const auto y = test::normal_numbers(slots, 5);
   auto z = y;
-  problem.network.whiten(z);
+  problem.observe.whiten(z);
   Observations<double, slots, 1> observed;
   set_observations<double, slots, 1>(observed, 0, z, problem.noise);
 
-  const Etkf<Problem, members> etkf(problem);
-  Etkf<Problem, members>::FirstGuessBatch guess;
+  const Etkf<Lorenz, members> etkf(problem);
+  Etkf<Lorenz, members>::FirstGuessBatch guess;
   guess.fill(1);
   auto carried = etkf.start(guess, 0.5, {.seed = 2});
   const auto matrix_of = [](const auto& ensemble) {
@@ -150,7 +150,7 @@ TEST_CASE("whitened: ensemble filters with a dense R and a nonlinear H are the d
 
   // EnKF-N, plain prior: the fixed point of ζ = (N+1) / (1 + 1/N + wᵀ w),
   // w = Yᵀ (Y Yᵀ + ζ R)⁻¹ δ, has the mean x̄ + X w.
-  const EnkfN<Problem, members> finite(problem, {.prior = HyperPrior::plain});
+  const EnkfN<Lorenz, members> finite(problem, {.prior = HyperPrior::plain});
   after = carried;
   finite.analyse(after, observed, {});
   (void)centred(matrix_of(after.ensemble), mean_after);
@@ -168,7 +168,7 @@ TEST_CASE("whitened: ensemble filters with a dense R and a nonlinear H are the d
 }
 
 TEST_CASE("whitened: a covariance that cannot be one") {
-  const auto make = [](const Matrix& r) { return Whitened(FullNetwork<3>{}, r); };
+  const auto make = [](const Matrix& r) { return Whitened(ObserveAll<3>{}, r); };
   CHECK_THROWS_WITH_AS(make(covariance(2)),
                        doctest::Contains("covariance has shape (2, 2), expected (3, 3)"),
                        ShapeError);
@@ -194,14 +194,14 @@ TEST_CASE("whitened: a covariance that cannot be one") {
 }
 
 TEST_CASE("whitened: missing values cannot be whitened") {
-  const Whitened network(FullNetwork<3>{}, covariance(3));
+  const Whitened network(ObserveAll<3>{}, covariance(3));
   test::Numbers values{1, none, 3}, short_one{1, 2};
   CHECK_THROWS_WITH_AS(network.whiten(values), doctest::Contains("values[1] is nan"),
                        NumericalError);
   CHECK(values[0] == 1);
   CHECK_THROWS_WITH_AS(network.whiten(short_one), doctest::Contains("shape (2), expected (3)"),
                        ShapeError);
-  const Whitened some(RandomNetwork<3>(1, 2), covariance(3));
+  const Whitened some(ObserveRandom<3>(1, 2), covariance(3));
   std::array<bool, 3> mask{};
   CHECK_THROWS_WITH_AS(some.available({.cycle = 9}, mask.data()),
                        doctest::Contains("does not report in cycle 9"), ConfigError);

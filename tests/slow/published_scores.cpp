@@ -9,14 +9,14 @@
 using namespace dan;
 
 namespace {
-using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 // The first guess is good: an ETKF that starts with errors of 1 in all directions may stay lost.
 const TwinConfig config{
     .runs = 64, .cycles = 2000, .burn_in = 400, .seed = 3, .first_guess_deviation = 0.3};
 
 template <class Method>
 double score(const Method& method) {
-  const auto scores = run_twin(Problem{}, method, config);
+  const auto scores = run_twin(Lorenz{}, method, config);
   CHECK(scores.failures.empty());
   MESSAGE("aRMSE ", scores.analysis_rmse, " in [", scores.interval.low, ", ", scores.interval.high,
           "]");
@@ -25,55 +25,54 @@ double score(const Method& method) {
 }  // namespace
 
 TEST_CASE("EnKF-N and 3D-Var reach the published scores over 100,000 cycles") {
-  const Problem problem;
-  CHECK(std::abs(score(EnkfN<Problem, 20>(problem)) - 0.191) < 0.003);  // talk
-  CHECK(std::abs(score(EnkfN<Problem, 40>(problem)) - 0.179) < 0.003);  // talk
+  const Lorenz problem;
+  CHECK(std::abs(score(EnkfN<Lorenz, 20>(problem)) - 0.191) < 0.003);  // talk
+  CHECK(std::abs(score(EnkfN<Lorenz, 40>(problem)) - 0.179) < 0.003);  // talk
   const auto climate = climatology_of(problem);
-  CHECK(std::abs(score(Var3d<Problem>(problem, climate, tune_var3d(problem, climate))) - 0.41) <
+  CHECK(std::abs(score(Var3d<Lorenz>(problem, climate, tune_var3d(problem, climate))) - 0.41) <
         0.01);  // DAPPER, sakov2008
 }
 
 TEST_CASE("other ensemble methods reach the scores of DAPPER's sakov2008 within 0.01") {
-  const Problem problem;
+  const Lorenz problem;
   const auto close = [](double ours, double published) {
     CHECK(std::abs(ours - published) < 0.01);
   };
-  close(score(Etkf<Problem, 24>(problem, {.inflation = {.factor = 1.013}, .rotation = true})),
-        0.18);
-  close(score(Denkf<Problem, 40>(problem, {.inflation = {.factor = 1.01}})), 0.18);
-  close(score(Enkf<Problem, 40>(problem, {.inflation = {.factor = 1.06}})), 0.22);
-  close(score(Letkf<Problem, 7>(
+  close(score(Etkf<Lorenz, 24>(problem, {.inflation = {.factor = 1.013}, .rotation = true})), 0.18);
+  close(score(Denkf<Lorenz, 40>(problem, {.inflation = {.factor = 1.01}})), 0.18);
+  close(score(Enkf<Lorenz, 40>(problem, {.inflation = {.factor = 1.06}})), 0.22);
+  close(score(Letkf<Lorenz, 7>(
             problem, {.radius = 4, .batch = 2, .inflation = {.factor = 1.04}, .rotation = true})),
         0.22);
-  close(score(Ienks<Problem, 40>(problem,
-                                 {.lag = 1, .inflation = {.factor = 1.01}, .rotation = true})),
+  close(score(Ienks<Lorenz, 40>(problem,
+                                {.lag = 1, .inflation = {.factor = 1.01}, .rotation = true})),
         0.17);
 }
 
 TEST_CASE("EnSRF: more members give a smaller error with rotations, a larger one without") {
   // Seen: 0.1792 ± 0.0014, 0.1838 ± 0.0029, 0.1749 ± 0.0013, on the same truths.
-  const Problem problem;
-  const double few = score(Ensrf<Problem, 40>(problem, {.inflation = 1.01}));
-  CHECK(score(Ensrf<Problem, 64>(problem, {.inflation = 1.005})) > few);
-  const Ensrf<Problem, 64> rotated(problem, {.inflation = 1.015, .rotation = true});
+  const Lorenz problem;
+  const double few = score(Ensrf<Lorenz, 40>(problem, {.inflation = 1.01}));
+  CHECK(score(Ensrf<Lorenz, 64>(problem, {.inflation = 1.005})) > few);
+  const Ensrf<Lorenz, 64> rotated(problem, {.inflation = 1.015, .rotation = true});
   CHECK(score(rotated) < few - 0.002);
   CHECK(run_twin(problem, rotated, config).lost.empty());
 }
 
 TEST_CASE("a small DAN with memory, trained for two minutes, reaches 0.215 from one state") {
-  const Problem problem;
+  const Lorenz problem;
   pretrained::Small network;
   scale_inputs(problem, network);
-  Trainer<Problem, pretrained::Small, 32> trainer(
+  Trainer<Lorenz, pretrained::Small, 32> trainer(
       problem, network, {.updates = 3000, .groups = 2, .window = 8, .first_window = 4});
-  CHECK(score(Learned<Problem, pretrained::Small>(problem, trainer.run())) < 0.215);
+  CHECK(score(Learned<Lorenz, pretrained::Small>(problem, trainer.run())) < 0.215);
   CHECK(trainer.report().last_restart < 500);
 }
 
 TEST_CASE("the shipped recurrent DAN, one state, is more accurate than an EnKF-N with 40 members") {
   // On the same truths and observations; over 6,400,000 cycles 0.1758 and 0.1785, each ± 0.0002.
-  const Problem problem;
+  const Lorenz problem;
   const auto trained = load_weights<pretrained::Recurrent>(DAN_WEIGHTS "/recurrent.safetensors");
-  CHECK(score(Learned<Problem, pretrained::Recurrent>(problem, trained)) <
-        score(EnkfN<Problem, 40>(problem)));
+  CHECK(score(Learned<Lorenz, pretrained::Recurrent>(problem, trained)) <
+        score(EnkfN<Lorenz, 40>(problem)));
 }

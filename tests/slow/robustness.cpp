@@ -9,15 +9,15 @@
 using namespace dan;
 
 namespace {
-using Problem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 
 /// Every run comes back from everything, from bad starts no later than the EnKF-N with 20 members.
 template <class Network>
 void check(const std::string& name) {
-  const Problem problem;
+  const Lorenz problem;
   const auto trained = load_weights<Network>(DAN_WEIGHTS "/" + name + ".safetensors");
-  const Learned<Problem, Network, 16> dan{problem, trained};
-  const EnkfN<Problem, 20> ensemble{problem};
+  const Learned<Lorenz, Network, 16> dan{problem, trained};
+  const EnkfN<Lorenz, 20> ensemble{problem};
   const auto starts = [&](const Shock& shock) {
     CAPTURE(shock.name);
     const auto found = run_shock(problem, dan, shock), theirs = run_shock(problem, ensemble, shock);
@@ -54,7 +54,7 @@ TEST_CASE("the shipped sparse network comes back") { check<pretrained::Sparse>("
 TEST_CASE("the shipped plain network comes back") { check<pretrained::Plain>("plain"); }
 
 TEST_CASE("the shipped sparse network comes back from gaps under observations at random places") {
-  using Sparse = Setting<Rk4<Lorenz96<40>>, RandomNetwork<40>>;
+  using Sparse = Problem<Rk4<Lorenz96<40>>, ObserveRandom<40>>;
   const Sparse problem;
   const auto trained = load_weights<pretrained::Sparse>(DAN_WEIGHTS "/sparse.safetensors");
   const Learned<Sparse, pretrained::Sparse, 16> dan{problem, trained};

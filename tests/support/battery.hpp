@@ -18,7 +18,7 @@
 #include "dan/core/tensor.hpp"
 
 /// \file
-/// What every model, equation and observation network must pass: `check_model(model, x)`,
+/// What every model, equation and observation operator must pass: `check_model(model, x)`,
 /// `check_equation(ode, x)`, `check_network(network, x)`, with x a typical state.
 
 namespace dan::test {
@@ -30,7 +30,7 @@ using Aligned = std::vector<T, AlignedAllocator<T>>;
 /// `count` numbers from N(0, 1), others for every `run`.
 inline Numbers normal_numbers(std::size_t count, std::uint64_t run = 0) {
   Numbers out(count);
-  fill_normal<double>({.seed = 4711, .stream = Stream::user, .run = run}, out);
+  fill_normal<double>({.seed = 4711, .purpose = Purpose::user, .run = run}, out);
   return out;
 }
 
@@ -44,7 +44,7 @@ bool all_same_bits(const A& a, const B& b) {
   return std::ranges::equal(a, b, same_bits);
 }
 
-/// The three functions of a model, an equation or an observation network under common names.
+/// The three functions of a model, an equation or an observation operator under common names.
 template <DifferentiableModel Model>
 struct StepOf {
   static constexpr std::size_t inputs = Model::points * Model::channels, outputs = inputs;
@@ -79,7 +79,7 @@ struct TendencyOf {
     ode.tendency_adjoint(x, d_y, d_x);
   }
 };
-template <ObservationNetwork Network>
+template <ObservationOperator Network>
 struct ObserveOf {
   static constexpr std::size_t inputs = Network::points * Network::channels;
   static constexpr std::size_t outputs = Network::slots;
@@ -216,9 +216,9 @@ void check_model(const Model& model, std::span<const double> x) {
   CHECK(all_same_bits(dy, d_in_place));
 }
 
-/// An observation network: derivatives and scalars of H; says truly whether it is linear; the
+/// An observation operator: derivatives and scalars of H; says truly whether it is linear; the
 /// same slots report whenever the key is the same.
-template <ObservationNetwork Network>
+template <ObservationOperator Network>
 void check_network(const Network& network, std::span<const double> x) {
   REQUIRE(x.size() == Network::points * Network::channels);
   const TaylorFit fit = check_derivatives(ObserveOf<Network>{network}, x);

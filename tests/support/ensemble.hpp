@@ -11,13 +11,13 @@
 #include <utility>
 
 #include "dan/analysis/inflation.hpp"
-#include "dan/analysis/setting.hpp"
 #include "dan/core/random.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/io/npy.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 #include "dan/observe/subset.hpp"
+#include "dan/problem/problem.hpp"
 #include "support/reference.hpp"
 
 /// \file
@@ -25,7 +25,7 @@
 
 namespace dan::test {
 
-using Sakov = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Sakov = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 
 /// Six cycles from DAPPER's first ensemble agree with DAPPER's analyses to `tolerance` (absolute).
 template <class Filter>
@@ -64,9 +64,9 @@ inline constexpr std::array<Inflation, 6> inflations{{
     {.before = 1.2, .relax_perturbations = 0.3, .relax_spread = 0.2, .factor = 1.1},
 }};
 
-/// A setting with 8 variables of which every second is observed, and one whose others are silent.
-using Half = Setting<Rk4<Lorenz96<8>>, SubsetNetwork<8, 4>>;
-using Silent = Setting<Rk4<Lorenz96<8>>, FullNetwork<8>>;
+/// A problem with 8 variables of which every second is observed, and one whose others are silent.
+using Half = Problem<Rk4<Lorenz96<8>>, ObserveSubset<8, 4>>;
+using Silent = Problem<Rk4<Lorenz96<8>>, ObserveAll<8>>;
 
 /// The same observations for both.
 inline Observations<double, 4> half_observations() {

@@ -4,12 +4,12 @@
 #include <array>
 #include <cstddef>
 
-#include "dan/analysis/setting.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/tensor.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 #include "dan/observe/observations.hpp"
 #include "dan/observe/subset.hpp"
+#include "dan/problem/problem.hpp"
 
 /// \file
 /// A linear model and a nonlinear network, on which methods can be held against formulas.
@@ -53,7 +53,7 @@ struct Advection {
 };
 
 /// The linear model with every second point observed.
-using Linear = Setting<Advection, SubsetNetwork<8, 4>>;
+using Linear = Problem<Advection, ObserveSubset<8, 4>>;
 
 /// Observations of one cycle, with other silent slots in every cycle.
 inline Observations<double, 4> linear_observations(std::size_t cycle) {
@@ -65,7 +65,7 @@ inline Observations<double, 4> linear_observations(std::size_t cycle) {
 }
 
 /// y_i = x_i + x_i² / 20: a nonlinear network.
-struct Curved : FullNetwork<8> {
+struct Curved : ObserveAll<8> {
   static constexpr bool linear = false;
   template <class T>
   void observe(const T* x, T* y) const {

@@ -16,7 +16,7 @@ namespace dan::test {
 
 inline std::vector<double> normal(std::size_t n, std::uint64_t stream, double scale = 1) {
   std::vector<double> out(n);
-  fill_normal<double>({42, Stream::user, stream, 0}, std::span<double>(out));
+  fill_normal<double>({42, Purpose::user, stream, 0}, std::span<double>(out));
   for (auto& value : out) value *= scale;
   return out;
 }

@@ -14,15 +14,15 @@
 #include "../support/temporary_folder.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
-#include "dan/observe/random_network.hpp"
+#include "dan/observe/all.hpp"
+#include "dan/observe/random.hpp"
 #include "dan/train/trainer.hpp"
 
 using namespace dan;
 
 namespace {
-using Full = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
-using Sparse = Setting<Rk4<Lorenz96<40>>, RandomNetwork<40>>;
+using Full = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
+using Sparse = Problem<Rk4<Lorenz96<40>>, ObserveRandom<40>>;
 using Plain = AnalysisNetwork<NetworkShape{.filters = 4, .blocks = 1, .sub_blocks = 1}>;
 using Recurrent = AnalysisNetwork<NetworkShape{
     .filters = 4, .blocks = 1, .sub_blocks = 1, .head = Head::gain, .memory = 2, .gain_radius = 2}>;
@@ -31,21 +31,21 @@ constexpr std::size_t lanes = simd_width<float>;
 /// Runs a training in processes that are killed, ten times at random moments, each going on from
 /// the checkpoint of the one before; what is left then ends as if nothing had happened.
 template <class Network, class S>
-std::size_t check_killed(const S& setting, TrainConfig config) {
+std::size_t check_killed(const S& problem, TrainConfig config) {
   using T = Trainer<S, Network, lanes>;
   Network network;
-  scale_inputs(setting, network);
+  scale_inputs(problem, network);
   config.progress = false;
   const test::TemporaryFolder folder;
   const auto file = folder / "checkpoint.safetensors";
-  T whole(setting, network, config);
+  T whole(problem, network, config);
   const auto begin = std::chrono::steady_clock::now();
   whole.run(folder / "whole.safetensors", 0);
   CHECK(whole.report().skipped == 0);  // not even where a teacher has diverged
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
 
   std::array<double, 10> moments{};
-  fill_uniform<double>({config.seed, Stream::user}, moments);
+  fill_uniform<double>({config.seed, Purpose::user}, moments);
   std::size_t killed = 0;
   for (const double moment : moments) {
     const pid_t child = ::fork();
@@ -53,7 +53,7 @@ std::size_t check_killed(const S& setting, TrainConfig config) {
     if (child == 0) {  // has this thread only, and starts none
       try {
         config.threads = 1;
-        T(setting, network, config).run(file, 0);
+        T(problem, network, config).run(file, 0);
       } catch (...) {
       }
       ::_exit(0);
@@ -65,7 +65,7 @@ std::size_t check_killed(const S& setting, TrainConfig config) {
     killed += WIFSIGNALED(status) ? 1 : 0;
   }
 
-  T resumed(setting, network, config);
+  T resumed(problem, network, config);
   if (std::filesystem::exists(file)) resumed.resume(file);
   MESSAGE(killed, " of 10 were killed; ", resumed.updates(), " of ", config.updates,
           " updates were done");
@@ -96,14 +96,14 @@ TEST_CASE("trainer: killed at random moments and resumed, it ends with the same 
                                            .seed = 2}) > 0);
   }
   SUBCASE("Adam alone under a random network") {
-    check_killed<Plain>(Sparse{.network = RandomNetwork<40>(20, 40)},
+    check_killed<Plain>(Sparse{.observe = ObserveRandom<40>(20, 40)},
                         {.updates = 100, .groups = 1, .warm_up = 5, .use_muon = false, .seed = 3});
   }
 }
 
-TEST_CASE("stream: a saved truth is a state per run, whatever the SIMD width, and goes on") {
+TEST_CASE("truth: a saved truth is a state per run, whatever the SIMD width, and goes on") {
   constexpr std::size_t runs = simd_width<double> + 3;
-  using Truth = ObservationStream<Full, runs>;
+  using Truth = TwinTruth<Full, runs>;
   Truth stream(Full{}, {.spin_up = 10}), again(Full{}, {.seed = 2, .spin_up = 0});
   stream.next();
   const auto numbers = stream.save();
@@ -121,10 +121,10 @@ TEST_CASE("stream: a saved truth is a state per run, whatever the SIMD width, an
 
 TEST_CASE("trainer: a place for checkpoints that cannot be written is told before the work") {
   const test::TemporaryFolder folder;
-  const Full setting;
+  const Full problem;
   Plain network;
-  scale_inputs(setting, network);
-  Trainer<Full, Plain, lanes> trainer(setting, network,
+  scale_inputs(problem, network);
+  Trainer<Full, Plain, lanes> trainer(problem, network,
                                       {.updates = 1000000, .groups = 1, .progress = false});
   CHECK_THROWS_AS(trainer.run(folder / "none/checkpoint"), FileError);
   CHECK(trainer.updates() == 0);

@@ -17,13 +17,13 @@
 #include "dan/experiment/twin.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
-#include "dan/observe/random_network.hpp"
+#include "dan/observe/all.hpp"
+#include "dan/observe/random.hpp"
 
 using namespace dan;
 
 namespace {
-using Full = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Full = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 using Small = AnalysisNetwork<NetworkShape{.filters = 8, .blocks = 1, .sub_blocks = 2}>;
 using Gain = AnalysisNetwork<NetworkShape{
     .filters = 16, .blocks = 1, .sub_blocks = 1, .kernel = 3, .head = Head::gain}>;
@@ -41,16 +41,16 @@ struct Wild : Rk4<Lorenz96<40>> {
 };
 
 template <class S>
-Small scaled(const S& setting) {
+Small scaled(const S& problem) {
   Small network;
-  scale_inputs(setting, network);
+  scale_inputs(problem, network);
   return network;
 }
 
 template <class S>
-auto train(const S& setting, std::size_t threads, std::size_t updates = 25) {
+auto train(const S& problem, std::size_t threads, std::size_t updates = 25) {
   Trainer<S, Small, lanes> trainer(
-      setting, scaled(setting),
+      problem, scaled(problem),
       {.updates = updates, .groups = 3, .warm_up = 10, .threads = threads, .progress = false});
   trainer.run();
   return std::pair(trainer.trained().parameters, trainer.report().rmse);
@@ -58,10 +58,10 @@ auto train(const S& setting, std::size_t threads, std::size_t updates = 25) {
 }  // namespace
 
 TEST_CASE("trainer: threads change no bit") {
-  const Full setting;
-  const auto one = train(setting, 1);
-  CHECK(one == train(setting, 2));
-  CHECK(one == train(setting, 5));
+  const Full problem;
+  const auto one = train(problem, 1);
+  CHECK(one == train(problem, 2));
+  CHECK(one == train(problem, 5));
 }
 
 TEST_CASE("trainer: threads and recomputation change no bit of a network with a teacher") {
@@ -72,11 +72,11 @@ TEST_CASE("trainer: threads and recomputation change no bit of a network with a 
                                                  .head = Head::gain,
                                                  .memory = 2,
                                                  .gain_radius = 2}>;
-  const Full setting;
+  const Full problem;
   Recurrent network;
-  scale_inputs(setting, network);
+  scale_inputs(problem, network);
   const auto run = [&]<Keep Policy>(std::size_t threads) {
-    Trainer<Full, Recurrent, lanes, Policy> trainer(setting, network,
+    Trainer<Full, Recurrent, lanes, Policy> trainer(problem, network,
                                                     {.updates = 20,
                                                      .groups = 3,
                                                      .warm_up = 5,
@@ -98,28 +98,28 @@ TEST_CASE("trainer: learns to assimilate, also under a random network") {
     return std::accumulate(rmse.end() - 20, rmse.end(), 0.0) / 20;
   };
   CHECK(last(train(Full{}, 2, 400).second) < 0.75);
-  using Sparse = Setting<Rk4<Lorenz96<40>>, RandomNetwork<40>>;
-  const Sparse sparse{.network = RandomNetwork<40>(20, 40)};
+  using Sparse = Problem<Rk4<Lorenz96<40>>, ObserveRandom<40>>;
+  const Sparse sparse{.observe = ObserveRandom<40>(20, 40)};
   CHECK(last(train(sparse, 2, 400).second) < 1.5);
 }
 
 TEST_CASE("trainer: saved after any update and resumed, it ends with the same bits") {
-  const Full setting;
-  const auto network = scaled(setting);
+  const Full problem;
+  const auto network = scaled(problem);
   const TrainConfig config{.updates = 20, .groups = 2, .warm_up = 5, .progress = false};
   using T = Trainer<Full, Small, lanes>;
-  T whole(setting, network, config);
+  T whole(problem, network, config);
   whole.run();
   const test::TemporaryFolder folder;
   const auto file = folder / "checkpoint.safetensors";
   for (const std::size_t moment : {1u, 2u, 3u, 5u, 7u, 8u, 11u, 13u, 17u, 19u}) {
     {
-      T killed(setting, network, config);
+      T killed(problem, network, config);
       while (killed.updates() < moment) killed.update();
       killed.save_checkpoint(file);
       killed.update();  // lost work
     }
-    T resumed(setting, network, config);
+    T resumed(problem, network, config);
     resumed.resume(file);
     CHECK(resumed.updates() == moment);
     resumed.run();
@@ -131,7 +131,7 @@ TEST_CASE("trainer: saved after any update and resumed, it ends with the same bi
 
   auto other = config;
   other.seed = 2;
-  T another(setting, network, other);
+  T another(problem, network, other);
   CHECK_THROWS_AS(another.resume(file), FileError);
   const Full forced{.model = {.ode = {.forcing = 7}}};
   T elsewhere(forced, network, config);
@@ -144,11 +144,11 @@ TEST_CASE("trainer: saved after any update and resumed, it ends with the same bi
   training["simd"] = {1, 1};
   narrow.metadata["training"] = training.dump();
   save_safetensors(folder / "narrow", narrow);
-  T wide(setting, network, config);
+  T wide(problem, network, config);
   CHECK_THROWS_WITH_AS(wide.resume(folder / "narrow"), doctest::Contains("is of the training"),
                        FileError);
   std::filesystem::resize_file(file, 1000);
-  T damaged(setting, network, config);
+  T damaged(problem, network, config);
   CHECK_THROWS_AS(damaged.run(file), FileError);
 }
 
@@ -165,14 +165,14 @@ TEST_CASE("trainer: reports of two trainings are joined") {
 }
 
 TEST_CASE("trainer: trained weights are a start") {
-  const Full setting;
-  const auto network = scaled(setting);
+  const Full problem;
+  const auto network = scaled(problem);
   TrainConfig config{.updates = 40, .groups = 1, .warm_up = 5, .progress = false};
   using T = Trainer<Full, Small, lanes>;
-  T random(setting, network, config);
+  T random(problem, network, config);
   Trained<Small, float> start(network);
   Small::initialise(config.seed, span_of(start.parameters));
-  T same(setting, start, config);
+  T same(problem, start, config);
   CHECK(same.trained().parameters == start.parameters);
   random.run(), same.run();
   CHECK(same.trained().parameters == random.trained().parameters);
@@ -180,26 +180,26 @@ TEST_CASE("trainer: trained weights are a start") {
 
   const test::TemporaryFolder folder;
   const auto file = folder / "checkpoint.safetensors";
-  T further(setting, random.trained(), config);
+  T further(problem, random.trained(), config);
   CHECK(further.trained().parameters == random.trained().parameters);
   CHECK(further.update() < random.report().rmse.front());
   further.save_checkpoint(file);
-  T again(setting, random.trained(), config), elsewhere(setting, network, config);
+  T again(problem, random.trained(), config), elsewhere(problem, network, config);
   again.resume(file);
   CHECK(again.trained().parameters == further.trained().parameters);
   CHECK_THROWS_AS(elsewhere.resume(file), FileError);
 
   config.average = 0.9;
-  CHECK(T(setting, random.trained(), config).trained().parameters == random.trained().parameters);
+  CHECK(T(problem, random.trained(), config).trained().parameters == random.trained().parameters);
   start.parameters[3] = std::numeric_limits<float>::infinity();
-  CHECK_THROWS_WITH_AS(T(setting, start, config),
+  CHECK_THROWS_WITH_AS(T(problem, start, config),
                        "Trainer: start has a weight inf, expected finite", ConfigError);
 }
 
 TEST_CASE("trainer: lanes that have lost the truth restart and recover") {
-  const Full setting;
+  const Full problem;
   Trainer<Full, Small, lanes> trainer(
-      setting, scaled(setting),
+      problem, scaled(problem),
       {.updates = 100, .groups = 1, .warm_up = 10, .first_guess_deviation = 50, .progress = false});
   trainer.update();
   CHECK(trainer.report().restarts == lanes);  // an error of 50, bounded to some 20, is no forecast
@@ -208,12 +208,12 @@ TEST_CASE("trainer: lanes that have lost the truth restart and recover") {
 }
 
 TEST_CASE("trainer: averaged weights are the running mean, and leave the training alone") {
-  const Full setting;
+  const Full problem;
   TrainConfig config{.updates = 30, .groups = 1, .warm_up = 10, .progress = false};
   using T = Trainer<Full, Small, lanes>;
-  T plain(setting, scaled(setting), config);
+  T plain(problem, scaled(problem), config);
   config.average = 0.6;
-  T averaged(setting, scaled(setting), config);
+  T averaged(problem, scaled(problem), config);
   auto expected = plain.trained().parameters;
   for (int n = 1; n <= 30; ++n) {
     const auto decay = static_cast<float>(std::min(0.6, (1.0 + n) / (10.0 + n)));
@@ -234,19 +234,19 @@ TEST_CASE("trainer: averaged weights are the running mean, and leave the trainin
 }
 
 TEST_CASE("trainer: scaling of states far from zero") {
-  const Setting<test::FarModel, FullNetwork<4>> setting;
+  const Problem<test::FarModel, ObserveAll<4>> problem;
   struct {
     std::array<double, 1> input_mean{}, input_deviation{};
   } network;
-  scale_inputs(setting, network);
+  scale_inputs(problem, network);
   CHECK(std::abs(network.input_mean[0] - test::FarModel::mean) < 0.1);
   CHECK(network.input_deviation[0] == doctest::Approx(1).epsilon(0.01));
 }
 
 TEST_CASE("trainer: wrong scaling and a diverging model are told") {
-  const Full setting;
+  const Full problem;
   using T = Trainer<Full, Small, lanes>;
-  CHECK_THROWS_WITH_AS(T(setting, Small{}, {}), doctest::Contains("call scale_inputs"),
+  CHECK_THROWS_WITH_AS(T(problem, Small{}, {}), doctest::Contains("call scale_inputs"),
                        ConfigError);
   const Full wild{.model = {.time_step = 0.5}};
   Small network;
@@ -254,32 +254,32 @@ TEST_CASE("trainer: wrong scaling and a diverging model are told") {
 }
 
 TEST_CASE("trainer: bad configurations are refused") {
-  const Full setting;
-  const auto network = scaled(setting);
+  const Full problem;
+  const auto network = scaled(problem);
   using T = Trainer<Full, Small, lanes>;
-  CHECK_THROWS_WITH_AS(T(setting, network, {.window = 0}),
+  CHECK_THROWS_WITH_AS(T(problem, network, {.window = 0}),
                        "Trainer: window is 0, expected at least 1", ConfigError);
-  CHECK_THROWS_AS(T(setting, network, {.groups = 0}), ConfigError);
-  CHECK_THROWS_WITH_AS(T(setting, network, {.window = 2, .first_window = 3}),
+  CHECK_THROWS_AS(T(problem, network, {.groups = 0}), ConfigError);
+  CHECK_THROWS_WITH_AS(T(problem, network, {.window = 2, .first_window = 3}),
                        doctest::Contains("first_window is 3, expected at most the window, 2"),
                        ConfigError);
-  CHECK_THROWS_AS(T(setting, network, {.updates = 100, .warm_up = 100}), ConfigError);
-  CHECK_THROWS_AS(T(setting, network, {.adam = {.beta2 = 1}}), ConfigError);
-  CHECK_THROWS_AS(T(setting, network, {.learning_rate = -1}), ConfigError);
-  CHECK_THROWS_AS(T(setting, network, {.average = 1}), ConfigError);
-  CHECK_THROWS_AS(T(setting, network, {.clip = std::nan("")}), ConfigError);
-  CHECK_THROWS_WITH_AS(T(setting, network, {.taught = 1.5}),
+  CHECK_THROWS_AS(T(problem, network, {.updates = 100, .warm_up = 100}), ConfigError);
+  CHECK_THROWS_AS(T(problem, network, {.adam = {.beta2 = 1}}), ConfigError);
+  CHECK_THROWS_AS(T(problem, network, {.learning_rate = -1}), ConfigError);
+  CHECK_THROWS_AS(T(problem, network, {.average = 1}), ConfigError);
+  CHECK_THROWS_AS(T(problem, network, {.clip = std::nan("")}), ConfigError);
+  CHECK_THROWS_WITH_AS(T(problem, network, {.taught = 1.5}),
                        "Trainer: taught is 1.5, expected a share from 0 to 1", ConfigError);
-  CHECK_THROWS_AS(T(setting, network, {.teacher_inflation = 0}), ConfigError);
-  CHECK_THROWS_WITH_AS(T(setting, network, {.taught_gain = -1}),
+  CHECK_THROWS_AS(T(problem, network, {.teacher_inflation = 0}), ConfigError);
+  CHECK_THROWS_WITH_AS(T(problem, network, {.taught_gain = -1}),
                        "Trainer: taught_gain is -1, expected a finite number from zero",
                        ConfigError);
 }
 
 TEST_CASE("trainer: runs start anew, one after the other") {
-  const Full setting;
+  const Full problem;
   const auto rmse = [&](std::size_t renew_every) {
-    Trainer<Full, Small, lanes> trainer(setting, scaled(setting),
+    Trainer<Full, Small, lanes> trainer(problem, scaled(problem),
                                         {.updates = 60,
                                          .groups = 1,
                                          .window = 2,
@@ -307,7 +307,7 @@ TEST_CASE("trainer: upsets happen as often as told, each kind as often as anothe
     bool within = true;
     std::size_t longest = 0, shortest = 99;
     for (std::size_t n = 0; n < draws; ++n) {
-      const auto draw = upsets.draw({1, Stream::truth, n, 3}, progress);
+      const auto draw = upsets.draw({1, Purpose::truth, n, 3}, progress);
       ++count[static_cast<std::size_t>(draw.kind)];
       if (draw.kind == Upset::far || draw.kind == Upset::jump)
         within = within && draw.size >= 1 && draw.size <= 5;
@@ -325,18 +325,18 @@ TEST_CASE("trainer: upsets happen as often as told, each kind as often as anothe
     for (std::size_t kind = 1; kind < 7; ++kind)  // five standard deviations
       CHECK(std::abs(static_cast<double>(count[kind]) - each) < 5 * std::sqrt(each));
   }
-  CHECK(Upsets{}.draw({1, Stream::truth, 1, 1}, 1).kind == Upset::none);
+  CHECK(Upsets{}.draw({1, Purpose::truth, 1, 1}, 1).kind == Upset::none);
 }
 
 TEST_CASE("trainer: upset runs are learned from, and gaps are not held against the network") {
   // Upsets in every update make the error larger than renewals do, but nothing is lost or skipped.
-  const Full setting;
+  const Full problem;
   const auto rmse = [&](double share) {
     Trainer<Full, Gain, lanes> trainer(
-        setting,
+        problem,
         [&] {
           Gain network;
-          scale_inputs(setting, network);
+          scale_inputs(problem, network);
           return network;
         }(),
         {.updates = 120,
@@ -356,11 +356,11 @@ TEST_CASE("trainer: upset runs are learned from, and gaps are not held against t
 
 TEST_CASE("trainer: the innovations of a training go into the weights' record") {
   // A gain of 0.2 everywhere has an analysis error of 0.4, a forecast error of 0.45.
-  const Full setting{.noise = DiagonalNoise<40>(0.25)};
+  const Full problem{.noise = DiagonalNoise<40>(0.25)};
   Gain network;
-  scale_inputs(setting, network);
+  scale_inputs(problem, network);
   Trainer<Full, Gain, lanes> trainer(
-      setting, network,
+      problem, network,
       {.updates = 600, .groups = 1, .window = 1, .learning_rate = 1e-9, .progress = false});
   trainer.run();
   const auto record = *trainer.trained().trained_for;
@@ -368,7 +368,7 @@ TEST_CASE("trainer: the innovations of a training go into the weights' record") 
   CHECK(record.most_variance == 0.25);
   CHECK(record.least_observed == 1);
   const auto forecasts =
-      run_twin(setting, Learned<Full, Gain, lanes>(setting, trainer.trained()),
+      run_twin(problem, Learned<Full, Gain, lanes>(problem, trainer.trained()),
                {.runs = lanes, .cycles = 300, .burn_in = 100, .seed = 3, .progress = false})
           .forecast_rmse;
   // δ²/R = 1 + (forecast error)²/R, of which the record has a median: smaller, not by much.
@@ -377,10 +377,10 @@ TEST_CASE("trainer: the innovations of a training go into the weights' record") 
 }
 
 TEST_CASE("trainer: a model that runs away in one lane spoils no update") {
-  using WildSetting = Setting<Wild, FullNetwork<40>>;
-  const WildSetting wild;
-  const Full setting;
-  Trainer<WildSetting, Small, lanes> trainer(wild, scaled(setting),
+  using WildProblem = Problem<Wild, ObserveAll<40>>;
+  const WildProblem wild;
+  const Full problem;
+  Trainer<WildProblem, Small, lanes> trainer(wild, scaled(problem),
                                              {.updates = 40,
                                               .groups = 1,
                                               .window = 3,
@@ -395,9 +395,9 @@ TEST_CASE("trainer: a model that runs away in one lane spoils no update") {
 }
 
 TEST_CASE("trainer: a training that learns nothing ends with an error that says so") {
-  const Full setting;
+  const Full problem;
   Trainer<Full, Small, lanes> trainer(
-      setting, scaled(setting),
+      problem, scaled(problem),
       {.updates = 300, .groups = 1, .warm_up = 10, .first_guess_deviation = 50, .progress = false});
   CHECK_THROWS_WITH_AS(trainer.run(),
                        doctest::Contains("nothing is learned: in the mean of the last updates, up "
@@ -411,15 +411,15 @@ TEST_CASE("trainer: precise observations, and unlike ones, are learned like thos
   const auto score = [&]<Head H>(const DiagonalNoise<40>& noise) {
     using Net = AnalysisNetwork<NetworkShape{
         .filters = 16, .blocks = 2, .sub_blocks = 2, .kernel = 3, .head = H}>;
-    const Full setting{.noise = noise};
+    const Full problem{.noise = noise};
     Net network;
-    scale_inputs(setting, network);
+    scale_inputs(problem, network);
     Trainer<Full, Net, lanes> trainer(
-        setting, network,
+        problem, network,
         {.updates = 300, .groups = 2, .warm_up = 50, .taught = 0.8, .progress = false});
     const auto& trained = trainer.run();
     CHECK(trainer.report().last_restart < 150);
-    return run_twin(setting, Learned<Full, Net, lanes>(setting, trained),
+    return run_twin(problem, Learned<Full, Net, lanes>(problem, trained),
                     {.runs = lanes, .cycles = 200, .burn_in = 100, .seed = 2, .progress = false})
         .analysis_rmse;
   };
@@ -431,10 +431,10 @@ TEST_CASE("trainer: precise observations, and unlike ones, are learned like thos
 }
 
 TEST_CASE("trainer: nothing is learned from lanes that are lost, not even a gain") {
-  const Full setting;
+  const Full problem;
   const auto change = [&]<class Network>(Network network, double deviation) {
-    scale_inputs(setting, network);
-    Trainer<Full, Network, lanes> trainer(setting, network,
+    scale_inputs(problem, network);
+    Trainer<Full, Network, lanes> trainer(problem, network,
                                           {.updates = 10,
                                            .window = 2,
                                            .warm_up = 1,
@@ -462,11 +462,11 @@ TEST_CASE("optimiser: a norm counts for so many times the mean of those before")
 
 TEST_CASE("trainer: first taught by an EnSRF, then by the truth") {
   // Untrained, it is nearly a filter with a constant gain, which does not lose the truth.
-  const Full setting;
+  const Full problem;
   const auto squares = [&](double taught) {
     Gain network;
-    scale_inputs(setting, network);
-    Trainer<Full, Gain, lanes> trainer(setting, network,
+    scale_inputs(problem, network);
+    Trainer<Full, Gain, lanes> trainer(problem, network,
                                        {.updates = 120,
                                         .groups = 2,
                                         .window = 4,
@@ -490,18 +490,18 @@ TEST_CASE("trainer: first taught by an EnSRF, then by the truth") {
 }
 
 TEST_CASE("trainer: a gain head learns the covariance of the teacher") {
-  const Full setting;
+  const Full problem;
   Gain network;
-  scale_inputs(setting, network);
+  scale_inputs(problem, network);
   const auto scores = [&](double taught_gain) {
-    Trainer<Full, Gain, lanes> trainer(setting, network,
+    Trainer<Full, Gain, lanes> trainer(problem, network,
                                        {.updates = 300,
                                         .groups = 2,
                                         .warm_up = 30,
                                         .taught = 1,
                                         .taught_gain = taught_gain,
                                         .progress = false});
-    return run_twin(setting, Learned<Full, Gain, lanes>(setting, trainer.run()),
+    return run_twin(problem, Learned<Full, Gain, lanes>(problem, trainer.run()),
                     {.runs = lanes, .cycles = 200, .burn_in = 50, .seed = 2, .progress = false});
   };
   const auto taught = scores(40), untaught = scores(0);

@@ -7,10 +7,10 @@
 #include <cstdint>
 #include <string_view>
 
-#include "dan/analysis/setting.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/tensor.hpp"
+#include "dan/problem/problem.hpp"
 
 namespace dan {
 
@@ -43,26 +43,26 @@ struct ClimateConfig {
 /// Its runs are never those of an experiment, whatever the seeds. Throws ConfigError for no cycle
 /// and NumericalError if the model diverges. Cost: 16 (cycles + spin_up) model steps and
 /// 16 · cycles · size² flops; memory: size² numbers.
-template <class Setting>
-[[nodiscard]] Climate climatology_of(const Setting& setting, const ClimateConfig& config = {}) {
-  constexpr std::size_t runs = 16, size = Setting::size;
+template <class Problem>
+[[nodiscard]] Climate climatology_of(const Problem& problem, const ClimateConfig& config = {}) {
+  constexpr std::size_t runs = 16, size = Problem::size;
   require_at_least("climatology_of", "cycles", config.cycles, 1);
-  typename Setting::template States<double, runs> x;
+  typename Problem::template States<double, runs> x;
   std::array<double, size> start;
   for (std::size_t l = 0; l < runs; ++l) {
-    fill_normal<double>({config.seed, Stream::truth, (std::uint64_t{1} << 32) + l, 0}, start);
+    fill_normal<double>({config.seed, Purpose::truth, (std::uint64_t{1} << 32) + l, 0}, start);
     for (std::size_t i = 0; i < size; ++i)
       x.at(i, l) = config.start_mean + config.start_deviation * start[i];
   }
-  for (std::size_t n = 0; n < config.spin_up; ++n) setting.model.step(x.data(), x.data());
+  for (std::size_t n = 0; n < config.spin_up; ++n) problem.model.step(x.data(), x.data());
 
   // Sums of z = x − (first mean), which keeps them free of cancellation.
   std::array<double, size> first;
   for (std::size_t i = 0; i < size; ++i) first[i] = sum_lanes(x[i]) / runs;
-  typename Setting::template States<double, runs> z;
+  typename Problem::template States<double, runs> z;
   Climate climate{zeros<double>(size), zeros<double>(size, size)};
   for (std::size_t n = 0; n < config.cycles; ++n) {
-    setting.model.step(x.data(), x.data());
+    problem.model.step(x.data(), x.data());
     for (std::size_t i = 0; i < size; ++i) {
       z[i] = x[i] - first[i];
       climate.mean[i] += sum_lanes(z[i]);
@@ -84,15 +84,15 @@ template <class Setting>
 /// The analysis that always returns the climatological mean: what any other has to beat.
 ///
 /// Carries nothing; ignores first guess and observations. Cost: none.
-template <class Setting_, std::size_t Runs = simd_width<double>>
-class Climatology : public AnalysisTypes<Setting_, double, Runs> {
+template <class Problem_, std::size_t Runs = simd_width<double>>
+class Climatology : public AnalysisTypes<Problem_, double, Runs> {
  public:
-  using Types = AnalysisTypes<Setting_, double, Runs>;
+  using Types = AnalysisTypes<Problem_, double, Runs>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
 
   struct Carried {};
 
-  /// Throws ShapeError unless the climate is of states of the setting's model.
+  /// Throws ShapeError unless the climate is of states of the problem's model.
   explicit Climatology(const Climate& climate) : mean_(climate.mean) {
     climate.require_size_of("Climatology", Types::size);
   }

@@ -7,14 +7,14 @@
 #include <span>
 #include <vector>
 
-#include "dan/analysis/setting.hpp"
 #include "dan/autodiff/map.hpp"
 #include "dan/network/analysis_network.hpp"
 #include "dan/observe/observations.hpp"
+#include "dan/problem/problem.hpp"
 
 namespace dan {
 
-/// The deviations s in whose units a learned analysis of this setting sees observations and gives
+/// The deviations s in whose units a learned analysis of this problem sees observations and gives
 /// increments:
 ///   s_i = 1/√(largest (Hᵀ R⁻¹ H)_kk of the taps k of i, of the same channel),
 /// with H the tangent at a state of zeros and every slot reporting.
@@ -24,18 +24,18 @@ namespace dan {
 /// precise observation a coarse one tells little. An element without observed taps has the root of
 /// the mean square of the others, and where nothing is observed all have one. points · channels
 /// numbers. Cost: slots · size flops.
-template <class Network, class Setting>
-[[nodiscard]] std::vector<double> observation_deviations(const Setting& setting) {
-  constexpr std::size_t size = Setting::size, slots = Setting::slots;
-  constexpr std::size_t channels = Setting::channels, taps = Network::shape.kernel;
+template <class Network, class Problem>
+[[nodiscard]] std::vector<double> observation_deviations(const Problem& problem) {
+  constexpr std::size_t size = Problem::size, slots = Problem::slots;
+  constexpr std::size_t channels = Problem::channels, taps = Network::shape.kernel;
   std::vector<double> precision(size), x(size), unit(slots), row(size), out(size);
   for (std::size_t j = 0; j < slots; ++j) {
     std::ranges::fill(row, 0.0);
     unit[j] = 1;
-    setting.network.observe_adjoint(x.data(), unit.data(), row.data());
+    problem.observe.observe_adjoint(x.data(), unit.data(), row.data());
     unit[j] = 0;
     for (std::size_t i = 0; i < size; ++i)
-      if (std::isfinite(row[i])) precision[i] += row[i] * row[i] * setting.noise.precision(j);
+      if (std::isfinite(row[i])) precision[i] += row[i] * row[i] * problem.noise.precision(j);
   }
   double squares = 0, count = 0;
   for (std::size_t i = 0; i < size; ++i) {
@@ -66,21 +66,21 @@ template <class Network, class Setting>
 /// backward pass. Cost: one model step (backward: one adjoint) per member and one pass of the
 /// network. Source: Bocquet et al., Chaos 34 (2024) 091104, equations 1–4; units, bounds and silent
 /// lanes are ours.
-template <class Setting_, class Network_, class Observed_>
+template <class Problem_, class Network_, class Observed_>
 struct LearnedCycle {
-  using Setting = Setting_;
+  using Problem = Problem_;
   using Network = Network_;
-  static_assert(Network::points == Setting::points && Network::channels == Setting::channels,
+  static_assert(Network::points == Problem::points && Network::channels == Problem::channels,
                 "LearnedCycle: the network must have the points and channels of the model");
 
-  static constexpr std::size_t members = Network::members, size = Setting::size;
+  static constexpr std::size_t members = Network::members, size = Problem::size;
   static constexpr std::size_t states = members * size;
-  static constexpr std::size_t memory = Setting::points * Network::memory;
+  static constexpr std::size_t memory = Problem::points * Network::memory;
   static constexpr std::size_t carried = states + memory;
   static constexpr std::size_t inputs = carried, outputs = carried;
   static constexpr std::size_t parameters = Network::parameters;
 
-  const Setting& setting;
+  const Problem& problem;
   const Network& network;
   const Observed_& observed;
   std::span<const double> deviations;  ///< s, one per element of the state
@@ -96,7 +96,7 @@ struct LearnedCycle {
   /// x^f of every member; the memory is handed on.
   template <class T>
   void forecast(const T* in, T* out) const {
-    for (std::size_t m = 0; m < members; ++m) setting.model.step(in + m * size, out + m * size);
+    for (std::size_t m = 0; m < members; ++m) problem.model.step(in + m * size, out + m * size);
     if (in != out) std::copy_n(in + states, memory, out + states);
   }
 
@@ -107,7 +107,7 @@ struct LearnedCycle {
     std::copy_n(in, states, x.data());
     Scratch<T> mean(size, Unset{}), result(carried, Unset{});
     mean_of_members(in, mean.data());
-    uplift(setting.network, observed, mean.data(), x.data() + states, bounds.departure);
+    uplift(problem.observe, observed, mean.data(), x.data() + states, bounds.departure);
     for (std::size_t i = 0; i < size; ++i) x[states + i] *= deviation<T>(i);
     show_precision(x.data());
     std::copy_n(in + states, memory, x.data() + Network::memory_at);
@@ -145,7 +145,7 @@ struct LearnedCycle {
     for (std::size_t i = 0; i < size; ++i) d_x[states + i] *= deviation<T>(i);
     uplift_adjoint(d_x.data() + states, d_x.data());
     for (std::size_t m = 0; m < members; ++m)
-      setting.model.step_adjoint(in + m * size, d_x.data() + m * size, d_in + m * size);
+      problem.model.step_adjoint(in + m * size, d_x.data() + m * size, d_in + m * size);
     for (std::size_t i = 0; i < memory; ++i) {
       d_in[states + i] += d_x[Network::memory_at + i];
       if (!remembers) d_in[states + i] += where_positive(seen, none, d_out[states + i]);
@@ -157,13 +157,13 @@ struct LearnedCycle {
                T* d_out) const {
     Scratch<T> x(Network::inputs), d_x(Network::inputs);
     for (std::size_t m = 0; m < members; ++m) {
-      setting.model.step(in + m * size, x.data() + m * size);
-      setting.model.step_tangent(in + m * size, d_in + m * size, d_x.data() + m * size);
+      problem.model.step(in + m * size, x.data() + m * size);
+      problem.model.step_tangent(in + m * size, d_in + m * size, d_x.data() + m * size);
     }
     Scratch<T> mean(size, Unset{}), d_mean(size, Unset{});
     mean_of_members(x.data(), mean.data());
     mean_of_members(d_x.data(), d_mean.data());
-    uplift(setting.network, observed, mean.data(), x.data() + states);
+    uplift(problem.observe, observed, mean.data(), x.data() + states);
     uplift_tangent(d_mean.data(), d_x.data() + states);
     for (std::size_t i = 0; i < size; ++i) {
       x[states + i] *= deviation<T>(i);
@@ -189,7 +189,7 @@ struct LearnedCycle {
   template <class T>
   [[nodiscard]] T information() const {
     T sum(real_t<T>(0));
-    for (std::size_t j = 0; j < Setting::slots; ++j) sum += observed.precision[j];
+    for (std::size_t j = 0; j < Problem::slots; ++j) sum += observed.precision[j];
     return sum;
   }
 
@@ -237,13 +237,13 @@ struct LearnedCycle {
   /// d_zeta = −Hᵀ R⁻¹ H dx.
   template <class T>
   void uplift_tangent(const T* dx, T* d_zeta) const {
-    static_assert(Setting::Network::linear,
-                  "LearnedCycle: derivatives need a linear observation network");
-    Scratch<T> d_y(Setting::slots, Unset{});
-    setting.network.observe_tangent(dx, dx, d_y.data());
-    for (std::size_t j = 0; j < Setting::slots; ++j) d_y[j] = -(observed.precision[j] * d_y[j]);
+    static_assert(Problem::Operator::linear,
+                  "LearnedCycle: derivatives need a linear observation operator");
+    Scratch<T> d_y(Problem::slots, Unset{});
+    problem.observe.observe_tangent(dx, dx, d_y.data());
+    for (std::size_t j = 0; j < Problem::slots; ++j) d_y[j] = -(observed.precision[j] * d_y[j]);
     for (std::size_t i = 0; i < size; ++i) d_zeta[i] = T(real_t<T>(0));
-    setting.network.observe_adjoint(dx, d_y.data(), d_zeta);
+    problem.observe.observe_adjoint(dx, d_y.data(), d_zeta);
   }
   /// d_x of every member += its share of −Hᵀ R⁻¹ H d_zeta (the operator is its own adjoint).
   template <class T>

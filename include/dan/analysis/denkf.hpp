@@ -22,14 +22,14 @@ struct DenkfConfig {
 /// The constructor throws ConfigError for an inflation out of range; `analyse` throws
 /// NumericalError when the ensemble or an observation is not finite. Cost: see EnsembleFilter.
 /// Source: Sakov and Oke, Tellus A 60 (2008) 361–371, equations 10 and 16.
-template <class Setting, std::size_t Members>
-class Denkf : public EnsembleFilter<Setting, Members> {
+template <class Problem, std::size_t Members>
+class Denkf : public EnsembleFilter<Problem, Members> {
  public:
-  using Base = EnsembleFilter<Setting, Members>;
+  using Base = EnsembleFilter<Problem, Members>;
   using typename Base::Carried, typename Base::Observed, typename Base::T;
 
-  explicit Denkf(const Setting& setting, const DenkfConfig& config = {})
-      : Base(setting, config.inflation) {
+  explicit Denkf(const Problem& problem, const DenkfConfig& config = {})
+      : Base(problem, config.inflation) {
     config.inflation.require_valid("Denkf");
   }
 

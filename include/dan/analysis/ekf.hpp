@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "dan/analysis/setting.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/tensor.hpp"
+#include "dan/problem/problem.hpp"
 
 namespace dan {
 
@@ -33,17 +33,17 @@ struct EkfConfig {
 /// Memory: 3 size² numbers.
 /// Source: Jazwinski, Stochastic Processes and Filtering Theory (1970), theorem 8.1; without model
 /// error.
-template <class Setting_>
-class Ekf : public AnalysisTypes<Setting_, double, 1> {
+template <class Problem_>
+class Ekf : public AnalysisTypes<Problem_, double, 1> {
  public:
-  using Setting = Setting_;
-  static_assert(DifferentiableModel<typename Setting::Model>,
+  using Problem = Problem_;
+  static_assert(DifferentiableModel<typename Problem::Model>,
                 "Ekf: the model must have step_tangent and step_adjoint; write them, or take an "
                 "ensemble filter");
-  using Types = AnalysisTypes<Setting, double, 1>;
+  using Types = AnalysisTypes<Problem, double, 1>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
   using Types::size, Types::slots;
-  using Columns = typename Setting::template States<double, size>;
+  using Columns = typename Problem::template States<double, size>;
   using T = typename Columns::T;
 
   struct Carried {
@@ -51,8 +51,8 @@ class Ekf : public AnalysisTypes<Setting_, double, 1> {
     Columns covariance;
   };
 
-  explicit Ekf(const Setting& setting, const EkfConfig& config = {})
-      : setting_(setting), config_(config) {
+  explicit Ekf(const Problem& problem, const EkfConfig& config = {})
+      : problem_(problem), config_(config) {
     require_positive("Ekf", "inflation", config.inflation);
   }
 
@@ -68,13 +68,13 @@ class Ekf : public AnalysisTypes<Setting_, double, 1> {
   void forecast(Carried& carried) const {
     Columns x, &p = carried.covariance;
     for (std::size_t i = 0; i < size; ++i) x[i] = T(carried.state[i]);
-    setting_.model.step_tangent(x.data(), p.data(), p.data());
+    problem_.model.step_tangent(x.data(), p.data(), p.data());
     for (std::size_t i = 0; i < size; ++i)
       for (std::size_t j = 0; j < i; ++j) std::swap(p.at(i, j), p.at(j, i));
-    setting_.model.step_tangent(x.data(), p.data(), p.data());  // M' (M' P)ᵀ = M' P M'ᵀ
+    problem_.model.step_tangent(x.data(), p.data(), p.data());  // M' (M' P)ᵀ = M' P M'ᵀ
     for (std::size_t i = 0; i < size; ++i)  // round-off must not grow with the model
       for (std::size_t j = 0; j < i; ++j) p.at(i, j) = p.at(j, i) = (p.at(i, j) + p.at(j, i)) / 2;
-    setting_.model.step(carried.state.data(), carried.state.data());
+    problem_.model.step(carried.state.data(), carried.state.data());
   }
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
@@ -82,18 +82,18 @@ class Ekf : public AnalysisTypes<Setting_, double, 1> {
     Columns& p = carried.covariance;
     const Estimate at = carried.state;
     std::array<double, slots> departure, row;
-    setting_.network.observe(at.data(), departure.data());
+    problem_.observe.observe(at.data(), departure.data());
     for (std::size_t j = 0; j < slots; ++j) departure[j] = observed.values[j] - departure[j];
     std::vector<T, AlignedAllocator<T>> hp(slots);  // H P: rows are states
     {
       Columns x;
       for (std::size_t i = 0; i < size; ++i) x[i] = T(at[i]);
-      setting_.network.observe_tangent(x.data(), p.data(), hp.data());
+      problem_.observe.observe_tangent(x.data(), p.data(), hp.data());
     }
     for (std::size_t j = 0; j < slots; ++j) {
       if (observed.precision[j] == 0) continue;
       const double* gain = &lane_of(hp[j], 0);  // times the innovation variance
-      setting_.network.observe_tangent(at.data(), gain, row.data());  // row j of H P Hᵀ
+      problem_.observe.observe_tangent(at.data(), gain, row.data());  // row j of H P Hᵀ
       const double variance = row[j] + 1 / observed.precision[j];
       if (!(variance > 0 && std::isfinite(variance * departure[j])))
         throw NumericalError(text("Ekf::analyse: the innovation variance of slot ", j, " is ",
@@ -124,7 +124,7 @@ class Ekf : public AnalysisTypes<Setting_, double, 1> {
   }
 
  private:
-  Setting setting_;
+  Problem problem_;
   EkfConfig config_;
 };
 

@@ -26,14 +26,14 @@ struct EnkfConfig {
 /// normal numbers and N² flops more per observation, 2 N² more per state element. Source: Burgers,
 /// van Leeuwen and Evensen, Mon. Weather Rev. 126 (1998) 1719–1724; perturbations centred as in
 /// DAPPER's EnKF with 'PertObs'.
-template <class Setting, std::size_t Members>
-class Enkf : public EnsembleFilter<Setting, Members> {
+template <class Problem, std::size_t Members>
+class Enkf : public EnsembleFilter<Problem, Members> {
  public:
-  using Base = EnsembleFilter<Setting, Members>;
+  using Base = EnsembleFilter<Problem, Members>;
   using typename Base::Carried, typename Base::Observed, typename Base::Space, typename Base::T;
 
-  explicit Enkf(const Setting& setting, const EnkfConfig& config = {})
-      : Base(setting, config.inflation) {
+  explicit Enkf(const Problem& problem, const EnkfConfig& config = {})
+      : Base(problem, config.inflation) {
     config.inflation.require_valid("Enkf");
   }
 
@@ -58,7 +58,7 @@ class Enkf : public EnsembleFilter<Setting, Members> {
   /// The rows of R^{-1/2} D.
   static void add_noise(Space& space, const Observed& observed, const RandomKey& key) {
     std::vector<double> normal(Base::slots * Members);
-    fill_normal<double>(key.with(Stream::analysis), normal);
+    fill_normal<double>(key.with(Purpose::analysis), normal);
     for (std::size_t j = 0; j < Base::slots; ++j) {
       if (observed.precision[j] == 0) continue;
       T d(0);

@@ -154,15 +154,15 @@ template <std::size_t N>
 /// (2011) 735–750; Bocquet and Sakov, ibid. 19 (2012) 383–399; Bocquet, Raanes and Hannart, ibid.
 /// 22 (2015) 645–662 (dual: section 4.2, mode correction: equation 36); constants of the
 /// mode-corrected form as in DAPPER's EnKF_N.
-template <class Setting, std::size_t Members>
-class EnkfN : public EnsembleFilter<Setting, Members> {
+template <class Problem, std::size_t Members>
+class EnkfN : public EnsembleFilter<Problem, Members> {
  public:
-  using Base = EnsembleFilter<Setting, Members>;
+  using Base = EnsembleFilter<Problem, Members>;
   using typename Base::Carried, typename Base::Observed;
   static constexpr bool square_root = true;  ///< X^a = X T, for every element of the state
 
-  explicit EnkfN(const Setting& setting, const EnkfNConfig& config = {})
-      : Base(setting, config.inflation, config.rotation), config_(config) {
+  explicit EnkfN(const Problem& problem, const EnkfNConfig& config = {})
+      : Base(problem, config.inflation, config.rotation), config_(config) {
     if (config.xn) require_positive("EnkfN", "xn", *config.xn);
     config.inflation.require_valid("EnkfN");
   }

@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "dan/analysis/inflation.hpp"
-#include "dan/analysis/setting.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/graded_rows.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/symmetric_eigen.hpp"
 #include "dan/core/tensor.hpp"
+#include "dan/problem/problem.hpp"
 
 /// \file
 /// What the ensemble filters share.
@@ -172,7 +172,7 @@ class EnsembleSpace {
   /// Source: Sakov and Oke, Mon. Weather Rev. 136 (2008) 1042–1053, section 3.
   void find_rotation(const RandomKey& key) {
     std::vector<double> normal(Members * Members);
-    fill_normal<double>(key.with(Stream::analysis), normal);
+    fill_normal<double>(key.with(Purpose::analysis), normal);
     Rows& q = matrix_;
     const double first = 1 / std::sqrt(static_cast<double>(Members));
     for (std::size_t k = 0; k < Members; ++k) {
@@ -295,11 +295,11 @@ class EnsembleSpace {
 /// Carries an ensemble of one run: points × channels × members. H may be nonlinear: Y and ȳ come
 /// from the observed members. Cost per cycle: N model steps, N² flops per observation and state
 /// element, and the filter's eigenproblem of size N.
-template <class Setting_, std::size_t Members>
-class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
+template <class Problem_, std::size_t Members>
+class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
  public:
-  using Setting = Setting_;
-  using Types = AnalysisTypes<Setting, double, 1>;
+  using Problem = Problem_;
+  using Types = AnalysisTypes<Problem, double, 1>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
   using Types::channels, Types::points, Types::size, Types::slots;
   static constexpr std::size_t members = Members;
@@ -316,9 +316,9 @@ class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
     std::array<double, size> mean{};
   };
 
-  explicit EnsembleFilter(const Setting& setting, const Inflation& inflation = {},
+  explicit EnsembleFilter(const Problem& problem, const Inflation& inflation = {},
                           bool rotation = false)
-      : setting_(setting), inflation_(inflation), rotation_(rotation) {}
+      : problem_(problem), inflation_(inflation), rotation_(rotation) {}
 
   /// Members guess + N(0, deviation²), keyed by `key`; throws ConfigError unless deviation > 0.
   [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
@@ -326,7 +326,7 @@ class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
     require_positive("EnsembleFilter::start", "deviation", deviation);
     Carried carried;
     std::vector<double> error(size * Members);
-    fill_normal<double>(key.with(Stream::ensemble), error);
+    fill_normal<double>(key.with(Purpose::ensemble), error);
     for (std::size_t m = 0; m < Members; ++m)
       for (std::size_t i = 0; i < size; ++i)
         carried.ensemble.at(i, m) = guess.at(i, 0) + deviation * error[m * size + i];
@@ -336,7 +336,7 @@ class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
 
   /// Every member one cycle on.
   void forecast(Carried& carried) const {
-    setting_.model.step(carried.ensemble.data(), carried.ensemble.data());
+    problem_.model.step(carried.ensemble.data(), carried.ensemble.data());
   }
 
   /// x̄.
@@ -375,7 +375,7 @@ class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
       throw NumericalError(text(function,
                                 ": the forecast ensemble is not finite, the filter has "
                                 "diverged; use more members or more inflation"));
-    setting_.network.observe(carried.ensemble.data(), carried.observed.data());
+    problem_.observe.observe(carried.ensemble.data(), carried.observed.data());
     carried.space.clear();
     for (std::size_t j = 0; j < slots; ++j) {
       if (observed.precision[j] == 0) continue;
@@ -434,7 +434,7 @@ class EnsembleFilter : public AnalysisTypes<Setting_, double, 1> {
     return mean;
   }
 
-  Setting setting_;
+  Problem problem_;
   Inflation inflation_;
   bool rotation_;  ///< rotate the anomalies randomly after the analysis
 };

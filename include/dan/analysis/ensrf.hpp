@@ -8,10 +8,10 @@
 #include <span>
 #include <vector>
 
-#include "dan/analysis/setting.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/tensor.hpp"
+#include "dan/problem/problem.hpp"
 
 namespace dan {
 
@@ -42,12 +42,12 @@ struct EnsrfConfig {
 /// Source: Whitaker and Hamill, Mon. Weather Rev. 130 (2002) 1913–1924, equations 10–13; rotations
 /// that keep the mean, against outliers: Sakov and Oke, Mon. Weather Rev. 136 (2008) 1042–1053.
 /// H D H / N is ours: not uniform as `EnsembleSpace::find_rotation`, but N log N.
-template <class Setting_, std::size_t Members, std::size_t Runs = simd_width<double>,
+template <class Problem_, std::size_t Members, std::size_t Runs = simd_width<double>,
           class Real_ = double>
-class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
+class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
  public:
-  using Setting = Setting_;
-  using Types = AnalysisTypes<Setting, Real_, Runs>;
+  using Problem = Problem_;
+  using Types = AnalysisTypes<Problem, Real_, Runs>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
   using Types::channels, Types::size, Types::slots;
   using T = lanes_t<Real_, Runs>;
@@ -64,8 +64,8 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
     std::vector<T, AlignedAllocator<T>> mean = std::vector<T, AlignedAllocator<T>>(rows);
   };
 
-  explicit Ensrf(const Setting& setting, const EnsrfConfig& config = {})
-      : setting_(setting),
+  explicit Ensrf(const Problem& problem, const EnsrfConfig& config = {})
+      : problem_(problem),
         inflation_(static_cast<Real_>(config.inflation)),
         rotation_(config.rotation) {
     require_positive("Ensrf", "inflation", config.inflation);
@@ -83,7 +83,7 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
     std::array<double, size> state;
     for (std::size_t l = 0; l < Runs; ++l) {
       for (std::size_t i = 0; i < size; ++i) state[i] = guess.at(i, l);
-      start_lane(carried, l, state, deviation, {key.seed, key.stream, key.run + l, key.cycle});
+      start_lane(carried, l, state, deviation, {key.seed, key.purpose, key.run + l, key.cycle});
     }
     carried.ensemble.repeat_last_lane();
     return carried;
@@ -93,7 +93,7 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
   void start_lane(Carried& carried, std::size_t lane, std::span<const double, size> guess,
                   double deviation, const RandomKey& key) const {
     std::vector<double> error(Members * size);
-    fill_normal<double>(key.with(Stream::ensemble), error);
+    fill_normal<double>(key.with(Purpose::ensemble), error);
     for (std::size_t n = 0; n < error.size(); ++n)
       carried.ensemble.at(n, lane) = static_cast<Real_>(guess[n % size] + deviation * error[n]);
   }
@@ -102,7 +102,7 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
   void forecast(Carried& carried) const {
     for (std::size_t m = 0; m < Members; ++m) {
       T* state = carried.ensemble.data() + m * size;
-      setting_.model.step(state, state);
+      problem_.model.step(state, state);
     }
   }
 
@@ -113,7 +113,7 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
     for (std::size_t m = 0; m < Members; ++m) {
       const T* state = carried.ensemble.data() + m * size;
       for (std::size_t i = 0; i < size; ++i) x[i * Members + m] = state[i];
-      setting_.network.observe(state, carried.observed.data());
+      problem_.observe.observe(state, carried.observed.data());
       for (std::size_t j = 0; j < slots; ++j)
         x[(size + j) * Members + m] = where_reporting(observed, j, carried.observed[j]);
     }
@@ -138,7 +138,7 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
       for (std::size_t k = size + j + 1; k < rows; ++k) update(k);
     }
     if constexpr (std::has_single_bit(Members))
-      if (rotation_) rotate(x, key.with(Stream::analysis));
+      if (rotation_) rotate(x, key.with(Purpose::analysis));
     for (std::size_t m = 0; m < Members; ++m)
       for (std::size_t i = 0; i < size; ++i)
         carried.ensemble[m * size + i] = mean[i] + inflation_ * x[i * Members + m];
@@ -206,7 +206,7 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
     std::array<double, Members> uniform;
     for (std::size_t l = 0; l < lanes_of<T>; ++l) {  // padding as the last run
       const std::size_t run = std::min(l, Runs - 1);
-      fill_uniform<double>({key.seed, key.stream, key.run + run, key.cycle}, uniform);
+      fill_uniform<double>({key.seed, key.purpose, key.run + run, key.cycle}, uniform);
       for (std::size_t m = 1; m < Members; ++m)
         if (uniform[m] < 0.5) lane_of(signs[m], l) = -lane_of(signs[m], l);
     }
@@ -234,7 +234,7 @@ class Ensrf : public AnalysisTypes<Setting_, Real_, Runs> {
     return T(Real_(1) / Members) * mean;
   }
 
-  Setting setting_;
+  Problem problem_;
   Real_ inflation_;
   bool rotation_;
 };

@@ -22,15 +22,15 @@ struct EtkfConfig {
 /// NumericalError when the ensemble or an observation is not finite. Cost: see EnsembleFilter.
 /// Source: Bishop, Etherton and Majumdar, Mon. Weather Rev. 129 (2001) 420–436; Hunt, Kostelich and
 /// Szunyogh, Physica D 230 (2007) 112–126, equations 20–24 without localisation.
-template <class Setting, std::size_t Members>
-class Etkf : public EnsembleFilter<Setting, Members> {
+template <class Problem, std::size_t Members>
+class Etkf : public EnsembleFilter<Problem, Members> {
  public:
-  using Base = EnsembleFilter<Setting, Members>;
+  using Base = EnsembleFilter<Problem, Members>;
   using typename Base::Carried, typename Base::Observed;
   static constexpr bool square_root = true;  ///< X^a = X T, for every element of the state
 
-  explicit Etkf(const Setting& setting, const EtkfConfig& config = {})
-      : Base(setting, config.inflation, config.rotation) {
+  explicit Etkf(const Problem& problem, const EtkfConfig& config = {})
+      : Base(problem, config.inflation, config.rotation) {
     config.inflation.require_valid("Etkf");
   }
 

@@ -83,10 +83,10 @@ struct IenksConfig {
 /// iteration. Memory: (L slots + 4 size) N numbers. Source: Sakov, Oliver and Bertino, Mon. Weather
 /// Rev. 140 (2012) 1988–2004; Bocquet and Sakov, Nonlin. Processes Geophys. 20 (2013) 803–818 and
 /// Q. J. R. Meteorol. Soc. 140 (2014) 1521–1535. The linear last step follows DAPPER's iEnKS.
-template <class Setting, std::size_t Members>
-class Ienks : public EnsembleFilter<Setting, Members> {
+template <class Problem, std::size_t Members>
+class Ienks : public EnsembleFilter<Problem, Members> {
  public:
-  using Base = EnsembleFilter<Setting, Members>;
+  using Base = EnsembleFilter<Problem, Members>;
   using Base::size, Base::slots;
   using typename Base::Ensemble, typename Base::Estimate, typename Base::FirstGuessBatch,
       typename Base::Observed, typename Base::Space, typename Base::T;
@@ -105,8 +105,8 @@ class Ienks : public EnsembleFilter<Setting, Members> {
     T weights{0.0};                                              ///< w of the trajectory
   };
 
-  explicit Ienks(const Setting& setting, const IenksConfig& config = {})
-      : Base(setting, config.inflation, config.rotation), config_(config) {
+  explicit Ienks(const Problem& problem, const IenksConfig& config = {})
+      : Base(problem, config.inflation, config.rotation), config_(config) {
     Window<Observed>::require_valid("Ienks", config.lag, config.shift);
     require_at_least("Ienks", "iterations", config.iterations, 1);
     require_positive("Ienks", "tolerance", config.tolerance);
@@ -131,7 +131,7 @@ class Ienks : public EnsembleFilter<Setting, Members> {
   void forecast(Carried& carried) const {
     const std::size_t moved = carried.window.advance();
     for (std::size_t n = 0; n < moved; ++n)
-      Base::setting_.model.step(carried.start.data(), carried.start.data());
+      Base::problem_.model.step(carried.start.data(), carried.start.data());
     if (moved > 0) mean_of_start(carried);
     carried.ensemble = carried.start;
     propagate(carried);
@@ -174,7 +174,7 @@ class Ienks : public EnsembleFilter<Setting, Members> {
 
   /// `ensemble` from the start to the newest time, and what is observed of it at every batch.
   void propagate(Carried& carried) const {
-    const auto& [model, network, noise] = Base::setting_;
+    const auto& [model, network, noise] = Base::problem_;
     T* x = carried.ensemble.data();
     if (carried.window.length() == 0) network.observe(x, carried.observed.data());
     for (std::size_t b = 0; b < carried.window.length(); ++b) {

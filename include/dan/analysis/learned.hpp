@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "dan/analysis/cycle.hpp"
-#include "dan/analysis/setting.hpp"
 #include "dan/analysis/trained_for.hpp"
 #include "dan/analysis/weights.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/notice.hpp"
+#include "dan/problem/problem.hpp"
 
 namespace dan {
 
@@ -42,19 +42,19 @@ struct LearnedConfig {
 /// which for uncorrelated observations of single elements is 3D-Var with B = v I, of every member.
 /// The next cycle begins like a training's start: near the truth, with an empty memory.
 ///
-/// Says once (`notice`) in what the setting lies outside that of the training.
+/// Says once (`notice`) in what the problem lies outside that of the training.
 /// Works in the precision of its parameters; first guess and observations are rounded to it.
 /// Cost per cycle: one model step per member and one pass of the network. Memory: one cache of the
 /// network per group of runs. Source of the way back: ours.
-template <class Setting_, class Network_, std::size_t Runs = simd_width<float>, class Real_ = float>
-class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
+template <class Problem_, class Network_, std::size_t Runs = simd_width<float>, class Real_ = float>
+class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
  public:
-  using Types = AnalysisTypes<Setting_, Real_, Runs>;
+  using Types = AnalysisTypes<Problem_, Real_, Runs>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
   using Types::channels, Types::size, Types::slots;
-  using Setting = Setting_;
+  using Problem = Problem_;
   using Network = Network_;
-  using Cycle = LearnedCycle<Setting, Network, Observed>;
+  using Cycle = LearnedCycle<Problem, Network, Observed>;
   using T = lanes_t<Real_, Runs>;
   static constexpr std::size_t members = Network::members;
 
@@ -65,23 +65,23 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
     std::array<double, Runs> static_variance{};
   };
 
-  Learned(const Setting& setting, const Trained<Network, Real_>& trained,
+  Learned(const Problem& problem, const Trained<Network, Real_>& trained,
           const LearnedConfig& config = {})
-      : setting_(setting),
+      : problem_(problem),
         trained_(trained),
         config_(config),
-        deviations_(observation_deviations<Network>(setting)) {
+        deviations_(observation_deviations<Network>(problem)) {
     if (!trained.trained_for) return;
     std::string list;
     for (const auto& difference :
-         differences(*trained.trained_for, trained_for(setting, trained.network)))
+         differences(*trained.trained_for, trained_for(problem, trained.network)))
       list += "\n  " + difference;
     if (!list.empty())
       notice(
-          text("Learned: the network was trained for another setting, so its scores may not "
+          text("Learned: the network was trained for another problem, so its scores may not "
                "hold:",
-               list, "\n  trained for: ", trained.trained_for->setting,
-               "\n  here:        ", describe(setting)));
+               list, "\n  trained for: ", trained.trained_for->problem,
+               "\n  here:        ", describe(problem)));
   }
 
   /// The first guess, with members (if more than one) spread around it; an empty memory.
@@ -91,7 +91,7 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
     std::vector<double> error(Cycle::states);
     for (std::size_t l = 0; l < Runs; ++l) {
       if constexpr (members > 1)
-        fill_normal<double>(RandomKey{key.seed, Stream::ensemble, key.run + l, key.cycle},
+        fill_normal<double>(RandomKey{key.seed, Purpose::ensemble, key.run + l, key.cycle},
                             std::span(error));
       for (std::size_t i = 0; i < Cycle::states; ++i)
         carried.values.at(i, l) =
@@ -104,7 +104,7 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
   void forecast(Carried& carried) const {
     for (std::size_t m = 0; m < members; ++m) {
       T* state = carried.values.data() + m * size;
-      setting_.model.step(state, state);
+      problem_.model.step(state, state);
     }
   }
 
@@ -173,7 +173,7 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
 
   /// The cycle with these observations, as it was trained.
   [[nodiscard]] Cycle cycle(const Observed& observed) const {
-    return {setting_, trained_.network, observed, deviations_, trained_.network.bounds()};
+    return {problem_, trained_.network, observed, deviations_, trained_.network.bounds()};
   }
 
  private:
@@ -183,7 +183,7 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
     const double usual = trained_.trained_for ? trained_.trained_for->innovation : 1;
     Scratch<T> mean(size, Unset{}), h(slots, Unset{});
     Cycle::mean_of_members(x, mean.data());
-    setting_.network.observe(mean.data(), h.data());
+    problem_.observe.observe(mean.data(), h.data());
     const T none(Real_(0)), one(Real_(1)), most(Real_(9)), scale(static_cast<Real_>(1 / usual));
     T count = none, limited = none, squares = none, precision = none;
     for (std::size_t j = 0; j < slots; ++j) {
@@ -210,7 +210,7 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
   /// The static analysis of every member of the forecast x, in the lanes that have a variance for
   /// it.
   void analyse_statically(const T* x, const Observed& observed, Carried& carried) const {
-    const auto& network = setting_.network;
+    const auto& network = problem_.observe;
     T inverse(Real_(0));  // 1/v; where no lane asks, any number
     for (std::size_t l = 0; l < lanes_of<T>; ++l) {
       const double v = carried.static_variance[std::min(l, Runs - 1)];
@@ -256,7 +256,7 @@ class Learned : public AnalysisTypes<Setting_, Real_, Runs> {
     carried.values.repeat_last_lane();
   }
 
-  Setting setting_;
+  Problem problem_;
   Trained<Network, Real_> trained_;
   LearnedConfig config_;
   std::vector<double> deviations_;  ///< see `observation_deviations`

@@ -31,19 +31,19 @@ struct LetkfConfig {
 /// throws NumericalError when the ensemble or an observation is not finite. Cost per cycle: N model
 /// steps; per batch N² flops for each observation near by and an eigenproblem of size N. Source:
 /// Hunt, Kostelich and Szunyogh, Physica D 230 (2007) 112–126.
-template <class Setting, std::size_t Members, class Distance = RingDistance<Setting::points>>
-class Letkf : public EnsembleFilter<Setting, Members> {
+template <class Problem, std::size_t Members, class Distance = RingDistance<Problem::points>>
+class Letkf : public EnsembleFilter<Problem, Members> {
  public:
-  static_assert(LocatedNetwork<typename Setting::Network>,
-                "Letkf: the slots of the observation network have no place (whitened observations "
+  static_assert(LocatedOperator<typename Problem::Operator>,
+                "Letkf: the slots of the observation operator have no place (whitened observations "
                 "never have); give the network an overload of slot_element, or use Etkf");
-  using Base = EnsembleFilter<Setting, Members>;
+  using Base = EnsembleFilter<Problem, Members>;
   using typename Base::Carried, typename Base::Observed, typename Base::Space, typename Base::T;
 
-  explicit Letkf(const Setting& setting, const LetkfConfig& config = {},
+  explicit Letkf(const Problem& problem, const LetkfConfig& config = {},
                  const Distance& distance = {})
-      : Base(setting, config.inflation, config.rotation),
-        domains_(local_domains(setting.network, distance, config.radius, config.batch)) {
+      : Base(problem, config.inflation, config.rotation),
+        domains_(local_domains(problem.observe, distance, config.radius, config.batch)) {
     config.inflation.require_valid("Letkf");
   }
 

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 #include "dan/observe/nonlinear.hpp"
 #include "dan/observe/subset.hpp"
 
@@ -39,27 +39,27 @@ struct RingDistance {
   }
 };
 
-/// The element of the state that a slot of the network sees. A network of yours gets an overload.
+/// The element of the state that a slot of the operator sees. Overload this for your own operator.
 template <std::size_t Points, std::size_t Channels>
-[[nodiscard]] std::size_t slot_element(const FullNetwork<Points, Channels>&, std::size_t slot) {
+[[nodiscard]] std::size_t slot_element(const ObserveAll<Points, Channels>&, std::size_t slot) {
   return slot;
 }
 template <std::size_t Points, std::size_t Slots, std::size_t Channels>
-[[nodiscard]] std::size_t slot_element(const SubsetNetwork<Points, Slots, Channels>& network,
+[[nodiscard]] std::size_t slot_element(const ObserveSubset<Points, Slots, Channels>& observed,
                                        std::size_t slot) {
-  return network.elements()[slot];
+  return observed.elements()[slot];
 }
-template <class Network, class Function>
-requires requires(const Network& n) { slot_element(n, std::size_t(0)); }
-[[nodiscard]] std::size_t slot_element(const Nonlinear<Network, Function>& network,
+template <class Operator, class Function>
+requires requires(const Operator& n) { slot_element(n, std::size_t(0)); }
+[[nodiscard]] std::size_t slot_element(const Nonlinear<Operator, Function>& observed,
                                        std::size_t slot) {
-  return slot_element(network.network, slot);
+  return slot_element(observed.inner, slot);
 }
 
-/// An observation network each of whose slots has a place.
-template <class Network>
-concept LocatedNetwork = requires(const Network& network, std::size_t slot) {
-  { slot_element(network, slot) } -> std::same_as<std::size_t>;
+/// An observation operator each of whose slots has a place.
+template <class Operator>
+concept LocatedOperator = requires(const Operator& observed, std::size_t slot) {
+  { slot_element(observed, slot) } -> std::same_as<std::size_t>;
 };
 
 /// Points that share one local analysis, and the observations it uses.
@@ -80,8 +80,8 @@ struct LocalDomain {
 /// Throws ConfigError unless radius > 0 and batch ≥ 1. Cost: points · slots distances; memory: one
 /// entry per pair kept.
 /// Source: conventions of DAPPER's localisation.
-template <LocatedNetwork Network, class Distance>
-[[nodiscard]] std::vector<LocalDomain> local_domains(const Network& network,
+template <LocatedOperator Operator, class Distance>
+[[nodiscard]] std::vector<LocalDomain> local_domains(const Operator& observed,
                                                      const Distance& distance, double radius,
                                                      std::size_t batch = 1) {
   if (!(std::isfinite(radius) && radius > 0))
@@ -90,10 +90,10 @@ template <LocatedNetwork Network, class Distance>
                            "analysis without localisation take Etkf"));
   require_at_least("local_domains", "batch", batch, 1);
   std::vector<LocalDomain> domains;
-  for (std::size_t first = 0; first < Network::points; first += batch) {
-    LocalDomain domain{first, std::min(first + batch, Network::points), {}};
-    for (std::size_t slot = 0; slot < Network::slots; ++slot) {
-      const std::size_t seen = slot_element(network, slot) / Network::channels;
+  for (std::size_t first = 0; first < Operator::points; first += batch) {
+    LocalDomain domain{first, std::min(first + batch, Operator::points), {}};
+    for (std::size_t slot = 0; slot < Operator::slots; ++slot) {
+      const std::size_t seen = slot_element(observed, slot) / Operator::channels;
       double sum = 0;
       for (std::size_t p = first; p < domain.last; ++p) sum += distance(p, seen);
       const double taper =

@@ -14,15 +14,15 @@ namespace dan {
 /// from x̄, which is also the estimate between `forecast` and `analyse`.
 /// Throws as Var3d, in its own name. Cost per cycle: that of Var3d without the model step.
 /// Source: DAPPER's OptInterp.
-template <class Setting, std::size_t Runs = simd_width<double>>
-class Oi : public AnalysisTypes<Setting, double, Runs> {
+template <class Problem, std::size_t Runs = simd_width<double>>
+class Oi : public AnalysisTypes<Problem, double, Runs> {
  public:
-  using Types = AnalysisTypes<Setting, double, Runs>;
+  using Types = AnalysisTypes<Problem, double, Runs>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
-  using Carried = typename Var3d<Setting, Runs>::Carried;
+  using Carried = typename Var3d<Problem, Runs>::Carried;
 
-  Oi(const Setting& setting, const Climate& climate)
-      : update_(setting, climate, 1, "Oi"), mean_(climate.mean) {}
+  Oi(const Problem& problem, const Climate& climate)
+      : update_(problem, climate, 1, "Oi"), mean_(climate.mean) {}
 
   /// The climatological mean; the first guess is ignored.
   [[nodiscard]] Carried start(const FirstGuessBatch&, double, const RandomKey&) const {
@@ -40,7 +40,7 @@ class Oi : public AnalysisTypes<Setting, double, Runs> {
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
 
  private:
-  Var3d<Setting, Runs> update_;
+  Var3d<Problem, Runs> update_;
   Vector mean_;
 };
 

@@ -21,7 +21,7 @@ using Recurrent = AnalysisNetwork<NetworkShape{.filters = 64,
                                                .head = Head::gain,
                                                .memory = 32,
                                                .gain_radius = 9,
-                                               .gates = 48}>;
+                                               .products = 48}>;
 
 /// Small and fast: products, gain head and 16 memory channels per point.
 using Small = AnalysisNetwork<NetworkShape{.filters = 40,
@@ -31,7 +31,7 @@ using Small = AnalysisNetwork<NetworkShape{.filters = 40,
                                            .head = Head::gain,
                                            .memory = 16,
                                            .gain_radius = 9,
-                                           .gates = 32}>;
+                                           .products = 32}>;
 
 /// The small one for networks of observations that change from cycle to cycle: it is also shown
 /// where they are.

@@ -9,34 +9,34 @@
 #include <string>
 #include <vector>
 
-#include "dan/analysis/setting.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
+#include "dan/problem/problem.hpp"
 
 /// \file
-/// The setting that a network was trained for, and whether another one is outside it.
+/// The problem that a network was trained for, and whether another one is outside it.
 
 namespace dan {
 
-/// A setting in words: what the `describe()` of its parts say, else their sizes.
-template <class Setting>
-[[nodiscard]] std::string describe(const Setting& setting) {
+/// A problem in words: what the `describe()` of its parts say, else their sizes.
+template <class Problem>
+[[nodiscard]] std::string describe(const Problem& problem) {
   const auto words = [](const auto& part, const std::string& otherwise) {
     if constexpr (requires { std::string(part.describe()); })
       return std::string(part.describe());
     else
       return otherwise;
   };
-  return words(setting.model, text("a model of ", Setting::size, " numbers")) + "; " +
-         words(setting.network, text("observed in ", Setting::slots, " slots"));
+  return words(problem.model, text("a model of ", Problem::size, " numbers")) + "; " +
+         words(problem.observe, text("observed in ", Problem::slots, " slots"));
 }
 
-/// What a trained network must know of the setting that it was trained for.
+/// What a trained network must know of the problem that it was trained for.
 ///
 /// Models are told apart by what one cycle does to states of independent normal numbers with the
 /// network's input scaling, which sees every parameter and the interval, on any domain size.
 struct TrainedFor {
-  std::string setting{};   ///< in words
+  std::string problem{};   ///< in words
   std::size_t points = 0;  ///< of the state
   /// Mean and standard deviation of the change of a number in one cycle; NaN if not finite.
   double mean_change = std::numeric_limits<double>::quiet_NaN(), change = mean_change;
@@ -45,24 +45,24 @@ struct TrainedFor {
   double innovation = 1;  ///< mean of δ²/R at the end of the training; at least 1
 };
 
-/// The record of a setting for a network with this input scaling; `innovation` stays 1.
+/// The record of a problem for a network with this input scaling; `innovation` stays 1.
 /// Cost: 128 model steps.
-template <class Setting, class Network>
-[[nodiscard]] TrainedFor trained_for(const Setting& setting, const Network& network) {
-  constexpr std::size_t states = 128, lanes = 16, keys = 64, size = Setting::size;
-  TrainedFor record{.setting = describe(setting), .points = Setting::points};
+template <class Problem, class Network>
+[[nodiscard]] TrainedFor trained_for(const Problem& problem, const Network& network) {
+  constexpr std::size_t states = 128, lanes = 16, keys = 64, size = Problem::size;
+  TrainedFor record{.problem = describe(problem), .points = Problem::points};
   std::vector<double> changes, state(size);
-  typename Setting::template States<double, lanes> x;
+  typename Problem::template States<double, lanes> x;
   for (std::size_t first = 0; first < states; first += lanes) {
     for (std::size_t l = 0; l < lanes; ++l) {
-      fill_normal<double>({1, Stream::fingerprint, first + l, 0}, state);
+      fill_normal<double>({1, Purpose::fingerprint, first + l, 0}, state);
       for (std::size_t i = 0; i < size; ++i) {
-        const std::size_t c = i % Setting::channels;
+        const std::size_t c = i % Problem::channels;
         x.at(i, l) = network.input_mean[c] + network.input_deviation[c] * state[i];
       }
     }
     auto y = x;
-    setting.model.step(y.data(), y.data());
+    problem.model.step(y.data(), y.data());
     for (std::size_t i = 0; i < size; ++i)
       for (std::size_t l = 0; l < lanes; ++l) changes.push_back(y.at(i, l) - x.at(i, l));
   }
@@ -72,14 +72,14 @@ template <class Setting, class Network>
   for (const double d : changes) variance += (d - mean) * (d - mean) / count;
   if (std::isfinite(variance)) record.mean_change = mean, record.change = std::sqrt(variance);
 
-  record.least_variance = record.most_variance = setting.noise.variance(0);
-  for (std::size_t j = 1; j < Setting::slots; ++j) {
-    record.least_variance = std::min(record.least_variance, setting.noise.variance(j));
-    record.most_variance = std::max(record.most_variance, setting.noise.variance(j));
+  record.least_variance = record.most_variance = problem.noise.variance(0);
+  for (std::size_t j = 1; j < Problem::slots; ++j) {
+    record.least_variance = std::min(record.least_variance, problem.noise.variance(j));
+    record.most_variance = std::max(record.most_variance, problem.noise.variance(j));
   }
-  std::array<bool, Setting::slots> mask;
+  std::array<bool, Problem::slots> mask;
   for (std::size_t n = 0; n < keys; ++n) {
-    setting.network.available({1, Stream::fingerprint, n, n}, mask.data());
+    problem.observe.available({1, Purpose::fingerprint, n, n}, mask.data());
     const auto seen = static_cast<double>(std::ranges::count(mask, true)) / size;
     record.least_observed = n == 0 ? seen : std::min(record.least_observed, seen);
     record.most_observed = n == 0 ? seen : std::max(record.most_observed, seen);
@@ -87,7 +87,7 @@ template <class Setting, class Network>
   return record;
 }
 
-/// In what the setting `found` lies outside the one that a network was trained for; nothing if it
+/// In what the problem `found` lies outside the one that a network was trained for; nothing if it
 /// does not.
 [[nodiscard]] inline std::vector<std::string> differences(const TrainedFor& trained,
                                                           const TrainedFor& found) {
@@ -117,7 +117,7 @@ template <class Setting, class Network>
 
 /// Numbers that are not finite are null.
 inline void to_json(nlohmann::ordered_json& json, const TrainedFor& r) {
-  json = {{"setting", r.setting},
+  json = {{"setting", r.problem},
           {"points", r.points},
           {"change", {r.mean_change, r.change}},
           {"variance", {r.least_variance, r.most_variance}},
@@ -129,7 +129,7 @@ inline void from_json(const nlohmann::json& json, TrainedFor& r) {
   const auto number = [](const nlohmann::json& value) {
     return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
   };
-  json.at("setting").get_to(r.setting);
+  json.at("setting").get_to(r.problem);
   json.at("points").get_to(r.points);
   r.mean_change = number(json.at("change").at(0)), r.change = number(json.at("change").at(1));
   json.at("variance").at(0).get_to(r.least_variance);

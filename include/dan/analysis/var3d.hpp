@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "dan/analysis/climatology.hpp"
-#include "dan/analysis/setting.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/linalg.hpp"
 #include "dan/core/tensor.hpp"
+#include "dan/problem/problem.hpp"
 
 namespace dan {
 
@@ -30,11 +30,11 @@ namespace dan {
 /// precisions, and such an eigenvalue or two slots that see the same, leave no Cholesky factor.
 /// Cost per cycle: one model step, 2 slots² + 2 slots · size flops per run; slots³/3 for a factor,
 /// and size + slots tangents of a nonlinear H.
-template <class Setting_, std::size_t Runs = simd_width<double>>
-class Var3d : public AnalysisTypes<Setting_, double, Runs> {
+template <class Problem_, std::size_t Runs = simd_width<double>>
+class Var3d : public AnalysisTypes<Problem_, double, Runs> {
  public:
-  using Setting = Setting_;
-  using Types = AnalysisTypes<Setting, double, Runs>;
+  using Problem = Problem_;
+  using Types = AnalysisTypes<Problem, double, Runs>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
   using Types::size, Types::slots;
   using T = lanes_t<double, Runs>;
@@ -51,16 +51,16 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
 
   /// The state of every run, and the factor with the precision and the covariances it was made of.
   struct Carried {
-    typename Setting::template States<double, Runs> state;
+    typename Problem::template States<double, Runs> state;
     decltype(Observed::precision) precision{};
     Many<T> factor{};
     std::shared_ptr<const Covariances<double>> covariances{};
   };
 
   /// `scale` is x_B; `name` that of the method in errors, a literal.
-  Var3d(const Setting& setting, const Climate& climate, double scale = 0.02,
+  Var3d(const Problem& problem, const Climate& climate, double scale = 0.02,
         std::string_view name = "Var3d")
-      : setting_(setting), name_(name), background_(climate.covariance) {
+      : problem_(problem), name_(name), background_(climate.covariance) {
     climate.require_size_of(name, size);
     require_positive(name, "scale", scale);
     const Vector values = symmetric_eigen(background_).values;
@@ -69,7 +69,7 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
                                 ", expected none below zero; take the covariance of states, as "
                                 "climatology_of does"));
     for (double& b : span_of(background_)) b *= scale;
-    if constexpr (Setting::Network::linear) {
+    if constexpr (Problem::Operator::linear) {
       const std::vector<double> x(size);
       observed_ = std::make_shared<const Covariances<double>>(covariances_at(x.data()));
     }
@@ -81,13 +81,13 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
   }
 
   void forecast(Carried& carried) const {
-    setting_.model.step(carried.state.data(), carried.state.data());
+    problem_.model.step(carried.state.data(), carried.state.data());
   }
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
     require_valid_observations("Var3d::analyse", observed);
     T* x = carried.state.data();
-    if constexpr (Setting::Network::linear) {
+    if constexpr (Problem::Operator::linear) {
       if (carried.covariances != observed_ ||
           !std::ranges::equal(carried.precision.numbers(), observed.precision.numbers())) {
         carried.covariances = nullptr;  // the next cycle must not use the factor of a failure
@@ -131,11 +131,11 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
     Many<U> row(size), seen(slots);
     for (std::size_t i = 0; i < size; ++i) {
       for (std::size_t k = 0; k < size; ++k) row[k] = U(background_(i, k));
-      setting_.network.observe_tangent(x, row.data(), seen.data());
+      problem_.observe.observe_tangent(x, row.data(), seen.data());
       for (std::size_t j = 0; j < slots; ++j) out.states[j * size + i] = seen[j];
     }
     for (std::size_t j = 0; j < slots; ++j)
-      setting_.network.observe_tangent(x, &out.states[j * size], &out.slots[j * slots]);
+      problem_.observe.observe_tangent(x, &out.states[j * size], &out.slots[j * slots]);
     return out;
   }
 
@@ -160,7 +160,7 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
                T* x) const {
     using std::sqrt;
     std::array<T, slots> d;
-    setting_.network.observe(x, d.data());
+    problem_.observe.observe(x, d.data());
     for (std::size_t i = 0; i < slots; ++i) {
       d[i] = sqrt(observed.precision[i]) * departure_of(observed, i, d[i]);
       for (std::size_t j = 0; j < i; ++j) d[i] -= l[i * slots + j] * d[j];
@@ -176,7 +176,7 @@ class Var3d : public AnalysisTypes<Setting_, double, Runs> {
     }
   }
 
-  Setting setting_;
+  Problem problem_;
   std::string_view name_;
   Matrix background_;
   std::shared_ptr<const Covariances<double>> observed_;  ///< of a linear network

@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "dan/analysis/climatology.hpp"
-#include "dan/analysis/setting.hpp"
 #include "dan/analysis/window.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/graded_rows.hpp"
 #include "dan/core/linalg.hpp"
 #include "dan/core/tensor.hpp"
+#include "dan/problem/problem.hpp"
 
 namespace dan {
 
@@ -62,17 +62,17 @@ struct Var4dConfig {
 /// and size³/3; memory: size · (size + slots · batches in use) numbers.
 /// Source: Courtier, Thépaut and Hollingsworth, Q. J. R. Meteorol. Soc. 120 (1994) 1367–1387; the
 /// linear last step and the window that uses only its newest observation as in DAPPER's Var4D.
-template <class Setting_, std::size_t Runs = simd_width<double>>
-class Var4d : public AnalysisTypes<Setting_, double, Runs> {
+template <class Problem_, std::size_t Runs = simd_width<double>>
+class Var4d : public AnalysisTypes<Problem_, double, Runs> {
  public:
-  using Setting = Setting_;
-  static_assert(DifferentiableModel<typename Setting::Model>,
+  using Problem = Problem_;
+  static_assert(DifferentiableModel<typename Problem::Model>,
                 "Var4d: the model must have step_tangent and step_adjoint; write them, or take "
                 "Ienks");
-  using Types = AnalysisTypes<Setting, double, Runs>;
+  using Types = AnalysisTypes<Problem, double, Runs>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
   using Types::size, Types::slots;
-  using States = typename Setting::template States<double, Runs>;
+  using States = typename Problem::template States<double, Runs>;
   using T = lanes_t<double, Runs>;
   using Numbers = std::vector<T, AlignedAllocator<T>>;
 
@@ -84,8 +84,8 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
     bool converged = true;  ///< whether all runs reached the tolerance then, with finite numbers
   };
 
-  Var4d(const Setting& setting, const Climate& climate, const Var4dConfig& config = {})
-      : setting_(setting), config_(config) {
+  Var4d(const Problem& problem, const Climate& climate, const Var4dConfig& config = {})
+      : problem_(problem), config_(config) {
     climate.require_size_of("Var4d", size);
     require_positive("Var4d", "scale", config.scale);
     Window<Observed>::require_valid("Var4d", config.lag, config.shift);
@@ -112,10 +112,10 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
   void forecast(Carried& carried) const {
     const std::size_t moved = carried.window.advance();
     for (std::size_t n = 0; n < moved; ++n)
-      setting_.model.step(carried.start.data(), carried.start.data());
+      problem_.model.step(carried.start.data(), carried.start.data());
     carried.state = carried.start;
     for (std::size_t n = 0; n < carried.window.length(); ++n)
-      setting_.model.step(carried.state.data(), carried.state.data());
+      problem_.model.step(carried.state.data(), carried.state.data());
   }
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
@@ -173,7 +173,7 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
     T sum(0.0);
     for (std::size_t i = 0; i < size; ++i) sum += v[i] * v[i];
     for_batches(carried, [&](const Observed& observed, std::size_t n) {
-      setting_.network.observe(&x[n * size], d.data());
+      problem_.observe.observe(&x[n * size], d.data());
       for (std::size_t j = 0; j < slots; ++j) {
         d[j] = departure_of(observed, j, d[j]);
         sum += observed.precision[j] * d[j] * d[j];
@@ -191,16 +191,16 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
     const auto back_to = [&](std::size_t n) {
       for (; at > n; --at) {
         std::ranges::fill(d_before, T(0.0));
-        setting_.model.step_adjoint(&x[(at - 1) * size], d_x.data(), d_before.data());
+        problem_.model.step_adjoint(&x[(at - 1) * size], d_x.data(), d_before.data());
         d_x.swap(d_before);
       }
     };
     for_batches(carried, [&](const Observed& observed, std::size_t n) {
       back_to(n);
-      setting_.network.observe(&x[n * size], d.data());
+      problem_.observe.observe(&x[n * size], d.data());
       for (std::size_t j = 0; j < slots; ++j)
         d[j] = -observed.precision[j] * departure_of(observed, j, d[j]);
-      setting_.network.observe_adjoint(&x[n * size], d.data(), d_x.data());
+      problem_.observe.observe_adjoint(&x[n * size], d.data(), d_x.data());
     });
     back_to(0);
     std::copy_n(v, size, gradient);
@@ -244,7 +244,7 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
     Numbers x = start_of(carried, v);
     x.resize((carried.window.length() + 1) * size);
     for (std::size_t n = 0; n < carried.window.length(); ++n)
-      setting_.model.step(&x[n * size], &x[(n + 1) * size]);
+      problem_.model.step(&x[n * size], &x[(n + 1) * size]);
     return x;
   }
 
@@ -261,9 +261,9 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
       for (std::size_t i = 0; i < size; ++i) dx[i] = T(root_(i, k));
       std::size_t left = times.size();
       for (std::size_t n = 0; n <= carried.window.length(); ++n) {
-        if (n > 0) setting_.model.step_tangent(&x[(n - 1) * size], dx, dx);
+        if (n > 0) problem_.model.step_tangent(&x[(n - 1) * size], dx, dx);
         if (left > 0 && times[left - 1] == n)
-          setting_.network.observe_tangent(&x[n * size], dx, &columns.observed[--left][k * slots]);
+          problem_.observe.observe_tangent(&x[n * size], dx, &columns.observed[--left][k * slots]);
       }
     }
     std::size_t used = 0;
@@ -285,7 +285,7 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
     std::size_t used = 0;
     for_batches(carried, [&](const Observed& observed, std::size_t n) {
       const Numbers& y = columns.observed[used++];
-      setting_.network.observe(&x[n * size], d.data());
+      problem_.observe.observe(&x[n * size], d.data());
       for (std::size_t j = 0; j < slots; ++j) d[j] = departure_of(observed, j, d[j]);
       for (std::size_t i = 0; i < size; ++i) {
         std::array<T, slots> weighted;
@@ -314,7 +314,7 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
     std::size_t used = 0;
     for_batches(carried, [&](const Observed& observed, std::size_t n) {
       const Numbers& y = columns.observed[used];
-      setting_.network.observe(&x[n * size], h.data());
+      problem_.observe.observe(&x[n * size], h.data());
       for (std::size_t j = 0; j < slots; ++j) {
         const double root = std::sqrt(observed.precision.at(j, lane));
         const T departure = departure_of(observed, j, h[j]);
@@ -356,7 +356,7 @@ class Var4d : public AnalysisTypes<Setting_, double, Runs> {
     }
   }
 
-  Setting setting_;
+  Problem problem_;
   Var4dConfig config_;
   Matrix root_ = zeros<double>(size, size);  ///< B^{1/2}, symmetric
 };

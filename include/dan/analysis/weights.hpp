@@ -57,7 +57,7 @@ nlohmann::ordered_json architecture() {
       {"memory", s.memory},
       {"gain_radius", Network::gain ? s.gain_radius : 0},
       {"sees_forecast", s.sees_forecast},
-      {"gates", s.gates},
+      {"gates", s.products},
       {"channels", Network::channels}};
   if (s.sees_precision) shape["sees_precision"] = true;  // not known to earlier files
   return shape;

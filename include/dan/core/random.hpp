@@ -17,14 +17,14 @@
 
 namespace dan {
 
-/// What a random number is for; numbers of different streams are independent.
+/// What a random number is for; numbers of different purposes are independent.
 ///
 /// The lower half of the number counts. The upper half keeps it apart from every seed below 2³²: a
 /// RandomKey of the bytes {v, v, 0, 0} is what g++ 12 may get wrong, see core/compiler.hpp.
-enum class Stream : std::uint64_t {
+enum class Purpose : std::uint64_t {
   truth = (std::uint64_t{1} << 32) + 1,  ///< initial conditions of the truth
   observation,                           ///< observation errors
-  network,                               ///< which slots of an observation network report
+  available,                             ///< which slots of an observation operator report
   first_guess,                           ///< error of the first guess
   ensemble,                              ///< initial ensemble members
   analysis,     ///< random parts of an analysis (perturbed observations, rotations)
@@ -32,17 +32,17 @@ enum class Stream : std::uint64_t {
   restart,      ///< first guess of a restarted training lane
   upset,        ///< what makes a training lane lose the truth
   fingerprint,  ///< states and cycles that tell settings apart
-  user = (std::uint64_t{1} << 32) + 1000  ///< first number for streams of the user
+  user = (std::uint64_t{1} << 32) + 1000  ///< first number for purposes of the user
 };
 
 /// The name of a sequence of random numbers.
 struct RandomKey {
   std::uint64_t seed = 0;
-  Stream stream = Stream::truth;
+  Purpose purpose = Purpose::truth;
   std::uint64_t run = 0;
   std::uint64_t cycle = 0;
 
-  [[nodiscard]] RandomKey with(Stream other) const { return {seed, other, run, cycle}; }
+  [[nodiscard]] RandomKey with(Purpose other) const { return {seed, other, run, cycle}; }
 };
 
 namespace detail {
@@ -50,7 +50,7 @@ namespace detail {
 template <class Use>
 void random_words(const RandomKey& key, std::size_t count, const Use& use) {
   const r123::Philox4x64 generator;
-  const r123::Philox4x64::key_type name{{key.seed, static_cast<std::uint32_t>(key.stream)}};
+  const r123::Philox4x64::key_type name{{key.seed, static_cast<std::uint32_t>(key.purpose)}};
   for (std::size_t block = 0; 4 * block < count; ++block)
     use(4 * block, generator(r123::Philox4x64::ctr_type{{key.run, key.cycle, block, 0}}, name));
 }

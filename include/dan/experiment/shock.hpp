@@ -15,7 +15,7 @@
 #include "dan/core/error.hpp"
 #include "dan/core/parallel.hpp"
 #include "dan/experiment/score.hpp"
-#include "dan/experiment/stream.hpp"
+#include "dan/problem/truth.hpp"
 
 /// \file
 /// Who finds the truth, or finds it again, and how soon: bad first guesses, jumps, gaps, outliers,
@@ -103,25 +103,24 @@ void move_carried(typename Method::Carried& carried, std::size_t lane, std::size
 
 /// Puts the runs from number `first` through it. Sums the errors into `error` and
 /// `observed_cycles`.
-template <class Setting, class Method>
-void run_shock_group(const Setting& setting, const Method& method, const Shock& shock,
+template <class Problem, class Method>
+void run_shock_group(const Problem& problem, const Method& method, const Shock& shock,
                      const ShockConfig& config, std::span<const double> climate, std::size_t first,
                      std::size_t runs, ShockOutcome& out, double& errors, double& counted) {
-  constexpr std::size_t width = Method::runs, size = Setting::size, slots = Setting::slots;
-  Setting truth = setting;
+  constexpr std::size_t width = Method::runs, size = Problem::size, slots = Problem::slots;
+  Problem truth = problem;
   std::array<double, slots> variances;
   for (std::size_t j = 0; j < slots; ++j)
-    variances[j] = shock.noise * shock.noise * setting.noise.variance(j);
+    variances[j] = shock.noise * shock.noise * problem.noise.variance(j);
   truth.noise = DiagonalNoise<slots>(variances);
-  ObservationStream<Setting, width> stream(truth, {.seed = config.seed, .first_run = first});
-  const ObservationStream<Setting, width> other(truth,
-                                                {.seed = config.seed + 1, .first_run = first});
+  TwinTruth<Problem, width> twin(truth, {.seed = config.seed, .first_run = first});
+  const TwinTruth<Problem, width> other(truth, {.seed = config.seed + 1, .first_run = first});
   typename Method::FirstGuessBatch guess;
   typename Method::Observed observed;
   typename Method::Estimate estimate;
   std::vector<double> normal(size + 2);
   for (std::size_t l = 0; l < width; ++l) {
-    fill_normal<double>(stream.key(l).with(Stream::first_guess), std::span(normal).first(size));
+    fill_normal<double>(twin.key(l).with(Purpose::first_guess), std::span(normal).first(size));
     for (std::size_t i = 0; i < size; ++i) switch (shock.start) {
         case FirstGuess::climate:
           guess.at(i, l) = climate[i];
@@ -133,7 +132,7 @@ void run_shock_group(const Setting& setting, const Method& method, const Shock& 
           guess.at(i, l) = shock.size;
           break;
         default:
-          guess.at(i, l) = stream.truth().at(i, l) + shock.deviation * normal[i];
+          guess.at(i, l) = twin.truth().at(i, l) + shock.deviation * normal[i];
       }
   }
   guess.repeat_last_lane();
@@ -144,11 +143,11 @@ void run_shock_group(const Setting& setting, const Method& method, const Shock& 
   constexpr std::size_t last_cycles = 50;
   if (bad_start) out.events += runs;
   try {
-    auto carried = method.start(guess, shock.deviation, stream.key(0));
+    auto carried = method.start(guess, shock.deviation, twin.key(0));
     for (std::size_t k = 1; k <= config.cycles; ++k) {
-      stream.next();
-      convert(stream.observed().values, observed.values);
-      convert(stream.observed().precision, observed.precision);
+      twin.next();
+      convert(twin.observed().values, observed.values);
+      convert(twin.observed().precision, observed.precision);
       const bool quiet = shock.event == ShockEvent::none || k <= shock.every;
       const bool event = !quiet && k % shock.every == 0 && k + shock.every <= config.cycles + 1;
       const bool silent = shock.event == ShockEvent::gap && !quiet && k % shock.every != 0 &&
@@ -157,7 +156,7 @@ void run_shock_group(const Setting& setting, const Method& method, const Shock& 
         for (std::size_t l = 0; l < width; ++l) {
           auto& precision = observed.precision.at(j, l);
           if (precision > 0)  // what is believed
-            precision = static_cast<std::decay_t<decltype(precision)>>(setting.noise.precision(j));
+            precision = static_cast<std::decay_t<decltype(precision)>>(problem.noise.precision(j));
           if (silent) observed.values.at(j, l) = precision = 0;
         }
       method.forecast(carried);
@@ -166,7 +165,7 @@ void run_shock_group(const Setting& setting, const Method& method, const Shock& 
         ++out.events;
         open[l] = true;
         since[l] = k;
-        fill_normal<double>(stream.key(l).with(Stream::upset), std::span(normal));
+        fill_normal<double>(twin.key(l).with(Purpose::upset), std::span(normal));
         for (std::size_t i = 0; i < size; ++i) {
           if (shock.event == ShockEvent::jump)
             move_carried<Method>(carried, l, i, shock.size * normal[i]);
@@ -177,15 +176,15 @@ void run_shock_group(const Setting& setting, const Method& method, const Shock& 
           const auto j = std::min(slots - 1, static_cast<std::size_t>(place * slots));
           auto& y = observed.values.at(j, l);
           y += static_cast<std::decay_t<decltype(y)>>(std::copysign(shock.size, normal[size + 1]) *
-                                                      std::sqrt(setting.noise.variance(j)));
+                                                      std::sqrt(problem.noise.variance(j)));
         }
       }
       observed.values.repeat_last_lane();
       observed.precision.repeat_last_lane();
-      method.analyse(carried, observed, stream.key(0).with(Stream::analysis));
+      method.analyse(carried, observed, twin.key(0).with(Purpose::analysis));
       method.estimate(carried, estimate);
       for (std::size_t l = 0; l < runs; ++l) {
-        const double error = rmse(estimate, stream.truth(), l);
+        const double error = rmse(estimate, twin.truth(), l);
         if (k > config.cycles - last_cycles) late[l] += error / last_cycles;
         if (silent) continue;
         if (k > shock.every && std::isfinite(error)) errors += error, ++counted;
@@ -210,14 +209,14 @@ void run_shock_group(const Setting& setting, const Method& method, const Shock& 
 
 /// Puts a method through a shock and measures how soon it finds the truth again.
 ///
-/// Truth and observations are those of `setting`, but for `Shock::noise`; the method may hold
+/// Truth and observations are those of `problem`, but for `Shock::noise`; the method may hold
 /// another model. Runs and chances are the same for every method: keyed by (seed, run, cycle). A
 /// jump or shift is added to what the method carries after its forecast: to all members of an
 /// ensemble, to the state and not the memory of a learned analysis (a smoother's window stays as it
 /// is). Throws ConfigError for no runs or too few cycles. Cost: truth and analysis, and for
 /// `FirstGuess::climate` a climatology.
-template <class Setting, class Method>
-[[nodiscard]] ShockOutcome run_shock(const Setting& setting, const Method& method,
+template <class Problem, class Method>
+[[nodiscard]] ShockOutcome run_shock(const Problem& problem, const Method& method,
                                      const Shock& shock, const ShockConfig& config = {}) {
   require_at_least("run_shock", "runs", config.runs, 1);
   require_at_least("run_shock", "cycles", config.cycles, 50);
@@ -225,7 +224,7 @@ template <class Setting, class Method>
   require_positive("run_shock", "shock.noise", shock.noise);
   std::vector<double> climate;
   if (shock.start == FirstGuess::climate) {
-    const auto mean = climatology_of(setting).mean;
+    const auto mean = climatology_of(problem).mean;
     climate.assign(mean.begin(), mean.end());
   }
   constexpr std::size_t width = Method::runs;
@@ -233,7 +232,7 @@ template <class Setting, class Method>
   std::vector<ShockOutcome> parts(groups);
   std::vector<double> errors(groups), counted(groups);
   Workers(config.threads).for_each(groups, [&](std::size_t g) {
-    detail::run_shock_group(setting, method, shock, config, climate, g * width,
+    detail::run_shock_group(problem, method, shock, config, climate, g * width,
                             std::min(width, config.runs - g * width), parts[g], errors[g],
                             counted[g]);
   });

@@ -36,7 +36,7 @@ struct TuneConfig {
   bool progress = false;         ///< show a progress bar if it takes long
   std::filesystem::path file{};  ///< trials are kept here; a search that was killed goes on from it
   /// What is tuned on what; a file of another one is refused. `tune_analysis` sees itself whether
-  /// setting and analysis are those of the file, the others know this text only.
+  /// problem and analysis are those of the file, the others know this text only.
   std::string problem{};
 };
 
@@ -111,7 +111,7 @@ class TrialRecord {
       first_ = score(json.at("check"));
       const double now = check_(trials_.front().values);
       if (now != first_ && (std::isfinite(now) || std::isfinite(first_)))
-        fail("holds trials of another setting or analysis, or of a program built in another way");
+        fail("holds trials of another problem or analysis, or of a program built in another way");
     } catch (const nlohmann::json::exception& e) {
       throw FileError(text("tune: ", file_.string(), " is no table of trials: ", e.what()));
     }
@@ -277,10 +277,10 @@ template <class Evaluate>
 /// make(values) returns the analysis to try; a trial with a failed run loses. With a file, the
 /// experiment's runs, cycles, burn-in, seed and first guess belong to the `problem`, and the first
 /// 20 cycles of one run with the values of the first trial must give the same score as when the
-/// file began: another setting, analysis or program is refused. Cost: one twin experiment per point
+/// file began: another problem, analysis or program is refused. Cost: one twin experiment per point
 /// of the grid.
-template <class Setting, class Make>
-[[nodiscard]] Tuning tune_analysis(const Setting& setting, const std::vector<TunedParameter>& grid,
+template <class Problem, class Make>
+[[nodiscard]] Tuning tune_analysis(const Problem& problem, const std::vector<TunedParameter>& grid,
                                    const Make& make, TwinConfig twin = tuning_twin(),
                                    TuneConfig config = {.threads = 0}) {
   twin.threads = 1;
@@ -291,7 +291,7 @@ template <class Setting, class Make>
   TwinConfig brief = twin;
   brief.runs = 1, brief.cycles = 20, brief.burn_in = 0;
   const auto score = [&](std::span<const double> values, const TwinConfig& experiment) {
-    return score_to_tune(run_twin(setting, make(values), experiment));
+    return score_to_tune(run_twin(problem, make(values), experiment));
   };
   return detail::tune_on_grid(
       grid, [&](std::span<const double> values) { return score(values, twin); }, config,
@@ -302,14 +302,14 @@ template <class Setting, class Make>
 ///
 /// Returns the best x_B. Cost: 7 experiments of, by default, 32 runs × 550 cycles: less than a
 /// second for Lorenz 96.
-template <class Setting>
+template <class Problem>
 [[nodiscard]] double tune_var3d(
-    const Setting& setting, const Climate& climate,
+    const Problem& problem, const Climate& climate,
     const TwinConfig& config = {
         .runs = 32, .cycles = 550, .burn_in = 50, .seed = 2, .progress = false}) {
   return tune_analysis(
-             setting, {{"x_B", {0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1}}},
-             [&](std::span<const double> x) { return Var3d<Setting>(setting, climate, x[0]); },
+             problem, {{"x_B", {0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1}}},
+             [&](std::span<const double> x) { return Var3d<Problem>(problem, climate, x[0]); },
              config, {.threads = config.threads})
       .best.values[0];
 }

@@ -18,7 +18,7 @@
 #include "dan/core/parallel.hpp"
 #include "dan/core/progress.hpp"
 #include "dan/experiment/score.hpp"
-#include "dan/experiment/stream.hpp"
+#include "dan/problem/truth.hpp"
 
 namespace dan {
 
@@ -113,7 +113,7 @@ inline std::pair<std::size_t, std::string> first_lost_cycle(const TwinRun& run, 
     if (at_bounds > 0.5 * length)
       return because(std::round(100 * mean(at_bounds)),
                      " % of the state at the bounds of the learned analysis: it is outside the "
-                     "setting that it was trained for");
+                     "problem that it was trained for");
     if (!(mean(error) <= 1.2 * deviation))
       return because(
           "more than that of the climatology; an ensemble wants more members, inflation "
@@ -133,20 +133,20 @@ inline std::pair<std::size_t, std::string> first_lost_cycle(const TwinRun& run, 
 }
 
 /// Runs the group of `runs.size()` ≤ Method::runs runs that begins with run `first`.
-template <class Setting, class Method>
-void run_twin_group(const Setting& setting, const Method& analysis, const TwinConfig& config,
+template <class Problem, class Method>
+void run_twin_group(const Problem& problem, const Method& analysis, const TwinConfig& config,
                     std::size_t first, std::span<TwinRun> runs, TwinScores& scores,
                     Progress& progress) {
-  constexpr std::size_t width = Method::runs, size = Setting::size;
-  ObservationStream<Setting, width> stream(setting, {.seed = config.seed, .first_run = first});
+  constexpr std::size_t width = Method::runs, size = Problem::size;
+  TwinTruth<Problem, width> twin(problem, {.seed = config.seed, .first_run = first});
   typename Method::FirstGuessBatch guess;
   typename Method::Observed observed;
   typename Method::Estimate estimate;
   std::array<double, size> error;
   for (std::size_t l = 0; l < width; ++l) {
-    fill_normal<double>(stream.key(l).with(Stream::first_guess), error);
+    fill_normal<double>(twin.key(l).with(Purpose::first_guess), error);
     for (std::size_t i = 0; i < size; ++i)
-      guess.at(i, l) = stream.truth().at(i, l) + config.first_guess_deviation * error[i];
+      guess.at(i, l) = twin.truth().at(i, l) + config.first_guess_deviation * error[i];
   }
   guess.repeat_last_lane();
 
@@ -155,7 +155,7 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
     analysis.estimate(carried, estimate);
     for (std::size_t l = 0; l < runs.size(); ++l) {
       if (!runs[l].failure.empty()) continue;
-      const double value = rmse(estimate, stream.truth(), l);
+      const double value = rmse(estimate, twin.truth(), l);
       if (std::isfinite(value))
         (runs[l].*member).push_back(value);
       else
@@ -173,11 +173,11 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
   };
 
   // The same for a smoother's oldest state, which belongs to a truth of some cycles ago.
-  std::deque<typename ObservationStream<Setting, width>::Truth> truths{stream.truth()};
+  std::deque<typename TwinTruth<Problem, width>::Truth> truths{twin.truth()};
   std::size_t longest = 0;
   const auto score_smoothed = [&](const auto& carried, std::size_t cycle) {
     if constexpr (requires { analysis.smoothed(carried, estimate); }) {
-      truths.push_back(stream.truth());
+      truths.push_back(twin.truth());
       const std::size_t lag = analysis.smoothed(carried, estimate);
       if (lag >= longest && cycle > config.burn_in)
         for (std::size_t l = 0; l < runs.size(); ++l)
@@ -190,18 +190,18 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
 
   for (std::size_t l = 0; l < runs.size(); ++l) {
     runs[l].sum.assign(size, 0), runs[l].squares.assign(size, 0);
-    for (std::size_t i = 0; i < size; ++i) runs[l].origin.push_back(stream.truth().at(i, l));
+    for (std::size_t i = 0; i < size; ++i) runs[l].origin.push_back(twin.truth().at(i, l));
   }
   try {
-    auto carried = analysis.start(guess, config.first_guess_deviation, stream.key(0));
+    auto carried = analysis.start(guess, config.first_guess_deviation, twin.key(0));
     std::size_t shown = 0;
     for (std::size_t cycle = 1; cycle <= config.cycles; ++cycle) {
-      stream.next();
-      convert(stream.observed().values, observed.values);
-      convert(stream.observed().precision, observed.precision);
+      twin.next();
+      convert(twin.observed().values, observed.values);
+      convert(twin.observed().precision, observed.precision);
       analysis.forecast(carried);
       if (!score(carried, &TwinRun::forecast)) break;
-      analysis.analyse(carried, observed, stream.key(0).with(Stream::analysis));
+      analysis.analyse(carried, observed, twin.key(0).with(Purpose::analysis));
       if (!score(carried, &TwinRun::analysis)) break;
       if constexpr (requires(std::span<double> to) { analysis.spread(carried, to); }) {
         std::array<double, width> spread;
@@ -223,12 +223,12 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
         auto& truth = scores.truth.emplace_back(size);
         auto& field = scores.analysis.emplace_back(size);
         for (std::size_t i = 0; i < size; ++i)
-          truth[i] = stream.truth().at(i, 0), field[i] = estimate.at(i, 0);
+          truth[i] = twin.truth().at(i, 0), field[i] = estimate.at(i, 0);
       }
       for (std::size_t l = 0; l < runs.size(); ++l) {
         if (!runs[l].failure.empty()) continue;
         for (std::size_t i = 0; i < size; ++i) {
-          const double x = stream.truth().at(i, l) - runs[l].origin[i];
+          const double x = twin.truth().at(i, l) - runs[l].origin[i];
           runs[l].sum[i] += x, runs[l].squares[i] += x * x;
         }
       }
@@ -251,7 +251,7 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
 /// Run r has the same truth, observations and first guess (truth + N(0, first_guess_deviation²))
 /// for every analysis: all are keyed by (seed, r, cycle). Groups of `Analysis::runs` runs are
 /// worked off in parallel; `runs` need not be a multiple. `analysis` may hold another model than
-/// `setting`: an imperfect one.
+/// `problem`: an imperfect one.
 /// An analysis with `smoothed(carried, estimate)`, which returns for how many cycles ago its
 /// estimate holds, is scored there as well (smoothing_rmse), in the cycles in which its window is
 /// full. A run whose estimate is not finite, and all runs of a group whose analysis throws
@@ -265,12 +265,12 @@ void run_twin_group(const Setting& setting, const Method& analysis, const TwinCo
 /// it still counts. Throws ConfigError
 /// unless runs > 0, burn_in < cycles and the deviation is finite and not negative. Cost: truth and
 /// analysis; memory: up to 6 · runs · cycles numbers.
-template <class Setting, Analysis Method>
-[[nodiscard]] TwinScores run_twin(const Setting& setting, const Method& analysis,
+template <class Problem, Analysis Method>
+[[nodiscard]] TwinScores run_twin(const Problem& problem, const Method& analysis,
                                   const TwinConfig& config = {}) {
-  static_assert(Method::points == Setting::points && Method::channels == Setting::channels &&
-                    Method::slots == Setting::slots,
-                "run_twin: the analysis must be made for states and slots like the setting's");
+  static_assert(Method::points == Problem::points && Method::channels == Problem::channels &&
+                    Method::slots == Problem::slots,
+                "run_twin: the analysis must be made for states and slots like the problem's");
   require_at_least("run_twin", "runs", config.runs, 1);
   if (config.burn_in >= config.cycles)
     throw ConfigError(text("run_twin: burn_in is ", config.burn_in,
@@ -288,7 +288,7 @@ template <class Setting, Analysis Method>
     constexpr std::size_t width = Method::runs;
     Workers(config.threads).for_each((config.runs + width - 1) / width, [&](std::size_t group) {
       const std::size_t first = group * width, count = std::min(width, config.runs - first);
-      detail::run_twin_group(setting, analysis, config, first,
+      detail::run_twin_group(problem, analysis, config, first,
                              std::span(runs).subspan(first, count), scores, progress);
     });
   }

@@ -14,10 +14,10 @@
 #include "dan/autodiff/map.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
+#include "dan/geometry/ring.hpp"
 #include "dan/network/activation.hpp"
 #include "dan/network/convolution.hpp"
-#include "dan/network/gated.hpp"
-#include "dan/network/geometry.hpp"
+#include "dan/network/product.hpp"
 
 /// \file
 /// The learned increment a_θ(x^f, ζ): a residual convolutional network with one of two heads and,
@@ -43,7 +43,7 @@ struct NetworkShape {
   std::size_t memory = 0;       ///< channels carried from cycle to cycle
   std::size_t gain_radius = 5;  ///< reach of the gain head in points
   bool sees_forecast = true;    ///< false: the simplified â_θ(ζ)
-  std::size_t gates = 0;        ///< channels of a block's products; 0: `activation` instead
+  std::size_t products = 0;     ///< channels of a block's products; 0: `activation` instead
   bool sees_precision = false;  ///< true: is also shown where how much is observed
 };
 
@@ -75,10 +75,10 @@ struct BlockOf {
   using type = Repeat<S.sub_blocks, Hidden>;
 };
 template <NetworkShape S, class Geometry>
-requires(S.gates > 0) struct BlockOf<S, Geometry> {
-  using type =
-      Chain<Convolution<Geometry, S.filters, 2 * S.gates, S.kernel>,
-            Gated<Geometry::points, S.gates>, Convolution<Geometry, S.gates, S.filters, S.kernel>>;
+requires(S.products > 0) struct BlockOf<S, Geometry> {
+  using type = Chain<Convolution<Geometry, S.filters, 2 * S.products, S.kernel>,
+                     Product<Geometry::points, S.products>,
+                     Convolution<Geometry, S.products, S.filters, S.kernel>>;
 };
 
 /// 1 / (1 + e^{−z})
@@ -132,23 +132,23 @@ struct AnalysisBounds {
 /// Network: per point the features (x^f − mean)/deviation of every member, z, s² p, memory; an
 /// input convolution to `filters` channels, `blocks` residual blocks h + f(h) of `sub_blocks`
 /// convolutions with nonlinearity, an output convolution. All periodic on the geometry. With
-/// `gates` a block is a convolution to 2 · gates channels, their products in pairs (`Gated`), and a
-/// convolution back. Plain head: the output is the increment. Gain head: per point one bias and
-/// coefficients u_j, increment_i/s_i = bias_i + Σ_j u_ij z_{i+j}, |j| ≤ gain_radius: a local,
-/// state-dependent gain. It is symmetric, the mean of what the layer gives and its transpose,
-/// because a perfect one would be: a Kalman filter's increment is P^a Hᵀ R⁻¹ δ = P^a ζ. `backward`
-/// can be given P^a as its target. Memory: m ← g m + (1 − g) tanh c with gate g = 1/(1 + e^{−s}), s
-/// and c from the output layer. Parameters do not depend on the number of points: weights carry
-/// over to any domain size. Source: Bocquet et al., Chaos 34 (2024) 091104 (plain head); gain head
-/// after its equation for a_θ(x, ζ) ≈ P^a(x) ζ.
+/// `products` a block is a convolution to 2 · products channels, their products in pairs
+/// (`Product`), and a convolution back. Plain head: the output is the increment. Gain head: per
+/// point one bias and coefficients u_j, increment_i/s_i = bias_i + Σ_j u_ij z_{i+j}, |j| ≤
+/// gain_radius: a local, state-dependent gain. It is symmetric, the mean of what the layer gives
+/// and its transpose, because a perfect one would be: a Kalman filter's increment is P^a Hᵀ R⁻¹ δ =
+/// P^a ζ. `backward` can be given P^a as its target. Memory: m ← g m + (1 − g) tanh c with gate g =
+/// 1/(1 + e^{−s}), s and c from the output layer. Parameters do not depend on the number of points:
+/// weights carry over to any domain size. Source: Bocquet et al., Chaos 34 (2024) 091104 (plain
+/// head); gain head after its equation for a_θ(x, ζ) ≈ P^a(x) ζ.
 template <NetworkShape Shape, class Geometry = Ring<40>, std::size_t Channels = 1>
 struct AnalysisNetwork {
   static_assert(Shape.filters > 0 && Shape.blocks > 0 && Shape.sub_blocks > 0 && Shape.members > 0,
                 "AnalysisNetwork: filters, blocks, sub_blocks and members must be at least 1");
   static_assert(Shape.head == Head::plain || 2 * Shape.gain_radius + 1 <= Geometry::points,
                 "AnalysisNetwork: the gain head reaches around the domain; lower gain_radius");
-  static_assert(Shape.gates == 0 || Shape.sub_blocks == 2,
-                "AnalysisNetwork: a block with gates has two convolutions; set sub_blocks to 2");
+  static_assert(Shape.products == 0 || Shape.sub_blocks == 2,
+                "AnalysisNetwork: a block with products has two convolutions; set sub_blocks to 2");
 
   static constexpr NetworkShape shape = Shape;
   using Grid = Geometry;
@@ -260,18 +260,18 @@ struct AnalysisNetwork {
       list.push_back(
           {std::move(name), last.offset + last.weights() + last.out, Shape.kernel, in, out});
     };
-    constexpr std::size_t filters = Shape.filters, gates = Shape.gates;
+    constexpr std::size_t filters = Shape.filters, products = Shape.products;
     for (std::size_t b = 0; b < Shape.blocks; ++b)
       for (std::size_t s = 0; s < Shape.sub_blocks; ++s)
-        add(text("blocks.", b, ".", s), gates > 0 && s == 1 ? gates : filters,
-            gates > 0 && s == 0 ? 2 * gates : filters);
+        add(text("blocks.", b, ".", s), products > 0 && s == 1 ? products : filters,
+            products > 0 && s == 0 ? 2 * products : filters);
     add("output", filters, raw);
     return list;
   }
 
   /// Random initial parameters: weights ~ N(0, 2/fan-in), the last convolution of each block
   /// scaled by 0.5 and the output layer by 0.01; biases 0, but 0.2 on the diagonal of the gain and
-  /// 1 in the memory's gates. `params`: `parameters` numbers, overwritten.
+  /// 1 in the memory's products. `params`: `parameters` numbers, overwritten.
   template <class Real>
   static void initialise(std::uint64_t seed, std::span<Real> params) {
     require_size("AnalysisNetwork::initialise", "params", params.size(), parameters, "parameter");
@@ -282,7 +282,7 @@ struct AnalysisNetwork {
       const double scale = n + 1 == list.size() ? 0.01 : (last_of_block ? 0.5 : 1);
       const double deviation = scale * std::sqrt(2 / static_cast<double>(place.kernel * place.in));
       const auto weights = params.subspan(place.offset, place.weights());
-      fill_normal<Real>({seed, Stream::weights, 0, n}, weights);
+      fill_normal<Real>({seed, Purpose::weights, 0, n}, weights);
       for (auto& w : weights) w *= static_cast<Real>(deviation);
       std::ranges::fill(params.subspan(place.offset + place.weights(), place.out), Real(0));
     }

@@ -9,8 +9,8 @@
 
 #include "dan/autodiff/map.hpp"
 #include "dan/core/simd.hpp"
+#include "dan/geometry/ring.hpp"
 #include "dan/network/activation.hpp"
-#include "dan/network/geometry.hpp"
 
 /// \file
 /// The convolution layer and its three kernels: forward, backward to the input, backward to the

@@ -31,7 +31,7 @@ class DiagonalNoise {
 
   /// Fills `errors` with the observation errors of one run and cycle.
   void sample(const RandomKey& key, std::array<double, Slots>& errors) const {
-    fill_normal<double>(key.with(Stream::observation), errors);
+    fill_normal<double>(key.with(Purpose::observation), errors);
     for (std::size_t i = 0; i < Slots; ++i) errors[i] *= std::sqrt(variances_[i]);
   }
 

@@ -9,45 +9,45 @@
 
 namespace dan {
 
-/// Observes a nonlinear function of what another network observes: y_j = f(h_j), h = H(x).
+/// Observes a nonlinear function of what another operator observes: y_j = f(h_j), h = H(x).
 ///
 /// `Function` has `value(h)` and `slope(h)` = f'(h), templates on the scalar; the structs below
-/// are some. Slots, and which of them report, are those of `network`.
-template <ObservationNetwork Network, class Function>
+/// are some. Slots, and which of them report, are those of `inner`.
+template <ObservationOperator Operator, class Function>
 struct Nonlinear {
-  static constexpr std::size_t points = Network::points, channels = Network::channels;
-  static constexpr std::size_t slots = Network::slots;
+  static constexpr std::size_t points = Operator::points, channels = Operator::channels;
+  static constexpr std::size_t slots = Operator::slots;
   static constexpr bool linear = false;
 
-  Network network{};
+  Operator inner{};
   Function function{};
 
   /// y = f(H(x)).
   template <class T>
   void observe(const T* x, T* y) const {
-    network.observe(x, y);
+    inner.observe(x, y);
     for (std::size_t j = 0; j < slots; ++j) y[j] = function.value(y[j]);
   }
   /// dy = f'(H(x)) H'(x) dx.
   template <class T>
   void observe_tangent(const T* x, const T* dx, T* dy) const {
     std::array<T, slots> h;
-    network.observe(x, h.data());
-    network.observe_tangent(x, dx, dy);
+    inner.observe(x, h.data());
+    inner.observe_tangent(x, dx, dy);
     for (std::size_t j = 0; j < slots; ++j) dy[j] *= function.slope(h[j]);
   }
   /// d_x += H'(x)ᵀ (f'(H(x)) d_y); nothing where d_y = 0, whatever the slope.
   template <class T>
   void observe_adjoint(const T* x, const T* d_y, T* d_x) const {
     std::array<T, slots> d_h;
-    network.observe(x, d_h.data());
+    inner.observe(x, d_h.data());
     using std::abs;
     for (std::size_t j = 0; j < slots; ++j)
       d_h[j] = where_positive(T(abs(d_y[j])), T(function.slope(d_h[j]) * d_y[j]), d_y[j]);
-    network.observe_adjoint(x, d_h.data(), d_x);
+    inner.observe_adjoint(x, d_h.data(), d_x);
   }
-  /// The slots that report are those of `network`.
-  void available(const RandomKey& key, bool* mask) const { network.available(key, mask); }
+  /// The slots that report are those of `inner`.
+  void available(const RandomKey& key, bool* mask) const { inner.available(key, mask); }
 };
 
 /// f(h) = h².

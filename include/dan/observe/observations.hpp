@@ -75,7 +75,8 @@ template <std::floating_point Real, std::size_t Slots, std::size_t Lanes>
 void set_observations(Observations<Real, Slots, Lanes>& to, std::size_t lane,
                       std::span<const double> values, const DiagonalNoise<Slots>& noise,
                       MissingValues missing = MissingValues::refuse) {
-  require_size("set_observations", "values", values.size(), Slots, "slot of the network");
+  require_size("set_observations", "values", values.size(), Slots,
+               "slot of the observation operator");
   if (lane >= Lanes)
     throw ShapeError(text("set_observations: lane is ", lane, ", expected less than ", Lanes,
                           ", the lanes of `to`"));
@@ -101,26 +102,26 @@ void set_observations(Observations<Real, Slots, Lanes>& to, std::size_t lane,
 /// The observation information in state space, ζ = Hᵀ R⁻¹ (y − H(x)) (the "uplift").
 ///
 /// x and zeta: points · channels elements of T; zeta is overwritten. Unobserved elements get zero,
-/// also where H(x) is not finite there, if the network's adjoint adds nothing for d_y = 0.
+/// also where H(x) is not finite there, if the operator's adjoint adds nothing for d_y = 0.
 /// A departure of more than `most` standard deviations of its observation's error counts as one of
 /// `most`.
 /// Source: Bocquet et al., Chaos 34 (2024) 091104, second argument of the learned increment.
-template <ObservationNetwork Network, class T, class Observed>
-void uplift(const Network& network, const Observed& observed, const T* x, T* zeta,
+template <ObservationOperator Operator, class T, class Observed>
+void uplift(const Operator& op, const Observed& observed, const T* x, T* zeta,
             double most = std::numeric_limits<double>::infinity()) {
-  static_assert(Network::slots == Observed::slots,
-                "uplift: the observations must have one slot per slot of the network");
+  static_assert(Operator::slots == Observed::slots,
+                "uplift: the observations must have one slot per slot of the observation operator");
   using std::sqrt;
-  std::array<T, Network::slots> departure;
-  network.observe(x, departure.data());
-  for (std::size_t j = 0; j < Network::slots; ++j) {
+  std::array<T, Operator::slots> departure;
+  op.observe(x, departure.data());
+  for (std::size_t j = 0; j < Operator::slots; ++j) {
     const T bound = T(static_cast<real_t<T>>(most)) / sqrt(observed.precision[j]);
     T& d = departure[j];
     d = departure_of(observed, j, d);
     d = observed.precision[j] * minimum(bound, maximum(T(-bound), d));
   }
-  for (std::size_t i = 0; i < Network::points * Network::channels; ++i) zeta[i] = T(real_t<T>(0));
-  network.observe_adjoint(x, departure.data(), zeta);
+  for (std::size_t i = 0; i < Operator::points * Operator::channels; ++i) zeta[i] = T(real_t<T>(0));
+  op.observe_adjoint(x, departure.data(), zeta);
 }
 
 }  // namespace dan

@@ -14,22 +14,22 @@ namespace dan {
 ///
 /// States: Points · Channels elements of T; observations: Slots elements of T.
 template <std::size_t Points, std::size_t Slots, std::size_t Channels = 1>
-class SubsetNetwork {
+class ObserveSubset {
  public:
   static_assert(Slots > 0 && Slots <= Points * Channels,
-                "SubsetNetwork: Slots must lie between 1 and the number of state elements");
+                "ObserveSubset: Slots must lie between 1 and the number of state elements");
   static constexpr std::size_t points = Points, channels = Channels, slots = Slots;
   static constexpr bool linear = true;
 
   /// Every (Points · Channels / Slots)-th element, from the first one.
-  SubsetNetwork() {
+  ObserveSubset() {
     for (std::size_t j = 0; j < Slots; ++j) elements_[j] = j * (Points * Channels) / Slots;
   }
   /// The given elements p · Channels + c; throws ConfigError if one is out of range.
-  explicit SubsetNetwork(const std::array<std::size_t, Slots>& elements) : elements_(elements) {
+  explicit ObserveSubset(const std::array<std::size_t, Slots>& elements) : elements_(elements) {
     for (const auto e : elements)
       if (e >= Points * Channels)
-        throw ConfigError(text("SubsetNetwork: element ", e,
+        throw ConfigError(text("ObserveSubset: element ", e,
                                " is outside the state, expected 0 to ", Points * Channels - 1));
   }
 

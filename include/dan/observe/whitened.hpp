@@ -13,23 +13,23 @@
 
 namespace dan {
 
-/// Observes with correlated errors: the observations of another network, made independent.
+/// Observes with correlated errors: the observations of another operator, made independent.
 ///
 ///   z = L⁻¹ H(x),  R = L Lᵀ:  y = H(x) + ε with ε ~ N(0, R) becomes z = L⁻¹ y with errors N(0, I).
-/// With DiagonalNoise of variance one (the default of Setting) every method then works for a dense
-/// R, and an ObservationStream makes the right observations; `whiten` converts given ones. Every
+/// With DiagonalNoise of variance one (the default of Problem) every method then works for a dense
+/// R, and a TwinTruth makes the right observations; `whiten` converts given ones. Every
 /// slot must report in every cycle, and a slot of z has no place in the state (no localisation).
-/// Cost: slots² flops more than `network`; memory: slots² numbers.
-template <ObservationNetwork Network>
+/// Cost: slots² flops more than `inner`; memory: slots² numbers.
+template <ObservationOperator Operator>
 class Whitened {
  public:
-  static constexpr std::size_t points = Network::points, channels = Network::channels;
-  static constexpr std::size_t slots = Network::slots;
-  static constexpr bool linear = Network::linear;
+  static constexpr std::size_t points = Operator::points, channels = Operator::channels;
+  static constexpr std::size_t slots = Operator::slots;
+  static constexpr bool linear = Operator::linear;
 
   /// `covariance` is R, slots × slots. Throws ShapeError for another shape and NumericalError if R
   /// is not finite, or not symmetric and positive definite to 1e-12 of its diagonal.
-  Whitened(const Network& network, const Matrix& covariance) : network_(network) {
+  Whitened(const Operator& inner, const Matrix& covariance) : inner_(inner) {
     const auto rows = covariance.shape()[0], columns = covariance.shape()[1];
     if (rows != slots || columns != slots)
       throw ShapeError(text("Whitened: covariance has shape (", rows, ", ", columns,
@@ -59,13 +59,13 @@ class Whitened {
   /// z = L⁻¹ H(x).
   template <class T>
   void observe(const T* x, T* z) const {
-    network_.observe(x, z);
+    inner_.observe(x, z);
     divide(z);
   }
   /// dz = L⁻¹ H'(x) dx.
   template <class T>
   void observe_tangent(const T* x, const T* dx, T* dz) const {
-    network_.observe_tangent(x, dx, dz);
+    inner_.observe_tangent(x, dx, dz);
     divide(dz);
   }
   /// d_x += H'(x)ᵀ L⁻ᵀ d_z.
@@ -77,23 +77,23 @@ class Whitened {
       d_y[i] /= factor<T>(i, i);
       for (std::size_t j = 0; j < i; ++j) d_y[j] -= factor<T>(i, j) * d_y[i];
     }
-    network_.observe_adjoint(x, d_y.data(), d_x);
+    inner_.observe_adjoint(x, d_y.data(), d_x);
   }
-  /// Every slot reports; throws ConfigError if one of `network` does not.
+  /// Every slot reports; throws ConfigError if one of `inner` does not.
   void available(const RandomKey& key, bool* mask) const {
-    network_.available(key, mask);
+    inner_.available(key, mask);
     for (std::size_t j = 0; j < slots; ++j)
       if (!mask[j])
-        throw ConfigError(text("Whitened::available: slot ", j, " does not report in cycle ",
-                               key.cycle,
-                               ", and what is left cannot be whitened with the R of "
-                               "all; take a network that is always whole, or independent errors"));
+        throw ConfigError(
+            text("Whitened::available: slot ", j, " does not report in cycle ", key.cycle,
+                 ", and what is left cannot be whitened with the R of "
+                 "all; take an operator that is always whole, or independent errors"));
   }
 
   /// L⁻¹ values, in the place of `values`: one number per slot. Throws ShapeError for another
   /// number of them and NumericalError if one is missing (NaN) or infinite.
   void whiten(std::span<double> values) const {
-    require_size("Whitened::whiten", "values", values.size(), slots, "slot of the network");
+    require_size("Whitened::whiten", "values", values.size(), slots, "slot of the operator");
     for (std::size_t j = 0; j < slots; ++j)
       if (!std::isfinite(values[j]))
         throw NumericalError(text("Whitened::whiten: values[", j, "] is ", values[j],
@@ -116,7 +116,7 @@ class Whitened {
     }
   }
 
-  Network network_;
+  Operator inner_;
   Matrix factor_;
 };
 

@@ -21,7 +21,7 @@
 #include "dan/autodiff/unroll.hpp"
 #include "dan/core/parallel.hpp"
 #include "dan/core/progress.hpp"
-#include "dan/experiment/stream.hpp"
+#include "dan/problem/truth.hpp"
 #include "dan/train/loss.hpp"
 #include "dan/train/optimiser.hpp"
 #include "dan/train/schedule.hpp"
@@ -83,25 +83,24 @@ struct TrainReport {
 /// Sets a network's input scaling from the climate of the model: mean and standard deviation per
 /// channel over a truth run.
 /// Throws NumericalError if the model diverges. Cost: 16 runs of 1,400 model steps.
-template <class Setting, class Network>
-void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed = 1) {
-  constexpr std::size_t runs = 16, cycles = 1000, channels = Setting::channels;
+template <class Problem, class Network>
+void scale_inputs(const Problem& problem, Network& network, std::uint64_t seed = 1) {
+  constexpr std::size_t runs = 16, cycles = 1000, channels = Problem::channels;
   // Like the climate's, its runs are never those of an experiment.
-  ObservationStream<Setting, runs> stream(setting,
-                                          {.seed = seed, .first_run = std::size_t{1} << 32});
+  TwinTruth<Problem, runs> twin(problem, {.seed = seed, .first_run = std::size_t{1} << 32});
   std::array<double, channels> sum{}, origin{}, shifted{}, square{};
   for (std::size_t n = 0; n < cycles; ++n) {
-    stream.next();
+    twin.next();
     // Deviations are taken about a state, so that nothing is lost where the mean is large.
-    for (std::size_t c = 0; c < channels && n == 0; ++c) origin[c] = stream.truth().at(c, 0);
-    for (std::size_t i = 0; i < Setting::size; ++i)
+    for (std::size_t c = 0; c < channels && n == 0; ++c) origin[c] = twin.truth().at(c, 0);
+    for (std::size_t i = 0; i < Problem::size; ++i)
       for (std::size_t l = 0; l < runs; ++l) {
-        const double x = stream.truth().at(i, l);
+        const double x = twin.truth().at(i, l);
         const double d = x - origin[i % channels];
         sum[i % channels] += x, shifted[i % channels] += d, square[i % channels] += d * d;
       }
   }
-  const auto count = static_cast<double>(cycles * runs * Setting::points);
+  const auto count = static_cast<double>(cycles * runs * Problem::points);
   for (std::size_t c = 0; c < channels; ++c) {
     network.input_mean[c] = sum[c] / count;
     network.input_deviation[c] = std::sqrt(square[c] / count - std::pow(shifted[c] / count, 2));
@@ -133,25 +132,25 @@ void scale_inputs(const Setting& setting, Network& network, std::uint64_t seed =
 ///
 /// Memory: threads × the memory of one `Unrolled` window; groups × (the teacher's ensembles and the
 /// window's cycles × `Network::gains` covariances).
-template <class Setting_, class Network_, std::size_t Lanes, Keep Policy = Keep::everything,
+template <class Problem_, class Network_, std::size_t Lanes, Keep Policy = Keep::everything,
           class Real = float>
 class Trainer {
  public:
-  using Setting = Setting_;
+  using Problem = Problem_;
   using Network = Network_;
   static_assert(Lanes % simd_width<Real> == 0,
                 "Trainer: Lanes must be a multiple of dan::simd_width<Real>");
   static constexpr std::size_t lanes = Lanes;
 
   /// Trains from random weights. Throws ConfigError for a value out of range.
-  Trainer(const Setting& setting, const Network& network, const TrainConfig& config)
-      : Trainer(setting, random_start(network, config.seed), config) {}
+  Trainer(const Problem& problem, const Network& network, const TrainConfig& config)
+      : Trainer(problem, random_start(network, config.seed), config) {}
 
   /// Trains the weights of `start` further, for example those of `load_weights`, with their input
   /// scaling; optimiser, schedule and runs begin anew: with another `seed` than the training before
   /// they see other truths. Throws ConfigError for a value out of range.
-  Trainer(const Setting& setting, const Trained<Network, Real>& start, const TrainConfig& config)
-      : setting_(setting),
+  Trainer(const Problem& problem, const Trained<Network, Real>& start, const TrainConfig& config)
+      : problem_(problem),
         config_(config),
         start_(checksum_of(start)),
         trained_(start),
@@ -159,8 +158,8 @@ class Trainer {
         optimiser_(Network::parameters, config.adam,
                    config.use_muon ? hidden_matrices() : std::vector<MatrixPlace>{}, config.muon),
         limit_{config.clip},
-        teacher_(setting, {.inflation = config.teacher_inflation, .rotation = true}),
-        deviations_(observation_deviations<Network>(setting)),
+        teacher_(problem, {.inflation = config.teacher_inflation, .rotation = true}),
+        deviations_(observation_deviations<Network>(problem)),
         workers_(config.threads),
         windows_(config.window) {
     constexpr auto name = "Trainer";
@@ -191,8 +190,8 @@ class Trainer {
     require_positive(name, "first_guess_deviation", config.first_guess_deviation);
     require_positive(name, "loss_limit", config.loss_limit);
     config.upsets.require_valid(name);
-    for (const double s : deviations_) mean_square_ += s * s / static_cast<double>(Setting::size);
-    trained_.trained_for = trained_for(setting, network);
+    for (const double s : deviations_) mean_square_ += s * s / static_cast<double>(Problem::size);
+    trained_.trained_for = trained_for(problem, network);
     averaged_.trained_for = trained_.trained_for;
     for (const Real weight : start.parameters)
       if (!std::isfinite(weight))
@@ -206,10 +205,10 @@ class Trainer {
     }
     bounds_ = network.bounds();
     for (std::size_t g = 0; g < config.groups; ++g)
-      groups_.push_back(std::make_unique<Group>(setting, config, g));
+      groups_.push_back(std::make_unique<Group>(problem, config, g));
     workers_.for_each(config.groups, [&](std::size_t g) {
-      require_within_bounds(groups_[g]->stream.truth());
-      for (std::size_t l = 0; l < Lanes; ++l) start_lane(*groups_[g], l, Stream::first_guess);
+      require_within_bounds(groups_[g]->twin.truth());
+      for (std::size_t l = 0; l < Lanes; ++l) start_lane(*groups_[g], l, Purpose::first_guess);
       if (config.taught > 0)
         for (std::size_t l = 0; l < Lanes; ++l) start_teacher(*groups_[g], l);
     });
@@ -219,7 +218,7 @@ class Trainer {
   double update() {
     const bool first = config_.first_window > 0 && updates_ < config_.first_updates;
     const std::size_t cycles = first ? config_.first_window : config_.window;
-    const double weight = 1 / static_cast<double>(config_.groups * Lanes * cycles * Setting::size);
+    const double weight = 1 / static_cast<double>(config_.groups * Lanes * cycles * Problem::size);
     workers_.for_each(config_.groups,
                       [&](std::size_t g) { run_window(*groups_[g], cycles, weight); });
     double loss = 0;
@@ -294,13 +293,13 @@ class Trainer {
     file.tensors.push_back(
         {"report.rmse", {report_.rmse.size()}, {report_.rmse.begin(), report_.rmse.end()}});
     for (std::size_t g = 0; g < groups_.size(); ++g) {
-      const auto truth = groups_[g]->stream.save();
+      const auto truth = groups_[g]->twin.save();
       file.tensors.push_back({text("groups.", g, ".truth"), {truth.size()}, truth});
       const auto& silent = groups_[g]->silent_until;
       file.tensors.push_back(
           {text("groups.", g, ".silent_until"), {Lanes}, {silent.begin(), silent.end()}});
     }
-    const auto cycle = static_cast<double>(groups_.front()->stream.cycle());
+    const auto cycle = static_cast<double>(groups_.front()->twin.cycle());
     file.tensors.push_back(
         {"counters",
          {11},
@@ -344,7 +343,7 @@ class Trainer {
     const auto counter = [&](std::size_t i) { return static_cast<std::size_t>(counters[i]); };
     size_of("report.rmse", counter(0));
     for (std::size_t g = 0; g < groups_.size(); ++g) {
-      size_of(text("groups.", g, ".truth"), groups_[g]->stream.save().size());
+      size_of(text("groups.", g, ".truth"), groups_[g]->twin.save().size());
       size_of(text("groups.", g, ".silent_until"), Lanes);
     }
 
@@ -357,7 +356,7 @@ class Trainer {
     std::ranges::transform(rmse, report_.rmse.begin(),
                            [](double x) { return static_cast<float>(x); });
     for (std::size_t g = 0; g < groups_.size(); ++g) {
-      groups_[g]->stream.restore(counter(2), file.at(text("groups.", g, ".truth")).values);
+      groups_[g]->twin.restore(counter(2), file.at(text("groups.", g, ".truth")).values);
       std::ranges::transform(file.at(text("groups.", g, ".silent_until")).values,
                              groups_[g]->silent_until.begin(),
                              [](double x) { return static_cast<std::size_t>(x); });
@@ -386,11 +385,11 @@ class Trainer {
   /// Runs of a training have numbers of their own, so that no seed makes it see test data.
   static constexpr std::size_t training_runs = std::size_t{1} << 33;
   using T = lanes_t<Real, Lanes>;
-  using Observed = Observations<Real, Setting::slots, Lanes>;
+  using Observed = Observations<Real, Problem::slots, Lanes>;
   /// A cycle that may have a target for its gain, and keeps a lane whose model runs away finite:
   /// NaN in one lane would be NaN in the sum of all gradients.
-  struct Cycle : LearnedCycle<Setting, Network, Observed> {
-    using Base = LearnedCycle<Setting, Network, Observed>;
+  struct Cycle : LearnedCycle<Problem, Network, Observed> {
+    using Base = LearnedCycle<Problem, Network, Observed>;
     const GainTarget<T>* target = nullptr;
 
     template <class Cache>
@@ -411,9 +410,9 @@ class Trainer {
       Base::backward(params, in, cache, d_out, d_in, d_params, target);
     }
   };
-  using Truth = Batch<Real, Setting::points, Setting::channels, Lanes>;
+  using Truth = Batch<Real, Problem::points, Problem::channels, Lanes>;
 
-  using Teacher = Ensrf<Setting, 64, Lanes, Real>;
+  using Teacher = Ensrf<Problem, 64, Lanes, Real>;
 
   static Trained<Network, Real> random_start(const Network& network, std::uint64_t seed) {
     Trained<Network, Real> start(network);
@@ -433,28 +432,28 @@ class Trainer {
           text("Trainer: ", argument, " is ", value, ", expected a number from 0 to below 1"));
   }
 
-  /// Numbers that change with model, observation network or noise, and with the order of their
+  /// Numbers that change with model, observation operator or noise, and with the order of their
   /// numbers: one step from a fixed state, its observations, the errors of one cycle and the slots
   /// that report in several.
   [[nodiscard]] std::vector<double> fingerprint() const {
-    std::array<double, Setting::size> x;
-    std::array<double, Setting::slots> y, errors;
-    std::array<bool, Setting::slots> mask;
-    fill_normal<double>({1, Stream::fingerprint}, x);
-    setting_.model.step(x.data(), x.data());
-    setting_.network.observe(x.data(), y.data());
-    setting_.noise.sample({1, Stream::fingerprint}, errors);
+    std::array<double, Problem::size> x;
+    std::array<double, Problem::slots> y, errors;
+    std::array<bool, Problem::slots> mask;
+    fill_normal<double>({1, Purpose::fingerprint}, x);
+    problem_.model.step(x.data(), x.data());
+    problem_.observe.observe(x.data(), y.data());
+    problem_.noise.sample({1, Purpose::fingerprint}, errors);
     std::vector<double> sums(4);
     const auto weighted = [](std::size_t i, double value) {
       return static_cast<double>(i + 1) * value;
     };
-    for (std::size_t i = 0; i < Setting::size; ++i) sums[0] += weighted(i, x[i]);
-    for (std::size_t j = 0; j < Setting::slots; ++j)
+    for (std::size_t i = 0; i < Problem::size; ++i) sums[0] += weighted(i, x[i]);
+    for (std::size_t j = 0; j < Problem::slots; ++j)
       sums[1] += weighted(j, y[j]), sums[2] += weighted(j, errors[j]);
     for (std::size_t cycle = 0; cycle < 8; ++cycle) {
-      setting_.network.available({1, Stream::fingerprint, 0, cycle}, mask.data());
-      for (std::size_t j = 0; j < Setting::slots; ++j)
-        sums[3] += weighted(cycle * Setting::slots + j, mask[j]);
+      problem_.observe.available({1, Purpose::fingerprint, 0, cycle}, mask.data());
+      for (std::size_t j = 0; j < Problem::slots; ++j)
+        sums[3] += weighted(cycle * Problem::slots + j, mask[j]);
     }
     return sums;
   }
@@ -465,7 +464,7 @@ class Trainer {
     return nlohmann::ordered_json{
         {"architecture", detail::architecture<Network>()},
         {"start", start_},
-        {"points", Setting::points},
+        {"points", Problem::points},
         {"lanes", Lanes},
         {"bytes", sizeof(Real)},
         {"simd", {simd_width<Real>, simd_width<double>}},
@@ -524,7 +523,7 @@ class Trainer {
   }
 
   struct Group {
-    ObservationStream<Setting, Lanes> stream;
+    TwinTruth<Problem, Lanes> twin;
     std::vector<Observed> observed;
     std::vector<Truth> target;
     std::vector<T, AlignedAllocator<T>> carried;  ///< what the next window starts from
@@ -538,8 +537,8 @@ class Trainer {
     double loss = 0;
     std::size_t restarts = 0;
 
-    Group(const Setting& setting, const TrainConfig& config, std::size_t g)
-        : stream(setting, {.seed = config.seed, .first_run = training_runs + g * Lanes}),
+    Group(const Problem& problem, const TrainConfig& config, std::size_t g)
+        : twin(problem, {.seed = config.seed, .first_run = training_runs + g * Lanes}),
           observed(config.window),
           target(config.window),
           carried(Cycle::carried),
@@ -575,9 +574,9 @@ class Trainer {
 
   /// Lane `lane` of the next window's input becomes a first guess, truth + noise, with an empty
   /// memory; several members are spread around it as by `Learned::start`.
-  void start_lane(Group& group, std::size_t lane, Stream stream) {
-    set_lane(group, lane, stream, config_.first_guess_deviation,
-             [&](std::size_t i) { return group.stream.truth().at(i, lane); });
+  void start_lane(Group& group, std::size_t lane, Purpose purpose) {
+    set_lane(group, lane, purpose, config_.first_guess_deviation,
+             [&](std::size_t i) { return group.twin.truth().at(i, lane); });
     forget(group, lane);
     group.silent_until[lane] = 0;
   }
@@ -585,11 +584,11 @@ class Trainer {
   /// Lane `lane` becomes centre(i) + deviation · N(0, 1), the same for all members, and for several
   /// members noise of their own of the usual deviation.
   template <class Centre>
-  void set_lane(Group& group, std::size_t lane, Stream stream, double deviation,
+  void set_lane(Group& group, std::size_t lane, Purpose purpose, double deviation,
                 const Centre& centre) {
-    constexpr std::size_t size = Setting::size, members = Network::members;
+    constexpr std::size_t size = Problem::size, members = Network::members;
     std::vector<double> error(size + (members > 1 ? members * size : 0));
-    fill_normal<double>(group.stream.key(lane).with(stream), std::span(error));
+    fill_normal<double>(group.twin.key(lane).with(purpose), std::span(error));
     T* state = group.carried.data();
     for (std::size_t i = 0; i < Cycle::states; ++i) {
       double noise = deviation * error[i % size];
@@ -604,29 +603,28 @@ class Trainer {
 
   /// A healthy run starts anew, or is upset.
   void renew_lane(Group& group, std::size_t lane) {
-    const auto draw =
-        config_.upsets.draw(group.stream.key(lane),
-                            static_cast<double>(updates_) / static_cast<double>(config_.updates));
-    const auto& truth = group.stream.truth();
+    const auto draw = config_.upsets.draw(
+        group.twin.key(lane), static_cast<double>(updates_) / static_cast<double>(config_.updates));
+    const auto& truth = group.twin.truth();
     const auto other = [&](std::size_t i) { return truth.at(i, (lane + 1) % Lanes); };
     switch (draw.kind) {
       case Upset::none:
-        return start_lane(group, lane, Stream::restart);
+        return start_lane(group, lane, Purpose::restart);
       case Upset::gap:
-        group.silent_until[lane] = group.stream.cycle() + draw.gap;
+        group.silent_until[lane] = group.twin.cycle() + draw.gap;
         return;
       case Upset::far:
       case Upset::jump:
-        set_lane(group, lane, Stream::restart, draw.size,
+        set_lane(group, lane, Purpose::restart, draw.size,
                  [&](std::size_t i) { return truth.at(i, lane); });
         break;
       case Upset::climate:
-        set_lane(group, lane, Stream::restart, 0,
-                 [&](std::size_t i) { return trained_.network.input_mean[i % Setting::channels]; });
+        set_lane(group, lane, Purpose::restart, 0,
+                 [&](std::size_t i) { return trained_.network.input_mean[i % Problem::channels]; });
         break;
       case Upset::elsewhere:
       case Upset::leap:
-        set_lane(group, lane, Stream::restart, 0, other);
+        set_lane(group, lane, Purpose::restart, 0, other);
         break;
     }
     if (draw.kind != Upset::jump && draw.kind != Upset::leap) forget(group, lane);
@@ -637,22 +635,22 @@ class Trainer {
         static_cast<double>(updates_) < config_.taught * static_cast<double>(config_.updates);
     const bool gain_taught = taught && Network::gain && config_.taught_gain > 0;
     for (std::size_t n = 0; n < cycles; ++n) {
-      group.stream.next();
-      convert(group.stream.observed().values, group.observed[n].values);
-      convert(group.stream.observed().precision, group.observed[n].precision);
-      convert(group.stream.truth(), group.target[n]);
+      group.twin.next();
+      convert(group.twin.observed().values, group.observed[n].values);
+      convert(group.twin.observed().precision, group.observed[n].precision);
+      convert(group.twin.truth(), group.target[n]);
       for (std::size_t l = 0; l < Lanes; ++l)
-        for (std::size_t j = 0; j < Setting::slots && group.stream.cycle() <= group.silent_until[l];
+        for (std::size_t j = 0; j < Problem::slots && group.twin.cycle() <= group.silent_until[l];
              ++j)
           group.observed[n].values.at(j, l) = group.observed[n].precision.at(j, l) = Real(0);
       if (taught) teach(group, n);
     }
-    for (const double x : group.stream.truth().numbers())
+    for (const double x : group.twin.truth().numbers())
       if (!std::isfinite(x))
         throw NumericalError(text("Trainer::update: the truth is not finite in cycle ",
-                                  group.stream.cycle(), "; take a smaller time step"));
+                                  group.twin.cycle(), "; take a smaller time step"));
     const auto cycle = [&](std::size_t n) {
-      return Cycle{{setting_, trained_.network, group.observed[n], deviations_, bounds_},
+      return Cycle{{problem_, trained_.network, group.observed[n], deviations_, bounds_},
                    gain_taught ? &group.gain[n] : nullptr};
     };
     const Real* params = trained_.parameters.data();
@@ -663,7 +661,7 @@ class Trainer {
     group.loss = 0;
     // Nothing is learned from a lane once it is lost: its gradient may have any size. In a gap it
     // is no wonder, and does not count.
-    const std::size_t before = group.stream.cycle() - cycles;
+    const std::size_t before = group.twin.cycle() - cycles;
     std::array<std::size_t, Lanes> lost_at;
     for (std::size_t l = 0; l < Lanes; ++l)
       for (lost_at[l] = 1; lost_at[l] <= cycles; ++lost_at[l])
@@ -678,7 +676,7 @@ class Trainer {
           // An adjoint of a step that runs away makes NaN of zero.
           for (std::size_t l = 0; l < Lanes; ++l)
             if (n + 1 == lost_at[l]) no_gradient(d, l);
-          group.loss += supervised_loss<Network::members, Setting::size>(
+          group.loss += supervised_loss<Network::members, Problem::size>(
               window->state(n), group.target[n - 1].data(), weight, config_.loss_limit, d);
           if (gain_taught) weigh_gain(group, n - 1, window->state(n), weight);
           // Through a gap no gradient passes: what is unknown after it cannot be learned before.
@@ -696,10 +694,10 @@ class Trainer {
       const bool renewed = config_.renew_every > 0 &&
                            (updates_ + l * config_.renew_every / Lanes) % config_.renew_every == 0;
       const bool is_lost = lost(group.carried.data(), group.target[cycles - 1], l);
-      const bool in_gap = group.stream.cycle() <= group.silent_until[l];
+      const bool in_gap = group.twin.cycle() <= group.silent_until[l];
       if (is_lost && !in_gap) ++group.restarts;
       if (is_lost && !in_gap)
-        start_lane(group, l, Stream::restart);
+        start_lane(group, l, Purpose::restart);
       else if (renewed)
         renew_lane(group, l);
     }
@@ -714,13 +712,13 @@ class Trainer {
   template <class Window>
   void measure_innovations(Group& group, const Window& window, std::size_t cycles,
                            const std::array<std::size_t, Lanes>& lost_at) const {
-    constexpr std::size_t size = Setting::size, slots = Setting::slots;
+    constexpr std::size_t size = Problem::size, slots = Problem::slots;
     Scratch<T> x(Cycle::carried, Unset{}), mean(size, Unset{}), h(slots, Unset{});
-    const LearnedCycle<Setting, Network, Observed> last{
-        setting_, trained_.network, group.observed[cycles - 1], deviations_, bounds_};
+    const LearnedCycle<Problem, Network, Observed> last{
+        problem_, trained_.network, group.observed[cycles - 1], deviations_, bounds_};
     last.forecast(window.state(cycles - 1), x.data());
     last.mean_of_members(x.data(), mean.data());
-    setting_.network.observe(mean.data(), h.data());
+    problem_.observe.observe(mean.data(), h.data());
     T squares(Real(0)), count(Real(0));
     for (std::size_t j = 0; j < slots; ++j) {
       const T p = group.observed[cycles - 1].precision[j];
@@ -764,7 +762,7 @@ class Trainer {
           text("Trainer::run: nothing is learned: in the mean of the last updates, up to update ",
                updates_, ", ", std::round(100 * share), " % of ", of,
                "; lower learning_rate, shorten the window or the interval between observations, or "
-               "look whether another method finds the truth in this setting"));
+               "look whether another method finds the truth in this problem"));
     };
     if (lost_share_ > 0.5 * known)
       fail(lost_share_ / known, "the runs lost the truth and restarted in each update");
@@ -775,33 +773,33 @@ class Trainer {
 
   template <class States>
   void require_within_bounds(const States& truth) const {
-    for (std::size_t i = 0; i < Setting::size; ++i)
+    for (std::size_t i = 0; i < Problem::size; ++i)
       for (std::size_t l = 0; l < Lanes; ++l) {
         const double x = truth.at(i, l);
-        const std::size_t c = i % Setting::channels;
+        const std::size_t c = i % Problem::channels;
         if (!(x >= bounds_.low[c] && x <= bounds_.high[c]))
           throw ConfigError(text("Trainer: the truth has a value ", x, " outside the bounds ",
                                  bounds_.low[c], " to ", bounds_.high[c],
                                  " of the network's input scaling; call "
-                                 "scale_inputs(setting, network) before its first training"));
+                                 "scale_inputs(problem, network) before its first training"));
       }
   }
 
   /// Lane `lane` of the teacher starts anew around a first guess.
   void start_teacher(Group& group, std::size_t lane) {
-    std::array<double, Setting::size> guess;
-    fill_normal<double>(group.stream.key(lane).with(Stream::restart), guess);
-    for (std::size_t i = 0; i < Setting::size; ++i)
-      guess[i] = group.stream.truth().at(i, lane) + config_.first_guess_deviation * guess[i];
+    std::array<double, Problem::size> guess;
+    fill_normal<double>(group.twin.key(lane).with(Purpose::restart), guess);
+    for (std::size_t i = 0; i < Problem::size; ++i)
+      guess[i] = group.twin.truth().at(i, lane) + config_.first_guess_deviation * guess[i];
     teacher_.start_lane(group.teacher, lane, guess, config_.first_guess_deviation,
-                        group.stream.key(lane));
+                        group.twin.key(lane));
   }
 
   /// The teacher's analysis of cycle `n` becomes its target, in the lanes where it is near the
   /// truth; where it has lost it, it starts anew.
   void teach(Group& group, std::size_t n) {
     teacher_.forecast(group.teacher);
-    teacher_.analyse(group.teacher, group.observed[n], group.stream.key(0));
+    teacher_.analyse(group.teacher, group.observed[n], group.twin.key(0));
     teacher_.estimate(group.teacher, group.taught);
     const bool gain_taught = !group.covariances.empty();
     T* const covariances = gain_taught ? &group.covariances[n * Network::gains] : nullptr;
@@ -810,14 +808,14 @@ class Trainer {
                                                                              covariances);
     if (gain_taught) in_units_of_errors(covariances);
     group.gain[n] = {covariances, T(Real(0))};
-    const double near = std::pow(config_.first_guess_deviation, 2) * Setting::size;
+    const double near = std::pow(config_.first_guess_deviation, 2) * Problem::size;
     for (std::size_t l = 0; l < Lanes; ++l) {
       double square = 0;
-      for (std::size_t i = 0; i < Setting::size; ++i)
-        square += std::pow(group.taught.at(i, l) - group.stream.truth().at(i, l), 2);
+      for (std::size_t i = 0; i < Problem::size; ++i)
+        square += std::pow(group.taught.at(i, l) - group.twin.truth().at(i, l), 2);
       if (square <= near) {
         lane_of(group.gain[n].weight, l) = Real(1);
-        for (std::size_t i = 0; i < Setting::size; ++i)
+        for (std::size_t i = 0; i < Problem::size; ++i)
           group.target[n].at(i, l) = static_cast<Real>(group.taught.at(i, l));
         continue;
       }
@@ -831,8 +829,8 @@ class Trainer {
   /// P^a_{i,k} ← P^a_{i,k} / (s_i s_k).
   void in_units_of_errors(T* covariances) const {
     using Grid = typename Network::Grid;
-    constexpr std::size_t channels = Setting::channels, window = Network::window;
-    for (std::size_t i = 0; i < Setting::size; ++i)
+    constexpr std::size_t channels = Problem::channels, window = Network::window;
+    for (std::size_t i = 0; i < Problem::size; ++i)
       for (std::size_t j = 0; j < window; ++j)
         for (std::size_t c = 0; c < channels; ++c, ++covariances) {
           const std::size_t k = Grid::tap(i / channels, j, window) * channels + c;
@@ -846,16 +844,16 @@ class Trainer {
   /// network needs a larger gain. r is not differentiated.
   void weigh_gain(Group& group, std::size_t n, const T* state, double weight) const {
     auto& target = group.gain[n];
-    Scratch<T> error(Setting::size, Unset{});
-    squared_error<Network::members, Setting::size>(state, group.target[n].data(), error.data());
+    Scratch<T> error(Problem::size, Unset{});
+    squared_error<Network::members, Problem::size>(state, group.target[n].data(), error.data());
     T squares(Real(0));
     T variance(Real(0));
-    for (std::size_t i = 0; i < Setting::size; ++i) {
+    for (std::size_t i = 0; i < Problem::size; ++i) {
       const T scaled = T(static_cast<Real>(1 / deviations_[i])) * error[i];
       squares += scaled * scaled;
       variance +=
-          target.covariance[(i * Network::window + Network::window / 2) * Setting::channels +
-                            i % Setting::channels];
+          target.covariance[(i * Network::window + Network::window / 2) * Problem::channels +
+                            i % Problem::channels];
     }
     target.weight *= T(static_cast<Real>(weight * config_.taught_gain * mean_square_)) *
                      (variance / maximum(variance, squares));
@@ -866,11 +864,11 @@ class Trainer {
     double square = 0;
     for (std::size_t i = 0; i < Cycle::states; ++i)
       square += std::pow(
-          static_cast<double>(lane_of(state[i], lane) - target.at(i % Setting::size, lane)), 2);
+          static_cast<double>(lane_of(state[i], lane) - target.at(i % Problem::size, lane)), 2);
     return !(square <= 2 * climate_variance_ * static_cast<double>(Cycle::states));
   }
 
-  Setting setting_;
+  Problem problem_;
   TrainConfig config_;
   std::string start_;  ///< checksum of the weights at the start
   Trained<Network, Real> trained_, averaged_;

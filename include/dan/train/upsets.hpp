@@ -40,7 +40,7 @@ struct Upsets {
   /// `progress`: share of the updates that are done.
   [[nodiscard]] Draw draw(const RandomKey& key, double progress) const {
     std::array<double, 3> u;
-    fill_uniform<double>(key.with(Stream::upset), u);
+    fill_uniform<double>(key.with(Purpose::upset), u);
     Draw out;
     if (u[0] >= first + (last - first) * progress) return out;
     constexpr double kinds = 6;

@@ -13,7 +13,7 @@ void learned(const char* name) {
   trained.network.input_mean.fill(2.4);
   trained.network.input_deviation.fill(3.7);
   Network::initialise(1, dan::span_of(trained.parameters));
-  score(name, dan::Learned<Problem, Network>(problem, trained), 4.5);
+  score(name, dan::Learned<Lorenz, Network>(problem, trained), 4.5);
 }
 }  // namespace
 
@@ -27,12 +27,12 @@ int main() {
   if (!(std::abs(mean - 2.4) < 0.5 && std::abs(variance - 13) < 3))
     ++wrong, std::printf("the climate has mean %g and variance %g\n", mean, variance);
 
-  score("Climatology", Climatology<Problem>(climate), 5);
-  score("Oi", Oi<Problem>(problem, climate), 1.05);
-  score("Var3d", Var3d<Problem>(problem, climate), 0.6);
-  score("Var4d", Var4d<Problem>(problem, climate, {.scale = 0.02}), 0.6);
-  score("Var4d-lag4", Var4d<Problem>(problem, climate, {.scale = 0.02, .lag = 4}), 0.6);
-  score("Ekf", Ekf<Problem>(problem, {.inflation = 1.02}), 0.5);
+  score("Climatology", Climatology<Lorenz>(climate), 5);
+  score("Oi", Oi<Lorenz>(problem, climate), 1.05);
+  score("Var3d", Var3d<Lorenz>(problem, climate), 0.6);
+  score("Var4d", Var4d<Lorenz>(problem, climate, {.scale = 0.02}), 0.6);
+  score("Var4d-lag4", Var4d<Lorenz>(problem, climate, {.scale = 0.02, .lag = 4}), 0.6);
+  score("Ekf", Ekf<Lorenz>(problem, {.inflation = 1.02}), 0.5);
   learned<NetworkShape{.filters = 4, .blocks = 1, .sub_blocks = 1}>("Learned");
   learned<NetworkShape{.filters = 4,
                        .blocks = 1,
@@ -40,7 +40,7 @@ int main() {
                        .head = Head::gain,
                        .memory = 2,
                        .gain_radius = 2,
-                       .gates = 2}>("Learned-gain");
+                       .products = 2}>("Learned-gain");
   ensemble_filters();
   return wrong == 0 ? 0 : 1;
 }

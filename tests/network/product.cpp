@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dan/network/gated.hpp"
+#include "dan/network/product.hpp"
 
 #include <doctest/doctest.h>
 
@@ -10,11 +10,11 @@
 
 using namespace dan;
 
-TEST_CASE("gated: derivatives") { test::check_map(Gated<5, 3>{}); }
+TEST_CASE("product: derivatives") { test::check_map(Product<5, 3>{}); }
 
-TEST_CASE("gated: the first half of a point's channels times the SiLU of the second") {
-  const Gated<2, 2> map;
-  Gated<2, 2>::Cache<double> cache;
+TEST_CASE("product: the first half of a point's channels times the SiLU of the second") {
+  const Product<2, 2> map;
+  Product<2, 2>::Cache<double> cache;
   const std::array<double, 8> in{1, 2, 3, 4, 5, 6, -1, 0};
   std::array<double, 4> out{};
   map.forward(in.data(), in.data(), out.data(), cache);

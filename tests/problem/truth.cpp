@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dan/experiment/stream.hpp"
+#include "dan/problem/truth.hpp"
 
 #include <doctest/doctest.h>
 
@@ -10,38 +10,38 @@
 
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
-#include "dan/observe/full.hpp"
-#include "dan/observe/random_network.hpp"
+#include "dan/observe/all.hpp"
+#include "dan/observe/random.hpp"
 #include "support/battery.hpp"
 
 using namespace dan;
 
 namespace {
-using Problem = Setting<Rk4<Lorenz96<40>>, RandomNetwork<40>>;
-using FullProblem = Setting<Rk4<Lorenz96<40>>, FullNetwork<40>>;
+using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveRandom<40>>;
+using FullProblem = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 
 /// Truth, values and precisions of all elements of one lane.
-template <class Stream>
-test::Numbers lane_of_stream(const Stream& stream, std::size_t lane) {
+template <class Truth>
+test::Numbers lane_numbers(const Truth& twin, std::size_t lane) {
   test::Numbers out;
   for (std::size_t i = 0; i < 40; ++i) {
-    out.push_back(stream.truth().at(i, lane));
-    out.push_back(stream.observed().values.at(i, lane));
-    out.push_back(stream.observed().precision.at(i, lane));
+    out.push_back(twin.truth().at(i, lane));
+    out.push_back(twin.observed().values.at(i, lane));
+    out.push_back(twin.observed().precision.at(i, lane));
   }
   return out;
 }
 
-/// Lane l of a stream of `Runs` runs from `first` has the bits of lane first + l of `all`.
+/// Lane l of a truth of `Runs` runs from `first` has the bits of lane first + l of `all`.
 template <std::size_t Runs>
 void check_same(std::size_t first) {
-  const Problem problem;
-  ObservationStream<Problem, 16> all(problem, {.seed = 5, .spin_up = 20});
-  ObservationStream<Problem, Runs> some(problem, {.seed = 5, .first_run = first, .spin_up = 20});
+  const Lorenz problem;
+  TwinTruth<Lorenz, 16> all(problem, {.seed = 5, .spin_up = 20});
+  TwinTruth<Lorenz, Runs> some(problem, {.seed = 5, .first_run = first, .spin_up = 20});
   bool same = true;
   for (int cycle = 0; cycle < 10; ++cycle) {
     for (std::size_t l = 0; l < Runs; ++l)
-      same = same && test::all_same_bits(lane_of_stream(all, first + l), lane_of_stream(some, l));
+      same = same && test::all_same_bits(lane_numbers(all, first + l), lane_numbers(some, l));
     all.next();
     some.next();
   }
@@ -51,51 +51,51 @@ void check_same(std::size_t first) {
 }
 }  // namespace
 
-TEST_CASE("stream: a run has the same bits for any number of lanes and any first run") {
+TEST_CASE("truth: a run has the same bits for any number of lanes and any first run") {
   for (const std::size_t first : {0U, 1U, 7U, 15U}) check_same<1>(first);
   for (const std::size_t first : {0U, 3U, 11U}) check_same<5>(first);
   check_same<16>(0);
 }
 
-TEST_CASE("stream: seeds and runs differ") {
+TEST_CASE("truth: seeds and runs differ") {
   const FullProblem problem;
-  const ObservationStream<FullProblem, 2> a(problem, {.seed = 1, .spin_up = 5});
-  const ObservationStream<FullProblem, 2> b(problem, {.seed = 2, .spin_up = 5});
+  const TwinTruth<FullProblem, 2> a(problem, {.seed = 1, .spin_up = 5});
+  const TwinTruth<FullProblem, 2> b(problem, {.seed = 2, .spin_up = 5});
   CHECK(a.truth().at(0, 0) != a.truth().at(0, 1));
   CHECK(a.truth().at(0, 0) != b.truth().at(0, 0));
 }
 
-TEST_CASE("stream: the truth is a trajectory of the model") {
+TEST_CASE("truth: the truth is a trajectory of the model") {
   const FullProblem problem;
-  ObservationStream<FullProblem, 3> stream(problem, {.seed = 3, .spin_up = 50});
-  CHECK(stream.cycle() == 0);
+  TwinTruth<FullProblem, 3> twin(problem, {.seed = 3, .spin_up = 50});
+  CHECK(twin.cycle() == 0);
   test::Numbers x(40);
-  for (std::size_t i = 0; i < 40; ++i) x[i] = stream.truth().at(i, 2);
+  for (std::size_t i = 0; i < 40; ++i) x[i] = twin.truth().at(i, 2);
   for (std::size_t cycle = 1; cycle <= 20; ++cycle) {
-    stream.next();
+    twin.next();
     problem.model.step(x.data(), x.data());
     double error = 0;
     for (std::size_t i = 0; i < 40; ++i)
-      error = std::max(error, std::abs(x[i] - stream.truth().at(i, 2)));
+      error = std::max(error, std::abs(x[i] - twin.truth().at(i, 2)));
     CHECK(error < 1e-9);
-    CHECK(stream.cycle() == cycle);
+    CHECK(twin.cycle() == cycle);
   }
 }
 
-TEST_CASE("stream: observations are the truth plus the noise of their key") {
+TEST_CASE("truth: observations are the truth plus the noise of their key") {
   const FullProblem problem{.noise = DiagonalNoise<40>(4)};
-  ObservationStream<FullProblem, 5> stream(problem, {.seed = 8, .first_run = 3, .spin_up = 10});
+  TwinTruth<FullProblem, 5> twin(problem, {.seed = 8, .first_run = 3, .spin_up = 10});
   std::array<double, 40> errors{};
   double sum = 0, square = 0;
   constexpr std::size_t cycles = 200;
   for (std::size_t cycle = 1; cycle <= cycles; ++cycle) {
-    stream.next();
+    twin.next();
     for (std::size_t l = 0; l < 5; ++l) {
       problem.noise.sample({.seed = 8, .run = 3 + l, .cycle = cycle}, errors);
       bool right = true;
       for (std::size_t i = 0; i < 40; ++i) {
-        const double y = stream.observed().values.at(i, l), x = stream.truth().at(i, l);
-        right = right && y == x + errors[i] && stream.observed().precision.at(i, l) == 0.25;
+        const double y = twin.observed().values.at(i, l), x = twin.truth().at(i, l);
+        right = right && y == x + errors[i] && twin.observed().precision.at(i, l) == 0.25;
         sum += y - x;
         square += (y - x) * (y - x);
       }
@@ -107,17 +107,17 @@ TEST_CASE("stream: observations are the truth plus the noise of their key") {
   CHECK(std::abs(square / count - 4) < 5 * std::sqrt(2.0) * 4 / std::sqrt(count));
 }
 
-TEST_CASE("stream: silent slots have value and precision zero, and padding repeats a run") {
-  const Problem problem{.network = RandomNetwork<40>(10, 20)};
+TEST_CASE("truth: silent slots have value and precision zero, and padding repeats a run") {
+  const Lorenz problem{.observe = ObserveRandom<40>(10, 20)};
   constexpr std::size_t runs = simd_width<double> + 1;
-  ObservationStream<Problem, runs> stream(problem, {.seed = 2, .spin_up = 10});
+  TwinTruth<Lorenz, runs> twin(problem, {.seed = 2, .spin_up = 10});
   std::array<bool, 40> mask{};
   for (int cycle = 0; cycle < 20; ++cycle) {
-    stream.next();
-    const auto& [values, precision] = stream.observed();
+    twin.next();
+    const auto& [values, precision] = twin.observed();
     bool right = true, padded = true;
     for (std::size_t l = 0; l < runs; ++l) {
-      problem.network.available(stream.key(l), mask.data());
+      problem.observe.available(twin.key(l), mask.data());
       for (std::size_t i = 0; i < 40; ++i)
         right =
             right && (values.at(i, l) != 0) == mask[i] && precision.at(i, l) == (mask[i] ? 1 : 0);
@@ -128,22 +128,22 @@ TEST_CASE("stream: silent slots have value and precision zero, and padding repea
       for (std::size_t l = runs; l < values.padded; ++l)
         padded = padded && values.at(i, l) == values.at(i, runs - 1) &&
                  precision.at(i, l) == precision.at(i, runs - 1) &&
-                 stream.truth().at(i, l) == stream.truth().at(i, runs - 1);
+                 twin.truth().at(i, l) == twin.truth().at(i, runs - 1);
     CHECK(right);
     CHECK(padded);
   }
 }
 
-TEST_CASE("stream: after the spin-up the truth is on the attractor") {
+TEST_CASE("truth: after the spin-up the truth is on the attractor") {
   const FullProblem problem;
-  ObservationStream<FullProblem, 16> stream(problem, {});
+  TwinTruth<FullProblem, 16> twin(problem, {});
   double sum = 0, square = 0, count = 0;
   for (int cycle = 0; cycle < 400; ++cycle) {
-    stream.next();
+    twin.next();
     for (std::size_t i = 0; i < 40; ++i)
       for (std::size_t l = 0; l < 16; ++l) {
-        sum += stream.truth().at(i, l);
-        square += stream.truth().at(i, l) * stream.truth().at(i, l);
+        sum += twin.truth().at(i, l);
+        square += twin.truth().at(i, l) * twin.truth().at(i, l);
         ++count;
       }
   }

@@ -7,13 +7,13 @@
 #include <span>
 #include <vector>
 
-#include "dan/analysis/setting.hpp"
 #include "dan/core/random.hpp"
+#include "dan/problem/problem.hpp"
 
 namespace dan {
 
 /// How a truth begins.
-struct StreamConfig {
+struct TruthConfig {
   std::uint64_t seed = 1;
   std::size_t first_run = 0;   ///< lane l is run first_run + l
   std::size_t spin_up = 400;   ///< cycles from the random start to the attractor, not counted
@@ -27,26 +27,26 @@ struct StreamConfig {
 /// Observations: y = H(x) + ε on the reporting slots, keyed by (seed, run, cycle).
 /// Run r is the same bits for any `Runs` and any first run, because the truth is always computed
 /// in SIMD registers of double. Cost: one model step per `next`; memory: three states per run.
-template <class Setting_, std::size_t Runs>
-class ObservationStream {
+template <class Problem_, std::size_t Runs>
+class TwinTruth {
  public:
-  using Setting = Setting_;
-  static constexpr std::size_t runs = Runs, size = Setting::size, slots = Setting::slots;
-  using Truth = Batch<double, Setting::points, Setting::channels, Runs>;
+  using Problem = Problem_;
+  static constexpr std::size_t runs = Runs, size = Problem::size, slots = Problem::slots;
+  using Truth = Batch<double, Problem::points, Problem::channels, Runs>;
   using Observed = Observations<double, slots, Runs>;
 
-  ObservationStream(const Setting& setting, const StreamConfig& config)
-      : setting_(setting), config_(config) {
+  TwinTruth(const Problem& problem, const TruthConfig& config)
+      : problem_(problem), config_(config) {
     std::array<double, size> start;
     for (std::size_t g = 0; g < groups; ++g) {
       for (std::size_t l = 0; l < width; ++l) {
         const std::size_t run = std::min(g * width + l, Runs - 1);
-        fill_normal<double>(key(run).with(Stream::truth), start);
+        fill_normal<double>(key(run).with(Purpose::truth), start);
         for (std::size_t i = 0; i < size; ++i)
           lane_of(columns_[g][i], l) = config.start_mean + config.start_deviation * start[i];
       }
       for (std::size_t n = 0; n < config.spin_up; ++n)
-        setting_.model.step(columns_[g].data(), columns_[g].data());
+        problem_.model.step(columns_[g].data(), columns_[g].data());
     }
     copy_truth();
   }
@@ -54,19 +54,19 @@ class ObservationStream {
   /// Advances the truth by one cycle and observes it.
   void next() {
     ++cycle_;
-    for (auto& column : columns_) setting_.model.step(column.data(), column.data());
+    for (auto& column : columns_) problem_.model.step(column.data(), column.data());
     copy_truth();
     std::array<double, slots> y, errors;
     std::array<bool, slots> mask;
     std::array<double, size> x;
     for (std::size_t l = 0; l < Runs; ++l) {
       for (std::size_t i = 0; i < size; ++i) x[i] = truth_.at(i, l);
-      setting_.network.observe(x.data(), y.data());
-      setting_.network.available(key(l), mask.data());
-      setting_.noise.sample(key(l), errors);
+      problem_.observe.observe(x.data(), y.data());
+      problem_.observe.available(key(l), mask.data());
+      problem_.noise.sample(key(l), errors);
       for (std::size_t j = 0; j < slots; ++j) {
         observed_.values.at(j, l) = mask[j] ? y[j] + errors[j] : 0;
-        observed_.precision.at(j, l) = mask[j] ? setting_.noise.precision(j) : 0;
+        observed_.precision.at(j, l) = mask[j] ? problem_.noise.precision(j) : 0;
       }
     }
     observed_.values.repeat_last_lane();
@@ -87,7 +87,7 @@ class ObservationStream {
   /// Goes on from a saved truth after `cycle` cycles, with the same bits as without a break and
   /// for any SIMD width. Throws ShapeError for a wrong number of numbers.
   void restore(std::size_t cycle, std::span<const double> numbers) {
-    require_size("ObservationStream::restore", "numbers", numbers.size(), Runs * size,
+    require_size("TwinTruth::restore", "numbers", numbers.size(), Runs * size,
                  "number of the truth");
     for (std::size_t g = 0; g < groups; ++g)
       for (std::size_t l = 0; l < width; ++l)
@@ -99,7 +99,7 @@ class ObservationStream {
 
   /// Seed, run and cycle of lane `lane`.
   [[nodiscard]] RandomKey key(std::size_t lane) const {
-    return {config_.seed, Stream::truth, config_.first_run + lane, cycle_};
+    return {config_.seed, Purpose::truth, config_.first_run + lane, cycle_};
   }
 
  private:
@@ -114,9 +114,9 @@ class ObservationStream {
     truth_.repeat_last_lane();
   }
 
-  Setting setting_;
-  StreamConfig config_;
-  std::array<Batch<double, Setting::points, Setting::channels, width>, groups> columns_;
+  Problem problem_;
+  TruthConfig config_;
+  std::array<Batch<double, Problem::points, Problem::channels, width>, groups> columns_;
   Truth truth_;
   Observed observed_;
   std::size_t cycle_ = 0;

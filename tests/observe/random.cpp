@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dan/observe/random_network.hpp"
+#include "dan/observe/random.hpp"
 
 #include <doctest/doctest.h>
 
@@ -16,7 +16,7 @@ using namespace dan;
 namespace {
 using Mask = std::array<bool, 10>;
 
-Mask mask_of(const RandomNetwork<10>& network, std::uint64_t run, std::uint64_t cycle) {
+Mask mask_of(const ObserveRandom<10>& network, std::uint64_t run, std::uint64_t cycle) {
   Mask mask{};
   network.available({.seed = 9, .run = run, .cycle = cycle}, mask.data());
   return mask;
@@ -24,13 +24,13 @@ Mask mask_of(const RandomNetwork<10>& network, std::uint64_t run, std::uint64_t 
 }  // namespace
 
 TEST_CASE("random_network: battery") {
-  test::check_network(RandomNetwork<40>(5, 20), test::normal_numbers(40, 1));
-  test::check_network(RandomNetwork<1, 3>{}, test::normal_numbers(3, 1));
+  test::check_network(ObserveRandom<40>(5, 20), test::normal_numbers(40, 1));
+  test::check_network(ObserveRandom<1, 3>{}, test::normal_numbers(3, 1));
 }
 
 TEST_CASE("random_network: every count in the range is equally likely, and so is every slot") {
   constexpr std::size_t least = 2, most = 7, cycles = 12000;
-  const RandomNetwork<10> network(least, most);
+  const ObserveRandom<10> network(least, most);
   std::array<double, 11> counts{};
   std::array<double, 10> slots{};
   for (std::uint64_t cycle = 0; cycle < cycles; ++cycle) {
@@ -47,7 +47,7 @@ TEST_CASE("random_network: every count in the range is equally likely, and so is
 }
 
 TEST_CASE("random_network: the subset depends on run and cycle") {
-  const RandomNetwork<10> network(5, 5);
+  const ObserveRandom<10> network(5, 5);
   int same_run = 0, same_cycle = 0;
   for (std::uint64_t n = 1; n < 200; ++n) {
     same_run += mask_of(network, 0, 0) == mask_of(network, 0, n) ? 1 : 0;
@@ -59,10 +59,10 @@ TEST_CASE("random_network: the subset depends on run and cycle") {
 
 TEST_CASE("random_network: ends of the range") {
   for (std::uint64_t cycle = 0; cycle < 50; ++cycle) {
-    CHECK(std::ranges::count(mask_of(RandomNetwork<10>(0, 0), 0, cycle), true) == 0);
-    CHECK(std::ranges::count(mask_of(RandomNetwork<10>(10, 10), 0, cycle), true) == 10);
+    CHECK(std::ranges::count(mask_of(ObserveRandom<10>(0, 0), 0, cycle), true) == 0);
+    CHECK(std::ranges::count(mask_of(ObserveRandom<10>(10, 10), 0, cycle), true) == 10);
   }
-  CHECK_THROWS_AS(RandomNetwork<10>(3, 2), ConfigError);
-  CHECK_THROWS_AS(RandomNetwork<10>(0, 11), ConfigError);
-  CHECK_THROWS_WITH(RandomNetwork<10>(3, 2), doctest::Contains("least is 3 and most is 2"));
+  CHECK_THROWS_AS(ObserveRandom<10>(3, 2), ConfigError);
+  CHECK_THROWS_AS(ObserveRandom<10>(0, 11), ConfigError);
+  CHECK_THROWS_WITH(ObserveRandom<10>(3, 2), doctest::Contains("least is 3 and most is 2"));
 }

@@ -10,21 +10,21 @@
 
 namespace dan {
 
-/// The problem that all methods are given: a model, an observation network and its errors.
+/// The problem that all methods are given: a model, an observation operator and its errors.
 ///
 ///   x(k+1) = M(x(k)),  y(k) = H_k(x(k)) + ε(k),  ε ~ N(0, R).
-template <DynamicalModel Model_, ObservationNetwork Network_>
-struct Setting {
+template <DynamicalModel Model_, ObservationOperator Operator_>
+struct Problem {
   using Model = Model_;
-  using Network = Network_;
+  using Operator = Operator_;
   static constexpr std::size_t points = Model::points, channels = Model::channels;
-  static constexpr std::size_t size = points * channels, slots = Network::slots;
-  static_assert(Network::points == points && Network::channels == channels,
-                "Setting: the observation network must observe states of the model's shape");
+  static constexpr std::size_t size = points * channels, slots = Operator::slots;
+  static_assert(Operator::points == points && Operator::channels == channels,
+                "Problem: the observation operator must observe states of the model's shape");
 
   Model model{};
-  Network network{};
-  DiagonalNoise<Network::slots> noise{};
+  Operator observe{};
+  DiagonalNoise<Operator::slots> noise{};
 
   /// `Lanes` states of this problem.
   template <class Real, std::size_t Lanes>
@@ -32,12 +32,12 @@ struct Setting {
 };
 
 /// The types that every analysis of `Runs` runs side by side in precision `Real` names.
-template <class Setting_, class Real_, std::size_t Runs>
+template <class Problem_, class Real_, std::size_t Runs>
 struct AnalysisTypes {
-  using Setting = Setting_;
+  using Problem = Problem_;
   using Real = Real_;
-  static constexpr std::size_t points = Setting::points, channels = Setting::channels;
-  static constexpr std::size_t size = Setting::size, slots = Setting::slots, runs = Runs;
+  static constexpr std::size_t points = Problem::points, channels = Problem::channels;
+  static constexpr std::size_t size = Problem::size, slots = Problem::slots, runs = Runs;
   using Observed = Observations<Real, slots, Runs>;               ///< what `analyse` reads
   using FirstGuessBatch = Batch<double, points, channels, Runs>;  ///< what `start` reads
   using Estimate = Batch<double, points, channels, Runs>;         ///< what `estimate` writes

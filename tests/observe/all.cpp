@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 
 #include <doctest/doctest.h>
 
@@ -11,12 +11,12 @@
 using namespace dan;
 
 TEST_CASE("full: battery") {
-  test::check_network(FullNetwork<40>{}, test::normal_numbers(40, 1));
-  test::check_network(FullNetwork<1, 3>{}, test::normal_numbers(3, 1));
+  test::check_network(ObserveAll<40>{}, test::normal_numbers(40, 1));
+  test::check_network(ObserveAll<1, 3>{}, test::normal_numbers(3, 1));
 }
 
 TEST_CASE("full: every element is observed in every cycle") {
-  const FullNetwork<5, 2> network;
+  const ObserveAll<5, 2> network;
   static_assert(network.slots == 10);
   const auto x = test::normal_numbers(10, 2);
   test::Numbers y(10);

@@ -7,25 +7,25 @@
 #include <string>
 
 #include "dan/core/error.hpp"
-#include "dan/observe/full.hpp"
+#include "dan/observe/all.hpp"
 
 namespace dan {
 
 /// Observes a new random subset of the state in every run and cycle.
 ///
 /// Slot i sees element i of the state; how many report is uniform in [least, most], which ones is
-/// uniform among all subsets of that size, both drawn from (seed, network, run, cycle).
+/// uniform among all subsets of that size, both drawn from (seed, available, run, cycle).
 template <std::size_t Points, std::size_t Channels = 1>
-class RandomNetwork : public FullNetwork<Points, Channels> {
+class ObserveRandom : public ObserveAll<Points, Channels> {
  public:
   static constexpr std::size_t slots = Points * Channels;
 
   /// Between `least` and `most` observations a cycle; throws ConfigError unless
   /// least ≤ most ≤ slots.
-  explicit RandomNetwork(std::size_t least = 0, std::size_t most = slots)
+  explicit ObserveRandom(std::size_t least = 0, std::size_t most = slots)
       : least_(least), most_(most) {
     if (least > most || most > slots)
-      throw ConfigError(text("RandomNetwork: least is ", least, " and most is ", most,
+      throw ConfigError(text("ObserveRandom: least is ", least, " and most is ", most,
                              ", expected least <= most <= ", slots));
   }
 
@@ -38,7 +38,7 @@ class RandomNetwork : public FullNetwork<Points, Channels> {
   /// Draws the subset of one run and cycle.
   void available(const RandomKey& key, bool* mask) const {
     std::array<double, slots + 1> uniform;
-    fill_uniform<double>(key.with(Stream::network), uniform);
+    fill_uniform<double>(key.with(Purpose::available), uniform);
     const auto span = static_cast<double>(most_ - least_ + 1);
     const auto count = least_ + static_cast<std::size_t>(uniform[slots] * span);
     std::array<std::size_t, slots> order;  // the positions of the `count` smallest numbers report

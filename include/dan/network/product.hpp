@@ -15,7 +15,7 @@ namespace dan {
 /// which one such map forms and a pointwise nonlinearity can only approximate.
 /// Source: Shazeer, "GLU variants improve transformer" (2020), equation 6.
 template <std::size_t Points, std::size_t Width>
-struct Gated {
+struct Product {
   static constexpr std::size_t inputs = Points * 2 * Width, outputs = Points * Width;
   static constexpr std::size_t parameters = 0;
 

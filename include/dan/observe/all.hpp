@@ -13,7 +13,7 @@ namespace dan {
 ///
 /// States and observations: Points · Channels elements of T, contiguous, slot i sees element i.
 template <std::size_t Points, std::size_t Channels = 1>
-struct FullNetwork {
+struct ObserveAll {
   static constexpr std::size_t points = Points, channels = Channels, slots = Points * Channels;
   static constexpr bool linear = true;
 
