@@ -41,7 +41,7 @@ double read_speed() {
 
 template <NetworkShape Shape>
 void one_state(benchmark::State& state) {
-  using Network = AnalysisNetwork<Shape>;
+  using Network = AnalysisNetwork<Shape, Ring<40>>;
   using Method = Learned<Lorenz, Network, 1>;
   Trained<Network> trained;
   Network::initialise(1, span_of(trained.parameters));

@@ -57,7 +57,7 @@ struct Layer {
 template <NetworkShape Shape, std::size_t Lanes>
 void shares() {
   constexpr std::size_t window = 4, layers = Shape.blocks * Shape.sub_blocks;
-  using Network = AnalysisNetwork<Shape>;
+  using Network = AnalysisNetwork<Shape, Ring<40>>;
   using T = lanes_t<float, Lanes>;
   const Lorenz problem;
   Network network;

@@ -16,7 +16,7 @@ using namespace dan;
 template <NetworkShape Shape, std::size_t Lanes, std::size_t Groups>
 void training_step(benchmark::State& state) {
   using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
-  using Network = AnalysisNetwork<Shape>;
+  using Network = AnalysisNetwork<Shape, Ring<40>>;
   const auto threads = static_cast<std::size_t>(state.range(0));
   constexpr std::size_t window = 4, layers = Shape.blocks * Shape.sub_blocks;
   constexpr double flops = 6.0 * 40 * layers * Shape.kernel * Shape.filters * Shape.filters;

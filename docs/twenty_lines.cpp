@@ -8,7 +8,7 @@ int main() {
   using namespace dan;
   using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;  // truth, observations, noise
   using Network = AnalysisNetwork<NetworkShape{
-      .filters = 24, .blocks = 3, .sub_blocks = 2, .head = Head::gain}>;
+      .filters = 24, .blocks = 3, .sub_blocks = 2, .head = Head::gain}, Ring<40>>;
   const Lorenz problem;
   Network network;
   scale_inputs(problem, network);

@@ -18,9 +18,9 @@ template <NetworkShape Shape, std::size_t Lanes, std::size_t Groups>
 double rate(double seconds, std::size_t threads) {
   constexpr std::size_t window = 4;
   const Problem problem;
-  AnalysisNetwork<Shape> network;
+  AnalysisNetwork<Shape, Ring<40>> network;
   scale_inputs(problem, network);
-  Trainer<Problem, AnalysisNetwork<Shape>, Lanes> trainer(problem, network,
+  Trainer<Problem, AnalysisNetwork<Shape, Ring<40>>, Lanes> trainer(problem, network,
                                                           {.updates = 100000,
                                                            .groups = Groups,
                                                            .window = window,

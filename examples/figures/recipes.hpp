@@ -135,15 +135,15 @@ void for_each_recipe(const Call& call) {
   using namespace dan;
   call(Recipe<pretrained::Plain>{
       "plain", "40 filters", "0.191", plain_with_teacher(60000), {.share = 0.25, .window = 32}});
-  call(Recipe<AnalysisNetwork<wide_shape>, 16>{
+  call(Recipe<AnalysisNetwork<wide_shape, Ring<40>>, 16>{
       "wide", "100 filters", "0.185", plain_with_teacher(4000), {.share = 0.25, .window = 32}});
-  call(Recipe<AnalysisNetwork<linear_shape>>{
+  call(Recipe<AnalysisNetwork<linear_shape, Ring<40>>>{
       "linear", "linear", "0.384", {.updates = 3000, .groups = 2, .window = 4}});
-  call(Recipe<AnalysisNetwork<simplified_shape>>{
+  call(Recipe<AnalysisNetwork<simplified_shape, Ring<40>>>{
       "simplified", "does not see x^f", "0.382", {.updates = 4000, .groups = 2, .window = 4}});
   call(Recipe<pretrained::Small, 16>{
       "small", "products, gain head, memory", "-", with_teacher(8000), {.share = 0.5}});
-  call(Recipe<AnalysisNetwork<members_shape>, 16>{
+  call(Recipe<AnalysisNetwork<members_shape, Ring<40>>, 16>{
       "members", "small with 3 states", "-", with_teacher(8000), {.share = 0.25}});
   call(Recipe<pretrained::Recurrent, 16>{"recurrent",
                                          "products, gain head, memory",

@@ -94,7 +94,7 @@ class Table {
     if (lost > 0) {
       std::vector<std::span<const double>> single;
       for (const double& run : runs) single.emplace_back(&run, 1);
-      const Interval kept = interval_of(single);
+      const ConfidenceInterval kept = interval_of(single);
       ours = kept.mean, half = (kept.high - kept.low) / 2;
       cycles *= static_cast<double>(runs.size()) / static_cast<double>(all);
     }

@@ -36,10 +36,11 @@ void for_each_idea(const Call& call) {
   const TrainConfig eight{.groups = 2, .window = 8, .first_window = 4};
   TrainConfig adam = four;
   adam.use_muon = false;
-  call(Recipe<AnalysisNetwork<talk_shape>>{"adam", "plain head, 3 x 3, Adam", "", adam});
-  call(Recipe<AnalysisNetwork<talk_shape>>{"muon", "plain head, 3 x 3, Muon", "", four});
-  call(Recipe<AnalysisNetwork<gain_shape>>{"gain", "gain head, 5 x 2", "", four});
-  call(Recipe<AnalysisNetwork<memory_shape>>{"memory", "and 8 memory channels, 3 taps", "", eight});
+  call(Recipe<AnalysisNetwork<talk_shape, Ring<40>>>{"adam", "plain head, 3 x 3, Adam", "", adam});
+  call(Recipe<AnalysisNetwork<talk_shape, Ring<40>>>{"muon", "plain head, 3 x 3, Muon", "", four});
+  call(Recipe<AnalysisNetwork<gain_shape, Ring<40>>>{"gain", "gain head, 5 x 2", "", four});
+  call(Recipe<AnalysisNetwork<memory_shape, Ring<40>>>{"memory", "and 8 memory channels, 3 taps",
+                                                       "", eight});
   call(Recipe<pretrained::Small>{"products", "and products, 16 memory channels", "", eight});
   call(Recipe<pretrained::Small, 16>{"small", "and a teacher, its covariances, half the runs", "",
                                      example::with_teacher(1)});

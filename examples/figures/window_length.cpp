@@ -20,11 +20,11 @@ constexpr std::size_t members = 20;
 struct Curve {
   std::string method;
   nlohmann::ordered_json points = nlohmann::ordered_json::array();
-  std::vector<Interval> filtering{}, smoothing{};
+  std::vector<ConfidenceInterval> filtering{}, smoothing{};
 };
 
 /// What two 95 % intervals allow to say of the first.
-const char* compared(const Interval& a, const Interval& b) {
+const char* compared(const ConfidenceInterval& a, const ConfidenceInterval& b) {
   return a.high < b.low ? "better" : a.low > b.high ? "worse" : a.low <= b.high ? "level" : "lost";
 }
 
@@ -89,7 +89,7 @@ class Figure {
     std::printf("%-26s %4zu %-16s %9.4f  %-18s %9.4f %8.1f\n", curve.method.c_str(), lag,
                 tuned.c_str(), s.analysis_rmse, interval.c_str(), s.smoothing_rmse, s.seconds);
     example::print_failures(s);
-    const auto interval_json = [](const Interval& i) {
+    const auto interval_json = [](const ConfidenceInterval& i) {
       return nlohmann::ordered_json::array({i.low, i.high});
     };
     curve.points.push_back({{"lag", lag},

@@ -22,7 +22,11 @@
 #include "dan/concepts.hpp"
 
 // Where points are.
+#include "dan/geometry/concepts.hpp"
 #include "dan/geometry/ring.hpp"
+#include "dan/geometry/interval.hpp"
+#include "dan/geometry/torus.hpp"
+#include "dan/geometry/lat_lon.hpp"
 
 // Differentiable maps.
 #include "dan/autodiff/map.hpp"
@@ -47,11 +51,24 @@
 #include "dan/network/activation.hpp"
 #include "dan/network/convolution.hpp"
 #include "dan/network/product.hpp"
+#include "dan/network/shape.hpp"
+#include "dan/network/features.hpp"
+#include "dan/network/heads/increment.hpp"
+#include "dan/network/heads/gain.hpp"
+#include "dan/network/memory.hpp"
 #include "dan/network/analysis_network.hpp"
+#include "dan/network/trained_for.hpp"
+#include "dan/network/weights.hpp"
+#include "dan/network/pretrained.hpp"
 
 // Problems, their truth and observations.
+#include "dan/problem/start.hpp"
+#include "dan/problem/norm.hpp"
 #include "dan/problem/problem.hpp"
 #include "dan/problem/truth.hpp"
+#include "dan/problem/climate.hpp"
+#include "dan/problem/describe.hpp"
+#include "dan/problem/scaling.hpp"
 
 // Analyses, and a cycle of them.
 #include "dan/analysis/climatology.hpp"
@@ -72,10 +89,7 @@
 #include "dan/analysis/window.hpp"
 #include "dan/analysis/ienks.hpp"
 #include "dan/analysis/cycle.hpp"
-#include "dan/analysis/trained_for.hpp"
 #include "dan/analysis/learned.hpp"
-#include "dan/analysis/weights.hpp"
-#include "dan/analysis/pretrained.hpp"
 
 // Experiments.
 #include "dan/experiment/score.hpp"

@@ -35,14 +35,14 @@ TEST_CASE("climatology: mean and covariance of Lorenz 96") {
 
 TEST_CASE("climatology: the same seed gives the same bits, another seed does not") {
   const auto of = [](std::uint64_t seed) {
-    return climatology_of(Lorenz{}, {.seed = seed, .cycles = 10, .spin_up = 10});
+    return climatology_of(Lorenz{.start = {.spin_up = 10}}, {.seed = seed, .cycles = 10});
   };
   CHECK(of(1).covariance(3, 4) == of(1).covariance(3, 4));
   CHECK(of(1).mean[0] != of(2).mean[0]);
 }
 
 TEST_CASE("climatology: always estimates the mean") {
-  const auto climate = climatology_of(Lorenz{}, {.cycles = 10, .spin_up = 10});
+  const auto climate = climatology_of(Lorenz{.start = {.spin_up = 10}}, {.cycles = 10});
   const Climatology<Lorenz, 3> analysis(climate);
   auto carried = analysis.start({}, 1, {});
   analysis.forecast(carried);

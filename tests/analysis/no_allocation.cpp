@@ -66,7 +66,7 @@ using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 
 template <NetworkShape Shape, std::size_t Runs>
 std::size_t allocations_of_cycles() {
-  using Network = AnalysisNetwork<Shape>;
+  using Network = AnalysisNetwork<Shape, Ring<40>>;
   Trained<Network> trained;
   Network::initialise(1, span_of(trained.parameters));
   const Learned<Lorenz, Network, Runs> analysis(Lorenz{}, trained);

@@ -10,11 +10,11 @@
 
 #include "../support/map_battery.hpp"
 #include "dan/analysis/cycle.hpp"
-#include "dan/analysis/weights.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz63.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/network/analysis_network.hpp"
+#include "dan/network/weights.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/observe/subset.hpp"
 

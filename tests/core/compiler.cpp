@@ -102,12 +102,12 @@ TEST_CASE("compiler: the pattern is what g++ 12.2 gets wrong") {
 TEST_CASE("compiler: no default of ours has it") {
   using Model = Rk4<Lorenz96<40>>;
   using Lorenz = Problem<Model, ObserveAll<40>>;
-  using Channels1 = AnalysisNetwork<NetworkShape{}>;
+  using Channels1 = AnalysisNetwork<NetworkShape{}, Ring<40>>;
   check_defaults<ClimateConfig, DenkfConfig, EkfConfig, EnkfConfig, EnkfNConfig, EnsrfConfig,
                  EtkfConfig, FiniteSizePrior, IenksConfig, Inflation, LetkfConfig, Var4dConfig,
-                 TaylorFit, RandomKey, Interval, TruthConfig, TwinConfig, NetworkShape,
-                 AnalysisBounds<1>, AdamConfig, MuonConfig, NormLimit, CosineSchedule, Upsets,
-                 TrainConfig, LearnedConfig, ShockConfig>();
+                 TaylorFit, RandomKey, GaussianStart, ConfidenceInterval, TruthConfig, TwinConfig,
+                 NetworkShape, AnalysisBounds<1>, AdamConfig, MuonConfig, NormLimit, CosineSchedule,
+                 Upsets, TrainConfig, LearnedConfig, ShockConfig>();
   check_defaults<Model, Lorenz, Lorenz63, Rk4<Lorenz63>, DiagonalNoise<4>, DiagonalNoise<8>,
                  Channels1>();
 }

@@ -83,7 +83,7 @@ def layers(_):
                 found.append(f"{header} includes {other}, which does not exist")
             elif other == UMBRELLA:
                 found.append(f"{header} includes {UMBRELLA}, which is for users only")
-            elif its_folder and its_folder != folder and LEVELS.get(its_folder[0], 9) >= level:
+            elif its_folder and its_folder[:1] != folder[:1] and LEVELS.get(its_folder[0], 9) >= level:
                 found.append(f"{header} (level {level}) includes {other}; includes go downward")
         for other in re.findall(r'^\s*#\s*include\s*"(?!dan/)([^"]*)"', read(header), re.MULTILINE):
             found.append(f'{header} includes "{other}", expected the whole path "dan/..."')

@@ -9,6 +9,10 @@
 #include <vector>
 
 #include "../support/map_battery.hpp"
+#include "dan/geometry/interval.hpp"
+#include "dan/geometry/lat_lon.hpp"
+#include "dan/geometry/ring.hpp"
+#include "dan/geometry/torus.hpp"
 
 using namespace dan;
 
@@ -67,7 +71,54 @@ TEST_CASE("analysis network: derivatives of every variant") {
                      .products = 3}>();
 }
 
-TEST_CASE("analysis network: the gain is symmetric, and its target has the right gradient") {
+TEST_CASE("analysis network: derivatives on grids with walls, two dimensions and poles") {
+  constexpr NetworkShape shape{.filters = 3,
+                               .blocks = 1,
+                               .sub_blocks = 2,
+                               .kernel = 3,
+                               .head = Head::gain,
+                               .memory = 1,
+                               .gain_radius = 1,
+                               .products = 2};
+  check<shape, Interval<5>>();
+  check<shape, Torus<4, 5>>();
+  check<shape, LatLon<3, 6>, 2>();
+}
+
+TEST_CASE("analysis network: the gain is symmetric across poles and at walls") {
+  constexpr NetworkShape shape{
+      .filters = 3, .blocks = 1, .kernel = 3, .head = Head::gain, .gain_radius = 2};
+  const auto symmetric = []<class Geometry>(Geometry) {
+    using Network = AnalysisNetwork<shape, Geometry, 2>;
+    const Network network;
+    const auto params = test::normal(Network::parameters, 1, 0.3);
+    const auto in = test::normal(Network::inputs, 2);
+    std::vector<double> out(Network::outputs);
+    const auto cache = std::make_unique<typename Network::template Cache<double>>();
+    network.forward(params.data(), in.data(), out.data(), *cache);
+    // The whole matrix: several taps of a point may be the same point.
+    constexpr std::size_t size = Network::size, window = Network::Head::window;
+    std::vector<double> u(size * size);
+    for (std::size_t i = 0; i < size; ++i)
+      for (std::size_t j = 0; j < window; ++j)
+        for (std::size_t c = 0; c < 2; ++c)
+          u[i * size + Geometry::tap(i / 2, j, 5) * 2 + c] +=
+              Network::gain_row(*cache, 0, i)[j * 2 + c];
+    double worst = 0, largest = 0;
+    for (std::size_t i = 0; i < size; ++i)
+      for (std::size_t k = 0; k < size; ++k) {
+        worst = std::max(worst, std::abs(u[i * size + k] - u[k * size + i]));
+        largest = std::max(largest, std::abs(u[i * size + k]));
+      }
+    CHECK(worst <= 1e-14 * largest);
+  };
+  symmetric(Ring<7>{});
+  symmetric(Interval<6>{});
+  symmetric(Torus<5, 6>{});
+  symmetric(LatLon<4, 8>{});
+}
+
+TEST_CASE("analysis network: the gain is symmetric, and a loss of it has the right gradient") {
   constexpr std::size_t N = 5, channels = 2, members = 2, window = 3;
   using Network = AnalysisNetwork<NetworkShape{.filters = 4,
                                                .blocks = 1,
@@ -83,11 +134,9 @@ TEST_CASE("analysis network: the gain is symmetric, and its target has the right
   auto cache = std::make_unique<Network::Cache<double>>();
   const auto gain = [&](std::size_t m, std::size_t p, std::size_t c, std::size_t j,
                         std::size_t of) {
-    return cache->raw_out[p * Network::raw + (m * channels + c) * (1 + window * channels) + 1 +
-                          j * channels + of];
+    return Network::gain_row(*cache, m, p * channels + c)[j * channels + of];
   };
   const auto covariance = test::normal(Network::gains, 7);  // no symmetry assumed
-  const GainTarget<double> target{covariance.data(), 0.7};
   constexpr std::size_t P = Network::parameters, I = Network::inputs;
   const auto at = test::normal(P + I, 1, 0.3), u = test::normal(P + I, 3);
   double asymmetry = 0;
@@ -112,8 +161,16 @@ TEST_CASE("analysis network: the gain is symmetric, and its target has the right
     loss(at);
     std::vector<double> d(P + I);
     const std::vector<double> none(Network::outputs);
+    std::vector<double> d_gain;  // of a loss that pulls the gain of every member to `covariance`
+    for (std::size_t m = 0; m < members; ++m)
+      for (std::size_t p = 0; p < N; ++p)
+        for (std::size_t c = 0; c < channels; ++c)
+          for (std::size_t j = 0; j < window; ++j)
+            for (std::size_t of = 0; of < channels; ++of)
+              d_gain.push_back(0.7 *
+                               (gain(m, p, c, j, of) - covariance[d_gain.size() % Network::gains]));
     network.backward(at.data(), at.data() + P, *cache, none.data(), d.data() + P, d.data(),
-                     &target);
+                     d_gain.data());
     return std::vector<double>{std::inner_product(d.begin(), d.end(), v.begin(), 0.0)};
   };
   const auto fit = taylor_slope(loss, tangent, at, u);
@@ -126,7 +183,7 @@ TEST_CASE("analysis network: the gain is symmetric, and its target has the right
 }
 
 TEST_CASE("analysis network: the places cover the parameters without gap or overlap") {
-  using Network = AnalysisNetwork<NetworkShape{.filters = 24, .memory = 3}>;
+  using Network = AnalysisNetwork<NetworkShape{.filters = 24, .memory = 3}, Ring<40>>;
   std::size_t next = 0;
   std::set<std::string> names;
   for (const auto& place : Network::places()) {
@@ -136,13 +193,16 @@ TEST_CASE("analysis network: the places cover the parameters without gap or over
   }
   CHECK(next == Network::parameters);
   CHECK(names.size() == 11);
-  using Products = AnalysisNetwork<NetworkShape{
-      .filters = 24, .blocks = 3, .sub_blocks = 2, .kernel = 3, .products = 16}>;
+  using Products =
+      AnalysisNetwork<NetworkShape{
+                          .filters = 24, .blocks = 3, .sub_blocks = 2, .kernel = 3, .products = 16},
+                      Ring<40>>;
   CHECK(Products::places().at(1).out == 32);
   CHECK(Products::places().at(2).in == 16);
   const auto last = Products::places().back();
   CHECK(last.offset + last.weights() + last.out == Products::parameters);
-  CHECK(AnalysisNetwork<NetworkShape{.filters = 40, .blocks = 5, .sub_blocks = 5}>::parameters ==
+  CHECK(AnalysisNetwork<NetworkShape{.filters = 40, .blocks = 5, .sub_blocks = 5},
+                        Ring<40>>::parameters ==
         5 * 2 * 40 + 40 + 25 * (5 * 40 * 40 + 40) + 5 * 40 + 1);
 }
 

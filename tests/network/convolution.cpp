@@ -7,15 +7,20 @@
 #include <vector>
 
 #include "../support/map_battery.hpp"
+#include "dan/geometry/interval.hpp"
+#include "dan/geometry/lat_lon.hpp"
+#include "dan/geometry/ring.hpp"
+#include "dan/geometry/torus.hpp"
 
 using namespace dan;
 
 namespace {
 
 /// The convolution of the docstring as three plain loops, the truth for the kernels.
-template <std::size_t P, std::size_t I, std::size_t O, std::size_t K>
+template <class Geometry, std::size_t I, std::size_t O, std::size_t Width>
 struct Naive {
-  static std::size_t tap(std::size_t p, std::size_t k) { return (p + k + P - K / 2) % P; }
+  static constexpr std::size_t P = Geometry::points, K = Geometry::taps(Width);
+  static std::size_t tap(std::size_t p, std::size_t k) { return Geometry::tap(p, k, Width); }
   static void forward(const double* w, const double* x, double* z) {
     for (std::size_t p = 0; p < P; ++p)
       for (std::size_t o = 0; o < O; ++o) {
@@ -40,9 +45,11 @@ struct Naive {
 };
 
 /// Compares the kernel, in `Real` and with `Lanes` lanes of different data, with the naive loops.
-template <std::size_t P, std::size_t I, std::size_t O, std::size_t K, class Real, std::size_t Lanes>
+template <class Geometry, std::size_t I, std::size_t O, std::size_t K, class Real,
+          std::size_t Lanes>
 void compare() {
-  using Layer = Convolution<Ring<P>, I, O, K>;
+  constexpr std::size_t P = Geometry::points;
+  using Layer = Convolution<Geometry, I, O, K>;
   using T = lanes_t<Real, Lanes>;
   const Layer layer;
   const double tolerance = sizeof(Real) == 4 ? 3e-5 : 1e-12;  // sums of at most a few 1000 terms
@@ -65,8 +72,8 @@ void compare() {
     std::vector<double> x(P * I), d(P * O), z(P * O), d_x(P * I);
     for (std::size_t n = 0; n < P * I; ++n) x[n] = static_cast<double>(lane_of(in[n], l));
     for (std::size_t n = 0; n < P * O; ++n) d[n] = static_cast<double>(lane_of(d_out[n], l));
-    Naive<P, I, O, K>::forward(w.data(), x.data(), z.data());
-    Naive<P, I, O, K>::backward(w.data(), x.data(), d.data(), d_x.data(), d_w.data());
+    Naive<Geometry, I, O, K>::forward(w.data(), x.data(), z.data());
+    Naive<Geometry, I, O, K>::backward(w.data(), x.data(), d.data(), d_x.data(), d_w.data());
     const auto error = [](double a, double b) { return std::abs(a - b) / (1 + std::abs(b)); };
     for (std::size_t n = 0; n < P * O; ++n)
       worst = std::max(worst, error(static_cast<double>(lane_of(out[n], l)), z[n]));
@@ -83,13 +90,24 @@ void compare() {
 
 TEST_CASE("convolution: kernels agree with naive loops for odd sizes, types and lanes") {
   constexpr auto f = simd_width<float>, d = simd_width<double>;
-  compare<5, 1, 1, 5, double, 1>();
-  compare<11, 5, 24, 5, float, 1>();
-  compare<9, 6, 19, 3, double, 1>();
-  compare<9, 2, 24, 5, float, f>();
-  compare<40, 24, 24, 5, float, 2 * f>();
-  compare<13, 7, 11, 5, double, 3 * d>();
-  compare<6, 40, 1, 1, double, d>();
+  compare<Ring<5>, 1, 1, 5, double, 1>();
+  compare<Ring<11>, 5, 24, 5, float, 1>();
+  compare<Ring<9>, 6, 19, 3, double, 1>();
+  compare<Ring<9>, 2, 24, 5, float, f>();
+  compare<Ring<40>, 24, 24, 5, float, 2 * f>();
+  compare<Ring<13>, 7, 11, 5, double, 3 * d>();
+  compare<Ring<6>, 40, 1, 1, double, d>();
+}
+
+TEST_CASE("convolution: kernels agree with naive loops on every geometry") {
+  constexpr auto f = simd_width<float>, d = simd_width<double>;
+  compare<Interval<7>, 3, 5, 5, double, 1>();
+  compare<Interval<9>, 5, 7, 3, float, 2 * f>();
+  compare<Torus<5, 7>, 4, 9, 3, double, d>();
+  compare<Torus<6, 5>, 3, 20, 5, float, 1>();  // one state: SIMD over channels
+  compare<LatLon<4, 8>, 3, 5, 3, double, 3 * d>();
+  compare<LatLon<3, 6>, 2, 20, 5, float, 1>();
+  compare<LatLon<6, 10>, 6, 7, 5, float, f>();
 }
 
 TEST_CASE("convolution: lanes with a nonlinearity agree with one lane in double") {
@@ -132,6 +150,10 @@ TEST_CASE("convolution: derivatives for every activation") {
   test::check_map(Convolution<Ring<8>, 3, 2, 3, Silu>{});
   test::check_map(Convolution<Ring<9>, 1, 7, 5, Tanh>{});
   test::check_map(Convolution<Ring<7>, 4, 1, 1, Relu>{}, 3.0, 3.0);
+  test::check_map(Convolution<Interval<6>, 2, 3, 5, Silu>{});
+  test::check_map(Convolution<Torus<4, 3>, 2, 3, 3, Silu>{});
+  test::check_map(Convolution<LatLon<4, 6>, 2, 3, 3, Silu>{});
+  test::check_map(Convolution<LatLon<3, 6>, 1, 2, 5, Silu>{});  // stencils over the pole and back
 }
 
 TEST_CASE("maps: chain, residual and repeat have right derivatives") {

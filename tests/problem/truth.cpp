@@ -35,9 +35,9 @@ test::Numbers lane_numbers(const Truth& twin, std::size_t lane) {
 /// Lane l of a truth of `Runs` runs from `first` has the bits of lane first + l of `all`.
 template <std::size_t Runs>
 void check_same(std::size_t first) {
-  const Lorenz problem;
-  TwinTruth<Lorenz, 16> all(problem, {.seed = 5, .spin_up = 20});
-  TwinTruth<Lorenz, Runs> some(problem, {.seed = 5, .first_run = first, .spin_up = 20});
+  const Lorenz problem{.start = {.spin_up = 20}};
+  TwinTruth<Lorenz, 16> all(problem, {.seed = 5});
+  TwinTruth<Lorenz, Runs> some(problem, {.seed = 5, .first_run = first});
   bool same = true;
   for (int cycle = 0; cycle < 10; ++cycle) {
     for (std::size_t l = 0; l < Runs; ++l)
@@ -58,16 +58,16 @@ TEST_CASE("truth: a run has the same bits for any number of lanes and any first 
 }
 
 TEST_CASE("truth: seeds and runs differ") {
-  const FullProblem problem;
-  const TwinTruth<FullProblem, 2> a(problem, {.seed = 1, .spin_up = 5});
-  const TwinTruth<FullProblem, 2> b(problem, {.seed = 2, .spin_up = 5});
+  const FullProblem problem{.start = {.spin_up = 5}};
+  const TwinTruth<FullProblem, 2> a(problem, {.seed = 1});
+  const TwinTruth<FullProblem, 2> b(problem, {.seed = 2});
   CHECK(a.truth().at(0, 0) != a.truth().at(0, 1));
   CHECK(a.truth().at(0, 0) != b.truth().at(0, 0));
 }
 
 TEST_CASE("truth: the truth is a trajectory of the model") {
-  const FullProblem problem;
-  TwinTruth<FullProblem, 3> twin(problem, {.seed = 3, .spin_up = 50});
+  const FullProblem problem{.start = {.spin_up = 50}};
+  TwinTruth<FullProblem, 3> twin(problem, {.seed = 3});
   CHECK(twin.cycle() == 0);
   test::Numbers x(40);
   for (std::size_t i = 0; i < 40; ++i) x[i] = twin.truth().at(i, 2);
@@ -83,8 +83,8 @@ TEST_CASE("truth: the truth is a trajectory of the model") {
 }
 
 TEST_CASE("truth: observations are the truth plus the noise of their key") {
-  const FullProblem problem{.noise = DiagonalNoise<40>(4)};
-  TwinTruth<FullProblem, 5> twin(problem, {.seed = 8, .first_run = 3, .spin_up = 10});
+  const FullProblem problem{.noise = DiagonalNoise<40>(4), .start = {.spin_up = 10}};
+  TwinTruth<FullProblem, 5> twin(problem, {.seed = 8, .first_run = 3});
   std::array<double, 40> errors{};
   double sum = 0, square = 0;
   constexpr std::size_t cycles = 200;
@@ -108,9 +108,9 @@ TEST_CASE("truth: observations are the truth plus the noise of their key") {
 }
 
 TEST_CASE("truth: silent slots have value and precision zero, and padding repeats a run") {
-  const Lorenz problem{.observe = ObserveRandom<40>(10, 20)};
+  const Lorenz problem{.observe = ObserveRandom<40>(10, 20), .start = {.spin_up = 10}};
   constexpr std::size_t runs = simd_width<double> + 1;
-  TwinTruth<Lorenz, runs> twin(problem, {.seed = 2, .spin_up = 10});
+  TwinTruth<Lorenz, runs> twin(problem, {.seed = 2});
   std::array<bool, 40> mask{};
   for (int cycle = 0; cycle < 20; ++cycle) {
     twin.next();

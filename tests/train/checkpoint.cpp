@@ -23,9 +23,14 @@ using namespace dan;
 namespace {
 using Full = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 using Sparse = Problem<Rk4<Lorenz96<40>>, ObserveRandom<40>>;
-using Plain = AnalysisNetwork<NetworkShape{.filters = 4, .blocks = 1, .sub_blocks = 1}>;
-using Recurrent = AnalysisNetwork<NetworkShape{
-    .filters = 4, .blocks = 1, .sub_blocks = 1, .head = Head::gain, .memory = 2, .gain_radius = 2}>;
+using Plain = AnalysisNetwork<NetworkShape{.filters = 4, .blocks = 1, .sub_blocks = 1}, Ring<40>>;
+using Recurrent = AnalysisNetwork<NetworkShape{.filters = 4,
+                                               .blocks = 1,
+                                               .sub_blocks = 1,
+                                               .head = Head::gain,
+                                               .memory = 2,
+                                               .gain_radius = 2},
+                                  Ring<40>>;
 constexpr std::size_t lanes = simd_width<float>;
 
 /// Runs a training in processes that are killed, ten times at random moments, each going on from
@@ -104,7 +109,8 @@ TEST_CASE("trainer: killed at random moments and resumed, it ends with the same 
 TEST_CASE("truth: a saved truth is a state per run, whatever the SIMD width, and goes on") {
   constexpr std::size_t runs = simd_width<double> + 3;
   using Truth = TwinTruth<Full, runs>;
-  Truth stream(Full{}, {.spin_up = 10}), again(Full{}, {.seed = 2, .spin_up = 0});
+  Truth stream(Full{.start = {.spin_up = 10}}, {}),
+      again(Full{.start = {.spin_up = 0}}, {.seed = 2});
   stream.next();
   const auto numbers = stream.save();
   REQUIRE(numbers.size() == runs * 40);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "dan/autodiff/map.hpp"
@@ -22,12 +23,12 @@ namespace dan {
 /// For H = I and one variance that is the deviation of the observations' errors. Errors of the
 /// state are much alike from point to point, even where those of observations are not: beside a
 /// precise observation a coarse one tells little. An element without observed taps has the root of
-/// the mean square of the others, and where nothing is observed all have one. points · channels
-/// numbers. Cost: slots · size flops.
+/// the mean square of the others, in units of the norm, and where nothing is observed all have one.
+/// points · channels numbers. Cost: slots · size flops.
 template <class Network, class Problem>
 [[nodiscard]] std::vector<double> observation_deviations(const Problem& problem) {
   constexpr std::size_t size = Problem::size, slots = Problem::slots;
-  constexpr std::size_t channels = Problem::channels, taps = Network::shape.kernel;
+  constexpr std::size_t channels = Problem::channels, width = Network::shape.kernel;
   std::vector<double> precision(size), x(size), unit(slots), row(size), out(size);
   for (std::size_t j = 0; j < slots; ++j) {
     std::ranges::fill(row, 0.0);
@@ -40,15 +41,15 @@ template <class Network, class Problem>
   double squares = 0, count = 0;
   for (std::size_t i = 0; i < size; ++i) {
     double largest = 0;
-    for (std::size_t k = 0; k < taps; ++k)
+    for (std::size_t k = 0; k < Network::Grid::taps(width); ++k)
       largest = std::max(
-          largest, precision[Network::Grid::tap(i / channels, k, taps) * channels + i % channels]);
+          largest, precision[Network::Grid::tap(i / channels, k, width) * channels + i % channels]);
     if (largest == 0) continue;
     out[i] = 1 / std::sqrt(largest);
-    squares += 1 / largest, ++count;
+    squares += 1 / (largest * problem.unit(i) * problem.unit(i)), ++count;
   }
-  for (double& s : out)
-    if (s == 0) s = count > 0 ? std::sqrt(squares / count) : 1;
+  for (std::size_t i = 0; i < size; ++i)
+    if (out[i] == 0) out[i] = problem.unit(i) * (count > 0 ? std::sqrt(squares / count) : 1);
   return out;
 }
 
@@ -72,6 +73,10 @@ struct LearnedCycle {
   using Network = Network_;
   static_assert(Network::points == Problem::points && Network::channels == Problem::channels,
                 "LearnedCycle: the network must have the points and channels of the model");
+  static_assert(std::is_same_v<typename Network::Grid, typename Problem::Geometry> ||
+                    std::is_same_v<typename Problem::Geometry, NoGeometry>,
+                "LearnedCycle: the network must have the geometry of the problem; take "
+                "NetworkFor<Problem, Shape>");
 
   static constexpr std::size_t members = Network::members, size = Problem::size;
   static constexpr std::size_t states = members * size;
@@ -131,7 +136,7 @@ struct LearnedCycle {
 
   template <class Real, class T>
   void backward(const Real* params, const T* in, const Cache<T>& cache, const T* d_out, T* d_in,
-                Real* d_params, const GainTarget<T>* target = nullptr) const {
+                Real* d_params, const T* d_gain = nullptr) const {
     Scratch<T> d_x(Network::inputs);  // gradient of x^f, z and the memory
     Scratch<T> d_result(carried, Unset{});
     const T seen = information<T>(), none(Real(0));
@@ -141,7 +146,7 @@ struct LearnedCycle {
     for (std::size_t i = states; i < carried; ++i)
       d_result[i] = remembers ? d_out[i] : where_positive(seen, d_out[i], none);
     network.backward(params, cache.network_in.data(), cache.network, d_result.data(), d_x.data(),
-                     d_params, target);
+                     d_params, d_gain);
     for (std::size_t i = 0; i < size; ++i) d_x[states + i] *= deviation<T>(i);
     uplift_adjoint(d_x.data() + states, d_x.data());
     for (std::size_t m = 0; m < members; ++m)

@@ -52,16 +52,17 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
   };
 
   explicit Ekf(const Problem& problem, const EkfConfig& config = {})
-      : problem_(problem), config_(config) {
+      : problem_(problem), weights_(problem.weights()), config_(config) {
     require_positive("Ekf", "inflation", config.inflation);
   }
 
-  /// The first guess with P = deviation² I.
+  /// The first guess with P = deviation² I, in units of the norm.
   [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
                               const RandomKey&) const {
     require_positive("Ekf::start", "deviation", deviation);
     Carried carried{guess, {}};
-    for (std::size_t i = 0; i < size; ++i) carried.covariance.at(i, i) = deviation * deviation;
+    for (std::size_t i = 0; i < size; ++i)
+      carried.covariance.at(i, i) = std::pow(deviation * problem_.unit(i), 2);
     return carried;
   }
 
@@ -116,15 +117,16 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
 
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
 
-  /// √(trace P / state elements).
+  /// √(Σ_i w_i P_ii / state elements), w the weights of the norm.
   void spread(const Carried& carried, std::span<double> to) const {
-    double trace = 0;
-    for (std::size_t i = 0; i < size; ++i) trace += carried.covariance.at(i, i);
-    to[0] = std::sqrt(trace / static_cast<double>(size));
+    double variance = 0;
+    for (std::size_t i = 0; i < size; ++i) variance += weights_[i] * carried.covariance.at(i, i);
+    to[0] = std::sqrt(variance / static_cast<double>(size));
   }
 
  private:
   Problem problem_;
+  std::vector<double> weights_;  ///< of the norm
   EkfConfig config_;
 };
 

@@ -318,9 +318,13 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
 
   explicit EnsembleFilter(const Problem& problem, const Inflation& inflation = {},
                           bool rotation = false)
-      : problem_(problem), inflation_(inflation), rotation_(rotation) {}
+      : problem_(problem),
+        weights_(problem.weights()),
+        inflation_(inflation),
+        rotation_(rotation) {}
 
-  /// Members guess + N(0, deviation²), keyed by `key`; throws ConfigError unless deviation > 0.
+  /// Members guess + N(0, deviation²) units of the norm, keyed by `key`; throws ConfigError unless
+  /// deviation > 0.
   [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
                               const RandomKey& key) const {
     require_positive("EnsembleFilter::start", "deviation", deviation);
@@ -329,7 +333,8 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
     fill_normal<double>(key.with(Purpose::ensemble), error);
     for (std::size_t m = 0; m < Members; ++m)
       for (std::size_t i = 0; i < size; ++i)
-        carried.ensemble.at(i, m) = guess.at(i, 0) + deviation * error[m * size + i];
+        carried.ensemble.at(i, m) =
+            guess.at(i, 0) + deviation * problem_.unit(i) * error[m * size + i];
     carried.ensemble.repeat_last_lane();
     return carried;
   }
@@ -345,13 +350,13 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
       to.at(i, 0) = sum_lanes(carried.ensemble[i] * valid()) / Members;
   }
 
-  /// RMS over the state of the ensemble's standard deviation, √(mean of Σ X² / (N − 1)).
+  /// The ensemble's standard deviation in the problem's norm, √(mean of w Σ X² / (N − 1)).
   void spread(const Carried& carried, std::span<double> to) const {
     double variance = 0;
     for (std::size_t i = 0; i < size; ++i) {
       T x;
       centre(carried.ensemble[i], x);
-      variance += sum_lanes(x * x) / (Members - 1);
+      variance += weights_[i] * (sum_lanes(x * x) / (Members - 1));
     }
     to[0] = std::sqrt(variance / static_cast<double>(size));
   }
@@ -435,6 +440,7 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
   }
 
   Problem problem_;
+  std::vector<double> weights_;  ///< of the norm
   Inflation inflation_;
   bool rotation_;  ///< rotate the anomalies randomly after the analysis
 };

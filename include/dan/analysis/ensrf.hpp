@@ -66,6 +66,7 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
 
   explicit Ensrf(const Problem& problem, const EnsrfConfig& config = {})
       : problem_(problem),
+        weights_(problem.weights()),
         inflation_(static_cast<Real_>(config.inflation)),
         rotation_(config.rotation) {
     require_positive("Ensrf", "inflation", config.inflation);
@@ -95,7 +96,8 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
     std::vector<double> error(Members * size);
     fill_normal<double>(key.with(Purpose::ensemble), error);
     for (std::size_t n = 0; n < error.size(); ++n)
-      carried.ensemble.at(n, lane) = static_cast<Real_>(guess[n % size] + deviation * error[n]);
+      carried.ensemble.at(n, lane) =
+          static_cast<Real_>(guess[n % size] + deviation * problem_.unit(n % size) * error[n]);
   }
 
   /// Every member one cycle on.
@@ -154,27 +156,27 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
   }
 
   /// P^a_{i,k} = Σ_m x'_{m,i} x'_{m,k} / (N − 1) of the last `analyse`, before inflation, for each
-  /// element i of the state and the elements k up to `Window` / 2 points away.
-  /// `to`: points × channels × Window × channels, overwritten. Cost: 2 N flops per number.
-  template <class Geometry, std::size_t Window>
+  /// element i of the state and the elements k of its stencil of this width.
+  /// `to`: points × channels × taps × channels, overwritten. Cost: 2 N flops per number.
+  template <class Geometry, std::size_t Width>
   void covariances(const Carried& carried, T* to) const {
     const T* x = carried.anomalies.data();
     for (std::size_t i = 0; i < size; ++i)
-      for (std::size_t j = 0; j < Window; ++j)
+      for (std::size_t j = 0; j < Geometry::taps(Width); ++j)
         for (std::size_t c = 0; c < channels; ++c)
           *to++ = T(Real_(1) / (Members - 1)) *
                   inner(x + i * Members,
-                        x + (Geometry::tap(i / channels, j, Window) * channels + c) * Members);
+                        x + (Geometry::tap(i / channels, j, Width) * channels + c) * Members);
   }
 
-  /// RMS over the state of the ensemble's standard deviation, a number for each run.
+  /// The ensemble's standard deviation in the problem's norm, a number for each run.
   void spread(const Carried& carried, std::span<double> to) const {
     T variance(Real_(0));
     for (std::size_t i = 0; i < size; ++i) {
       const T mean = mean_of(carried, i);
       for (std::size_t m = 0; m < Members; ++m) {
         const T anomaly = carried.ensemble[m * size + i] - mean;
-        variance += anomaly * anomaly;
+        variance += T(static_cast<Real_>(weights_[i])) * anomaly * anomaly;
       }
     }
     for (std::size_t l = 0; l < Runs; ++l)
@@ -235,6 +237,7 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
   }
 
   Problem problem_;
+  std::vector<double> weights_;  ///< of the norm
   Real_ inflation_;
   bool rotation_;
 };

@@ -174,7 +174,8 @@ class Ienks : public EnsembleFilter<Problem, Members> {
 
   /// `ensemble` from the start to the newest time, and what is observed of it at every batch.
   void propagate(Carried& carried) const {
-    const auto& [model, network, noise] = Base::problem_;
+    const auto& model = Base::problem_.model;
+    const auto& network = Base::problem_.observe;
     T* x = carried.ensemble.data();
     if (carried.window.length() == 0) network.observe(x, carried.observed.data());
     for (std::size_t b = 0; b < carried.window.length(); ++b) {

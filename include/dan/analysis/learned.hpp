@@ -11,10 +11,11 @@
 #include <vector>
 
 #include "dan/analysis/cycle.hpp"
-#include "dan/analysis/trained_for.hpp"
-#include "dan/analysis/weights.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/notice.hpp"
+#include "dan/network/trained_for.hpp"
+#include "dan/network/weights.hpp"
+#include "dan/problem/describe.hpp"
 #include "dan/problem/problem.hpp"
 
 namespace dan {
@@ -35,11 +36,12 @@ struct LearnedConfig {
 /// network's usual δ²/R (`TrainedFor::innovation`), and n the slots that report, where
 ///   Σ_j min(r_j, 9) > 1.88 n + 9.34 √n
 /// (four standard deviations above what innovations of twice the usual variance give; a single
-/// outlier changes little) the memory is emptied and the analysis is a static one, of a variance v
+/// outlier changes little) the memory is emptied and the analysis is a static one, with errors of
+/// the forecast like those of the climate, B = v D, D the variances of `input_deviation`, and the v
 /// that the innovations themselves show:
-///   v = min((Σ_j δ_j²/R_jj − n) / Σ_j 1/R_jj, twice the climate's variance),
-///   x^a = x^f + α d,  d_i = ζ_i / (1/v + (Hᵀ R⁻¹ H 1)_i),  α the best step along d,
-/// which for uncorrelated observations of single elements is 3D-Var with B = v I, of every member.
+///   v = min((Σ_j δ_j²/R_jj − n) / Σ_j (H √D 1)_j²/R_jj, 2),
+///   x^a = x^f + α d,  d_i = ζ_i / (1/B_ii + (Hᵀ R⁻¹ H 1)_i),  α the best step along d,
+/// which for uncorrelated observations of single elements is 3D-Var, of every member.
 /// The next cycle begins like a training's start: near the truth, with an empty memory.
 ///
 /// Says once (`notice`) in what the problem lies outside that of the training.
@@ -70,7 +72,12 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
       : problem_(problem),
         trained_(trained),
         config_(config),
+        weights_(problem.weights()),
         deviations_(observation_deviations<Network>(problem)) {
+    for (std::size_t i = 0; i < size; ++i)
+      climate_variance_ += weights_[i] *
+                           std::pow(trained.network.input_deviation[i % channels], 2) /
+                           static_cast<double>(size);
     if (!trained.trained_for) return;
     std::string list;
     for (const auto& difference :
@@ -94,8 +101,8 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
         fill_normal<double>(RandomKey{key.seed, Purpose::ensemble, key.run + l, key.cycle},
                             std::span(error));
       for (std::size_t i = 0; i < Cycle::states; ++i)
-        carried.values.at(i, l) =
-            static_cast<Real_>(guess.at(i % Types::size, l) + deviation * error[i]);
+        carried.values.at(i, l) = static_cast<Real_>(
+            guess.at(i % Types::size, l) + deviation * problem_.unit(i % Types::size) * error[i]);
     }
     carried.values.repeat_last_lane();
     return carried;
@@ -139,16 +146,17 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
 
   /// √ of the mean variance of the analysis' error according to the network's own gain, a number
   /// for each run, 0 if that is negative; worth as much as the gain was taught
-  /// (`TrainConfig::taught_gain`). Where the last analysis was static, its √v.
+  /// (`TrainConfig::taught_gain`). Where the last analysis was static, that of B. In the problem's
+  /// norm.
   void spread(const Carried& carried, std::span<double> to) const requires(Network::gain) {
     T sum(Real_(0));
     for (std::size_t i = 0; i < Types::size; ++i)
-      sum += T(static_cast<Real_>(deviations_[i] * deviations_[i])) *
+      sum += T(static_cast<Real_>(weights_[i] * deviations_[i] * deviations_[i])) *
              Network::variance(carried.cache->network, i);
     for (std::size_t l = 0; l < Runs; ++l) {
       const double v = carried.static_variance[l];
-      to[l] =
-          std::sqrt(v > 0 ? v : std::max(static_cast<double>(lane_of(sum, l)) / Types::size, 0.0));
+      const double mean = static_cast<double>(lane_of(sum, l)) / Types::size;
+      to[l] = std::sqrt(v > 0 ? v * climate_variance_ : std::max(mean, 0.0));
     }
   }
 
@@ -182,15 +190,19 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   bool find_lost(const T* x, const Observed& observed, std::array<double, Runs>& variance) const {
     const double usual = trained_.trained_for ? trained_.trained_for->innovation : 1;
     Scratch<T> mean(size, Unset{}), h(slots, Unset{});
+    Scratch<T> climate(size, Unset{}), seen(slots, Unset{});  // deviations, and H of them
     Cycle::mean_of_members(x, mean.data());
     problem_.observe.observe(mean.data(), h.data());
+    for (std::size_t i = 0; i < size; ++i)
+      climate[i] = T(static_cast<Real_>(trained_.network.input_deviation[i % channels]));
+    problem_.observe.observe_tangent(mean.data(), climate.data(), seen.data());
     const T none(Real_(0)), one(Real_(1)), most(Real_(9)), scale(static_cast<Real_>(1 / usual));
     T count = none, limited = none, squares = none, precision = none;
     for (std::size_t j = 0; j < slots; ++j) {
       const T p = observed.precision[j], d = departure_of(observed, j, h[j]), r = p * d * d;
       limited += minimum(most, T(scale * r));
       squares += r;
-      precision += p;
+      precision += where_positive(p, T(p * seen[j] * seen[j]), none);
       count += where_positive(p, one, none);
     }
     bool anywhere = false;
@@ -199,9 +211,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
       const double n = number(count);
       variance[l] = 0;
       if (!(number(limited) > 1.88 * n + 9.34 * std::sqrt(n))) continue;
-      double climate = 0;
-      for (const double d : trained_.network.input_deviation) climate = std::max(climate, d * d);
-      variance[l] = std::min((number(squares) - n) / number(precision), 2 * climate);
+      variance[l] = std::min((number(squares) - n) / number(precision), 2.0);
       anywhere = true;
     }
     return anywhere;
@@ -233,9 +243,11 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
       network.observe_adjoint(state, y.data(), precision.data());
       T descent = none, curvature = none;
       for (std::size_t i = 0; i < size; ++i) {
-        step[i] = zeta[i] / (inverse + maximum(none, precision[i]));
+        const auto climate = trained_.network.input_deviation[i % channels];
+        const T b = inverse * T(static_cast<Real_>(1 / (climate * climate)));  // 1/B_ii
+        step[i] = zeta[i] / (b + maximum(none, precision[i]));
         descent += zeta[i] * step[i];
-        curvature += inverse * step[i] * step[i];
+        curvature += b * step[i] * step[i];
       }
       network.observe_tangent(state, step.data(), y.data());
       for (std::size_t j = 0; j < slots; ++j)
@@ -259,7 +271,9 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   Problem problem_;
   Trained<Network, Real_> trained_;
   LearnedConfig config_;
+  std::vector<double> weights_;     ///< of the norm
   std::vector<double> deviations_;  ///< see `observation_deviations`
+  double climate_variance_ = 0;     ///< in the norm
 };
 
 }  // namespace dan

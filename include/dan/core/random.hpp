@@ -45,6 +45,10 @@ struct RandomKey {
   [[nodiscard]] RandomKey with(Purpose other) const { return {seed, other, run, cycle}; }
 };
 
+/// First run numbers of what must never meet the runs of an experiment, whatever the seeds.
+inline constexpr std::uint64_t climate_runs = std::uint64_t{1} << 32;
+inline constexpr std::uint64_t training_runs = std::uint64_t{1} << 33;
+
 namespace detail {
 /// Calls use(position, four words) until `count` words are made.
 template <class Use>

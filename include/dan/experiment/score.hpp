@@ -25,7 +25,7 @@ template <class Estimate, class Truth>
 }
 
 /// A mean and its 95 % confidence interval.
-struct Interval {
+struct ConfidenceInterval {
   double mean = std::numeric_limits<double>::quiet_NaN();
   double low = mean, high = mean;
 };
@@ -51,7 +51,8 @@ struct Interval {
 /// block length). Not a number where fewer than two blocks exist.
 /// Few and long blocks, because the errors of filters stay correlated for some 50 cycles.
 /// Source: Schmeiser, Oper. Res. 30 (1982) 556–568 (batch means, 10 to 30 batches suffice).
-[[nodiscard]] inline Interval interval_of(const std::vector<std::span<const double>>& series) {
+[[nodiscard]] inline ConfidenceInterval interval_of(
+    const std::vector<std::span<const double>>& series) {
   std::size_t count = 0, longest = 0;
   double sum = 0;
   for (const auto& s : series) {
@@ -59,7 +60,7 @@ struct Interval {
     longest = std::max(longest, s.size());
     for (const double x : s) sum += x;
   }
-  Interval interval;
+  ConfidenceInterval interval;
   if (count == 0) return interval;
   interval.mean = sum / static_cast<double>(count);
   const std::size_t block = std::max<std::size_t>(1, std::min(count / 15, longest));

@@ -46,9 +46,9 @@ struct TwinScores {
   double analysis_rmse = std::numeric_limits<double>::quiet_NaN();  ///< aRMSE
   double forecast_rmse = analysis_rmse;   ///< the same of the forecasts (estimate before `analyse`)
   double spread = analysis_rmse;          ///< time mean of the method's own spread after `analyse`
-  Interval interval;                      ///< of the aRMSE, 95 %, see interval_of
+  ConfidenceInterval interval;            ///< of the aRMSE, 95 %, see interval_of
   double smoothing_rmse = analysis_rmse;  ///< the same of the oldest state in a smoother's window
-  Interval smoothing_interval;            ///< of the smoothing_rmse
+  ConfidenceInterval smoothing_interval;  ///< of the smoothing_rmse
   std::vector<double> run_rmse;           ///< the aRMSE of each run that outlived the burn-in
   std::size_t cycles = 0;                 ///< scored cycles, all runs together
   double seconds = 0;                     ///< wall time, truth and observations included

@@ -1,28 +1,37 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstddef>
 
 namespace dan {
 
-/// Points on a ring: the neighbours of a convolution wrap around.
-///
-/// A geometry says which points are the taps of point p: `tap(p, k, kernel)` for k < kernel, and
-/// the reverse, `tap_source(q, k, kernel)`: the point whose k-th tap is q. The gain head needs the
-/// tap kernel − 1 − k of the k-th tap of p to be p.
+/// Points on a ring, a grid step apart; positions are numbers from 0 to below `Points`.
 template <std::size_t Points>
 struct Ring {
-  static constexpr std::size_t points = Points;
+  static constexpr std::size_t points = Points, dimensions = 1;
+  static constexpr bool periodic = true;
 
-  /// p + k − (kernel − 1)/2, modulo Points.
-  static constexpr std::size_t tap(std::size_t p, std::size_t k, std::size_t kernel) {
-    const std::size_t shifted = p + k + Points - kernel / 2;
+  static constexpr bool fits(std::size_t width) { return width <= Points; }
+  static constexpr std::size_t taps(std::size_t width) { return width; }
+  /// p + k − (width − 1)/2, modulo Points.
+  static constexpr std::size_t tap(std::size_t p, std::size_t k, std::size_t width) {
+    const std::size_t shifted = p + k + Points - width / 2;
     return shifted >= 2 * Points ? shifted - 2 * Points
                                  : (shifted >= Points ? shifted - Points : shifted);
   }
-  /// q − k + (kernel − 1)/2, modulo Points.
-  static constexpr std::size_t tap_source(std::size_t q, std::size_t k, std::size_t kernel) {
-    return tap(q, kernel - 1 - k, kernel);
+  static constexpr std::size_t back(std::size_t, std::size_t k, std::size_t width) {
+    return width - 1 - k;
   }
+
+  static std::array<double, 1> position(std::size_t p) { return {static_cast<double>(p)}; }
+  /// The shorter way around, in grid steps.
+  static double distance(std::size_t p, const std::array<double, 1>& position) {
+    const double steps = std::abs(static_cast<double>(p) - position[0]);
+    return std::min(steps, static_cast<double>(Points) - steps);
+  }
+  static double area(std::size_t) { return 1; }
 };
 
 }  // namespace dan

@@ -11,6 +11,7 @@
 #include "dan/core/error.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/core/tensor.hpp"
+#include "dan/geometry/concepts.hpp"
 
 /// \file
 /// The classical Runge–Kutta integrator of order four, with tangent and adjoint.
@@ -28,6 +29,7 @@ namespace dan {
 /// adjoint `steps` more.
 template <DifferentialEquation Ode>
 struct Rk4 {
+  using Geometry = geometry_of<Ode>;
   static constexpr std::size_t points = Ode::points, channels = Ode::channels;
   static constexpr std::size_t size = points * channels;
 

@@ -5,6 +5,7 @@
 
 #include "dan/core/error.hpp"
 #include "dan/core/simd.hpp"
+#include "dan/geometry/ring.hpp"
 
 namespace dan {
 
@@ -14,6 +15,7 @@ namespace dan {
 /// States: one point with the channels (x, y, z), contiguous, nondimensional.
 /// Source: Lorenz, J. Atmos. Sci. 20 (1963) 130–141, equations 25–27.
 struct Lorenz63 {
+  using Geometry = Ring<1>;
   static constexpr std::size_t points = 1, channels = 3;
 
   double sigma = 10, rho = 28, beta = 8.0 / 3.0;

@@ -5,6 +5,7 @@
 
 #include "dan/core/error.hpp"
 #include "dan/core/simd.hpp"
+#include "dan/geometry/ring.hpp"
 
 namespace dan {
 
@@ -16,6 +17,7 @@ namespace dan {
 /// Source: Lorenz and Emanuel, J. Atmos. Sci. 55 (1998) 399–414, equation 1.
 template <std::size_t Points>
 struct Lorenz96 {
+  using Geometry = Ring<Points>;
   static_assert(Points >= 4, "Lorenz96: its stencil needs at least 4 points");
   static constexpr std::size_t points = Points, channels = 1;
 

@@ -7,45 +7,27 @@
 #include <limits>
 #include <span>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "dan/autodiff/map.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
-#include "dan/geometry/ring.hpp"
+#include "dan/geometry/concepts.hpp"
 #include "dan/network/activation.hpp"
 #include "dan/network/convolution.hpp"
+#include "dan/network/features.hpp"
+#include "dan/network/heads/gain.hpp"
+#include "dan/network/heads/increment.hpp"
+#include "dan/network/memory.hpp"
 #include "dan/network/product.hpp"
+#include "dan/network/shape.hpp"
 
 /// \file
-/// The learned increment a_θ(x^f, ζ): a residual convolutional network with one of two heads and,
-/// if wanted, memory channels.
+/// The learned increment a_θ(x^f, ζ): a residual convolutional network with a head and, if wanted,
+/// memory channels.
 
 namespace dan {
-
-enum class Nonlinearity { silu, tanh, relu, identity };
-enum class Head {
-  plain,  ///< the last layer gives the increment itself
-  gain    ///< it gives a local symmetric gain, which is applied to the uplifted innovation
-};
-
-/// The architecture of an analysis network: everything that fixes its number of parameters.
-struct NetworkShape {
-  std::size_t filters = 24;    ///< channels of the hidden layers, N_f
-  std::size_t blocks = 3;      ///< residual blocks, N_b
-  std::size_t sub_blocks = 3;  ///< convolutions in a block, N_sb
-  std::size_t kernel = 5;      ///< taps of a convolution
-  std::size_t members = 1;     ///< states analysed together, N_e
-  Nonlinearity activation = Nonlinearity::silu;
-  Head head = Head::plain;
-  std::size_t memory = 0;       ///< channels carried from cycle to cycle
-  std::size_t gain_radius = 5;  ///< reach of the gain head in points
-  bool sees_forecast = true;    ///< false: the simplified â_θ(ζ)
-  std::size_t products = 0;     ///< channels of a block's products; 0: `activation` instead
-  bool sees_precision = false;  ///< true: is also shown where how much is observed
-};
 
 namespace detail {
 template <Nonlinearity>
@@ -81,33 +63,16 @@ requires(S.products > 0) struct BlockOf<S, Geometry> {
                      Convolution<Geometry, S.products, S.filters, S.kernel>>;
 };
 
-/// 1 / (1 + e^{−z})
-template <class T>
-T sigmoid(const T& z) {
-  using std::exp;
-  const T one(real_t<T>(1));
-  return one / (one + exp(-z));
-}
+/// How the last layer's output becomes an increment.
+template <NetworkShape S, class Geometry, std::size_t Channels>
+struct HeadOf {
+  using type = IncrementHead<Geometry, Channels>;
+};
+template <NetworkShape S, class Geometry, std::size_t Channels>
+requires(S.head == Head::gain) struct HeadOf<S, Geometry, Channels> {
+  using type = GainHead<Geometry, Channels, S.gain_radius>;
+};
 }  // namespace detail
-
-/// One layer's place in the flat parameter array of a network.
-struct LayerPlace {
-  std::string name;    ///< "input", "blocks.1.0" (block, convolution), "output"
-  std::size_t offset;  ///< first weight; the biases follow the weights
-  std::size_t kernel, in, out;
-  [[nodiscard]] std::size_t weights() const { return kernel * in * out; }
-};
-
-/// What the gain U of a gain head should be: P^a, the covariance of the analysis' error, in units
-/// of the observation errors' deviations s.
-///
-/// It adds weight/2 · Σ_ij (u_{i,j} − P^a_{i,i+j}/(s_i s_{i+j}))² to the loss, for every member's
-/// gain; i an element, j an offset.
-template <class T>
-struct GainTarget {
-  const T* covariance = nullptr;  ///< points × channels × window × channels, in these units
-  T weight{};                     ///< lane by lane
-};
 
 /// What a learned analysis of a state of `Channels` channels is kept within, in training and after,
 /// so that no lane runs away.
@@ -131,22 +96,23 @@ struct AnalysisBounds {
 /// memory (points × memory). Output: increments/s (members × points × channels), memory as before.
 /// Network: per point the features (x^f − mean)/deviation of every member, z, s² p, memory; an
 /// input convolution to `filters` channels, `blocks` residual blocks h + f(h) of `sub_blocks`
-/// convolutions with nonlinearity, an output convolution. All periodic on the geometry. With
+/// convolutions with nonlinearity, an output convolution. All on the geometry. With
 /// `products` a block is a convolution to 2 · products channels, their products in pairs
 /// (`Product`), and a convolution back. Plain head: the output is the increment. Gain head: per
 /// point one bias and coefficients u_j, increment_i/s_i = bias_i + Σ_j u_ij z_{i+j}, |j| ≤
 /// gain_radius: a local, state-dependent gain. It is symmetric, the mean of what the layer gives
 /// and its transpose, because a perfect one would be: a Kalman filter's increment is P^a Hᵀ R⁻¹ δ =
-/// P^a ζ. `backward` can be given P^a as its target. Memory: m ← g m + (1 − g) tanh c with gate g =
-/// 1/(1 + e^{−s}), s and c from the output layer. Parameters do not depend on the number of points:
-/// weights carry over to any domain size. Source: Bocquet et al., Chaos 34 (2024) 091104 (plain
-/// head); gain head after its equation for a_θ(x, ζ) ≈ P^a(x) ζ.
-template <NetworkShape Shape, class Geometry = Ring<40>, std::size_t Channels = 1>
+/// P^a ζ. `backward` takes a gradient with respect to U as well. Memory: m ← g m + (1 − g) tanh c
+/// with gate g = 1/(1 + e^{−s}), s and c from the output layer. Parameters do not depend on the
+/// number of points: weights carry over to any domain size. Source: Bocquet et al., Chaos 34 (2024)
+/// 091104 (plain head); gain head after its equation for a_θ(x, ζ) ≈ P^a(x) ζ.
+template <NetworkShape Shape, class Geometry, std::size_t Channels = 1>
 struct AnalysisNetwork {
+  static_assert(GeometryLike<Geometry>,
+                "AnalysisNetwork: the second argument must be the geometry of the state, "
+                "typename Problem::Geometry; NetworkFor<Problem, Shape> takes it from the problem");
   static_assert(Shape.filters > 0 && Shape.blocks > 0 && Shape.sub_blocks > 0 && Shape.members > 0,
                 "AnalysisNetwork: filters, blocks, sub_blocks and members must be at least 1");
-  static_assert(Shape.head == Head::plain || 2 * Shape.gain_radius + 1 <= Geometry::points,
-                "AnalysisNetwork: the gain head reaches around the domain; lower gain_radius");
   static_assert(Shape.products == 0 || Shape.sub_blocks == 2,
                 "AnalysisNetwork: a block with products has two convolutions; set sub_blocks to 2");
 
@@ -155,20 +121,21 @@ struct AnalysisNetwork {
   static constexpr std::size_t points = Geometry::points, channels = Channels;
   static constexpr std::size_t members = Shape.members, memory = Shape.memory;
   static constexpr std::size_t size = points * channels;
-  /// Where ζ, the precision and the memory begin in the input.
-  static constexpr std::size_t zeta_at = members * size, precision_at = zeta_at + size;
-  static constexpr std::size_t memory_at = precision_at + (Shape.sees_precision ? size : 0);
-  static constexpr std::size_t inputs = memory_at + points * memory;
+
+  using Inputs = Features<Shape, points, channels>;
+  using Head = typename detail::HeadOf<Shape, Geometry, Channels>::type;
+  using Memory = GatedMemory<points, memory>;
+  static constexpr std::size_t zeta_at = Inputs::zeta_at, precision_at = Inputs::precision_at;
+  static constexpr std::size_t memory_at = Inputs::memory_at;
+  static constexpr std::size_t inputs = Inputs::inputs;
   static constexpr std::size_t outputs = members * size + points * memory;
-  static constexpr bool gain = Shape.head == Head::gain;
-  static constexpr std::size_t window = gain ? 2 * Shape.gain_radius + 1 : 0;
-  /// Features per point, and what the last layer gives per point.
-  static constexpr std::size_t features =
-      ((Shape.sees_forecast ? members : 0) + (Shape.sees_precision ? 2 : 1)) * channels + memory;
-  static constexpr std::size_t per_increment = 1 + window * channels;
-  static constexpr std::size_t raw = members * channels * per_increment + 2 * memory;
-  /// Coefficients of one member's gain: points × channels × window × channels.
-  static constexpr std::size_t gains = size * window * channels;
+  /// Features per point, and what the last layer gives per point: the heads', then the memory's.
+  static constexpr std::size_t features = Inputs::count;
+  static constexpr std::size_t heads = members * Head::per_point;
+  static constexpr std::size_t raw = heads + Memory::per_point;
+  /// Coefficients of one member's gain; 0 for a head without.
+  static constexpr std::size_t gains = Head::coefficients;
+  static constexpr bool gain = gains > 0;
 
   using Activation = typename detail::ActivationOf<Shape.activation>::type;
   using InputLayer = Convolution<Geometry, features, Shape.filters, Shape.kernel, Activation>;
@@ -186,45 +153,64 @@ struct AnalysisNetwork {
   template <class T>
   struct Cache {
     std::array<T, points * features> features_in;
-    std::array<T, points * raw> raw_out;
+    std::array<T, points * raw> raw_out;  ///< after `Head::prepare`
     typename Layers::template Cache<T> layers;
   };
 
   template <class Real, class T>
   void forward(const Real* params, const T* in, T* out, Cache<T>& cache) const {
-    assemble(in, cache.features_in.data());
-    layers.forward(params, cache.features_in.data(), cache.raw_out.data(), cache.layers);
-    symmetrise(cache.raw_out.data());
-    apply_head(cache.raw_out.data(), in, out);
+    scaled().forward(in, cache.features_in.data());
+    T* const y = cache.raw_out.data();
+    layers.forward(params, cache.features_in.data(), y, cache.layers);
+    for_each_member([&](std::size_t m) {
+      Head::prepare(y + m * Head::per_point, raw);
+      Head::forward(y + m * Head::per_point, raw, in + zeta_at, out + m * size);
+    });
+    Memory::forward(y + heads, raw, in + memory_at, out + members * size);
   }
 
+  /// `d_gain`: the gradient with respect to the gain's coefficients, if the loss depends on them:
+  /// members × `gains`, else null.
   template <class Real, class T>
   void backward(const Real* params, const T* in, const Cache<T>& cache, const T* d_out, T* d_in,
-                Real* d_params, const GainTarget<T>* target = nullptr) const {
+                Real* d_params, const T* d_gain = nullptr) const {
     Scratch<T> d_raw(points * raw), d_features(points * features);
-    backward_head(cache.raw_out.data(), in, d_out, d_raw.data(), d_in);
-    if (target != nullptr) add_gain_loss(cache.raw_out.data(), *target, d_raw.data());
-    symmetrise(d_raw.data());
+    const T* const y = cache.raw_out.data();
+    for_each_member([&](std::size_t m) {
+      T* const d_y = d_raw.data() + m * Head::per_point;
+      Head::backward(y + m * Head::per_point, raw, in + zeta_at, d_out + m * size, d_y,
+                     d_in + zeta_at);
+      if constexpr (gain)
+        if (d_gain != nullptr)
+          for (std::size_t i = 0; i < size; ++i)
+            for (std::size_t n = 0; n < row; ++n)
+              d_y[gain_at(i) + n] += d_gain[m * gains + i * row + n];
+      Head::prepare(d_y, raw);
+    });
+    Memory::backward(y + heads, raw, in + memory_at, d_out + members * size, d_raw.data() + heads,
+                     d_in + memory_at);
     layers.backward(params, cache.features_in.data(), cache.layers, d_raw.data(), d_features.data(),
                     d_params);
-    for_each_feature<T>([&](std::size_t feature, std::size_t input, const T& scale) {
-      d_in[input] += scale * d_features[feature];
-    });
+    scaled().backward(d_features.data(), d_in);
   }
 
   template <class Real, class T>
   void tangent(const Real* params, const Real* d_params, const T* in, const T* d_in, T* out,
                T* d_out) const {
     Scratch<T> x(points * features), d_x(points * features), y(points * raw), d_y(points * raw);
-    assemble(in, x.data());
-    for_each_feature<T>([&](std::size_t feature, std::size_t input, const T& scale) {
-      d_x[feature] = scale * d_in[input];
-    });
+    scaled().forward(in, x.data());
+    scaled().tangent(d_in, d_x.data());
     layers.tangent(params, d_params, x.data(), d_x.data(), y.data(), d_y.data());
-    symmetrise(y.data());
-    symmetrise(d_y.data());
-    apply_head(y.data(), in, out);
-    tangent_head(y.data(), d_y.data(), in, d_in, d_out);
+    for_each_member([&](std::size_t m) {
+      T *const ym = y.data() + m * Head::per_point, *const dm = d_y.data() + m * Head::per_point;
+      Head::prepare(ym, raw);
+      Head::prepare(dm, raw);
+      Head::forward(ym, raw, in + zeta_at, out + m * size);
+      Head::tangent(ym, dm, raw, in + zeta_at, d_in + zeta_at, d_out + m * size);
+    });
+    Memory::forward(y.data() + heads, raw, in + memory_at, out + members * size);
+    Memory::tangent(y.data() + heads, d_y.data() + heads, raw, in + memory_at, d_in + memory_at,
+                    d_out + members * size);
   }
 
   /// 5 climatological deviations around each channel's mean, and departures of 8 standard
@@ -241,24 +227,30 @@ struct AnalysisNetwork {
     return bounds;
   }
 
+  /// Row i of member m's gain U in the last `forward`: window × channels numbers, in the order of
+  /// the taps of i's point; increments/s = … + U s ζ.
+  template <class T>
+  static const T* gain_row(const Cache<T>& cache, std::size_t m, std::size_t i) requires gain {
+    return cache.raw_out.data() + m * Head::per_point + gain_at(i);
+  }
+
   /// u_{i,0}, mean of the members, in the last `forward`: the variance, in units of s_i², that a
   /// gain head taught by covariances gives the error of its analysis at element i of the state.
   template <class T>
   static T variance(const Cache<T>& cache, std::size_t i) requires gain {
-    const std::size_t c = i % channels;
     T sum(real_t<T>(0));
     for (std::size_t m = 0; m < members; ++m)
-      sum += cache.raw_out[i / channels * raw + coefficient(m, c, Shape.gain_radius, c)];
+      sum += gain_row(cache, m, i)[row / channels / 2 * channels + i % channels];
     return sum * T(static_cast<real_t<T>>(1.0 / static_cast<double>(members)));
   }
 
   /// The layers in order, with their names and places in the parameter array.
   [[nodiscard]] static std::vector<LayerPlace> places() {
-    std::vector<LayerPlace> list{{"input", 0, Shape.kernel, features, Shape.filters}};
+    std::vector<LayerPlace> list{{"input", 0, InputLayer::taps, features, Shape.filters}};
     const auto add = [&](std::string name, std::size_t in, std::size_t out) {
       const auto& last = list.back();
       list.push_back(
-          {std::move(name), last.offset + last.weights() + last.out, Shape.kernel, in, out});
+          {std::move(name), last.offset + last.weights() + last.out, InputLayer::taps, in, out});
     };
     constexpr std::size_t filters = Shape.filters, products = Shape.products;
     for (std::size_t b = 0; b < Shape.blocks; ++b)
@@ -271,7 +263,7 @@ struct AnalysisNetwork {
 
   /// Random initial parameters: weights ~ N(0, 2/fan-in), the last convolution of each block
   /// scaled by 0.5 and the output layer by 0.01; biases 0, but 0.2 on the diagonal of the gain and
-  /// 1 in the memory's products. `params`: `parameters` numbers, overwritten.
+  /// 1 in the memory's gates. `params`: `parameters` numbers, overwritten.
   template <class Real>
   static void initialise(std::uint64_t seed, std::span<Real> params) {
     require_size("AnalysisNetwork::initialise", "params", params.size(), parameters, "parameter");
@@ -286,168 +278,32 @@ struct AnalysisNetwork {
       for (auto& w : weights) w *= static_cast<Real>(deviation);
       std::ranges::fill(params.subspan(place.offset + place.weights(), place.out), Real(0));
     }
-    const auto bias = params.subspan(list.back().offset + list.back().weights(), raw);
-    if constexpr (gain)
-      for (std::size_t m = 0; m < members; ++m)
-        for (std::size_t c = 0; c < channels; ++c)
-          bias[coefficient(m, c, Shape.gain_radius, c)] = Real(0.2);
-    for (std::size_t j = 0; j < memory; ++j) bias[gate(j)] = Real(1);
+    Real* const bias = params.data() + list.back().offset + list.back().weights();
+    for (std::size_t m = 0; m < members; ++m) Head::initialise(bias + m * Head::per_point);
+    Memory::initialise(bias + heads);
   }
 
  private:
+  static constexpr std::size_t row = gains / size;  ///< numbers of a row of the gain
+
   static constexpr std::array<double, Channels> ones() {
     std::array<double, Channels> one{};
     for (auto& value : one) value = 1;
     return one;
   }
-
-  /// Where things stand in one point's slice of the last layer's output.
-  static constexpr std::size_t increment(std::size_t m, std::size_t c) {
-    return (m * channels + c) * per_increment;
+  /// Where row i of a member's gain begins in its part of the last layer's output.
+  static constexpr std::size_t gain_at(std::size_t i) {
+    return i / channels * raw + Head::coefficient(i % channels, 0, 0);
   }
-  static constexpr std::size_t coefficient(std::size_t m, std::size_t c, std::size_t j,
-                                           std::size_t of) {
-    return increment(m, c) + 1 + j * channels + of;
+  template <class Use>
+  static void for_each_member(const Use& use) {
+    for (std::size_t m = 0; m < members; ++m) use(m);
   }
-  static constexpr std::size_t gate(std::size_t j) {
-    return members * channels * per_increment + j;
-  }
-  static constexpr std::size_t candidate(std::size_t j) { return gate(j) + memory; }
-  static constexpr std::size_t memory_out = members * size;
-
-  /// use(feature index, input index, scale) for every feature.
-  template <class T, class Use>
-  void for_each_feature(const Use& use) const {
-    using Real = real_t<T>;
-    for (std::size_t p = 0; p < points; ++p) {
-      std::size_t f = p * features;
-      if constexpr (Shape.sees_forecast)
-        for (std::size_t m = 0; m < members; ++m)
-          for (std::size_t c = 0; c < channels; ++c)
-            use(f++, m * size + p * channels + c, T(static_cast<Real>(1 / input_deviation[c])));
-      for (std::size_t c = 0; c < channels; ++c) use(f++, zeta_at + p * channels + c, T(Real(1)));
-      for (std::size_t c = 0; c < channels && Shape.sees_precision; ++c)
-        use(f++, precision_at + p * channels + c, T(Real(1)));
-      for (std::size_t j = 0; j < memory; ++j) use(f++, memory_at + p * memory + j, T(Real(1)));
-    }
-  }
-
-  template <class T>
-  void assemble(const T* in, T* x) const {
-    for_each_feature<T>([&](std::size_t feature, std::size_t input, const T& scale) {
-      const bool state = input < zeta_at;
-      const double mean = state ? input_mean[input % channels] : 0;
-      x[feature] = scale * (in[input] - T(static_cast<real_t<T>>(mean)));
-    });
-  }
-
-  /// u_{i,j} ← (u_{i,j} + u_{i+j,−j})/2 for every member's gain: a projection, its own adjoint.
-  template <class T>
-  static void symmetrise(T* y) {
-    const T half(real_t<T>(0.5));
-    for (std::size_t p = 0; p < points; ++p)
-      for (std::size_t j = window / 2; j < window; ++j) {
-        T *here = y + p * raw, *there = y + Geometry::tap(p, j, window) * raw;
-        for (std::size_t m = 0; m < members; ++m)
-          for (std::size_t c = 0; c < channels; ++c)
-            for (std::size_t of = 0; of < channels; ++of) {
-              T& one = here[coefficient(m, c, j, of)];
-              T& other = there[coefficient(m, of, window - 1 - j, c)];
-              one = other = half * (one + other);
-            }
-      }
-  }
-
-  template <class T>
-  void apply_head(const T* y, const T* in, T* out) const {
-    using std::tanh;
-    const T one(real_t<T>(1));
-    for (std::size_t p = 0; p < points; ++p) {
-      const T* yp = y + p * raw;
-      for (std::size_t m = 0; m < members; ++m)
-        for (std::size_t c = 0; c < channels; ++c) {
-          T sum = yp[increment(m, c)];
-          for (std::size_t j = 0; j < window; ++j)
-            for (std::size_t of = 0; of < channels; ++of)
-              sum += yp[coefficient(m, c, j, of)] *
-                     in[zeta_at + Geometry::tap(p, j, window) * channels + of];
-          out[m * size + p * channels + c] = sum;
-        }
-      for (std::size_t j = 0; j < memory; ++j) {
-        const T keep = detail::sigmoid(yp[gate(j)]);
-        out[memory_out + p * memory + j] =
-            keep * in[memory_at + p * memory + j] + (one - keep) * tanh(yp[candidate(j)]);
-      }
-    }
-  }
-
-  template <class T>
-  void backward_head(const T* y, const T* in, const T* d_out, T* d_y, T* d_in) const {
-    using std::tanh;
-    const T one(real_t<T>(1));
-    for (std::size_t p = 0; p < points; ++p) {
-      const T* yp = y + p * raw;
-      T* dp = d_y + p * raw;
-      for (std::size_t m = 0; m < members; ++m)
-        for (std::size_t c = 0; c < channels; ++c) {
-          const T d = d_out[m * size + p * channels + c];
-          dp[increment(m, c)] = d;
-          for (std::size_t j = 0; j < window; ++j)
-            for (std::size_t of = 0; of < channels; ++of) {
-              const std::size_t at = zeta_at + Geometry::tap(p, j, window) * channels + of;
-              dp[coefficient(m, c, j, of)] = d * in[at];
-              d_in[at] += d * yp[coefficient(m, c, j, of)];
-            }
-        }
-      for (std::size_t j = 0; j < memory; ++j) {
-        const std::size_t at = memory_at + p * memory + j;
-        const T d = d_out[memory_out + p * memory + j];
-        const T keep = detail::sigmoid(yp[gate(j)]), fresh = tanh(yp[candidate(j)]);
-        dp[gate(j)] = d * (in[at] - fresh) * keep * (one - keep);
-        dp[candidate(j)] = d * (one - keep) * (one - fresh * fresh);
-        d_in[at] += d * keep;
-      }
-    }
-  }
-
-  /// d_y += the gradient of the target's part of the loss.
-  template <class T>
-  static void add_gain_loss(const T* y, const GainTarget<T>& target, T* d_y) {
-    constexpr std::size_t row = window * channels;
-    for (std::size_t i = 0; i < size; ++i)
-      for (std::size_t m = 0; m < members; ++m) {
-        const std::size_t at = i / channels * raw + increment(m, i % channels) + 1;
-        for (std::size_t j = 0; j < row; ++j)
-          d_y[at + j] += target.weight * (y[at + j] - target.covariance[i * row + j]);
-      }
-  }
-
-  template <class T>
-  void tangent_head(const T* y, const T* d_y, const T* in, const T* d_in, T* d_out) const {
-    using std::tanh;
-    const T one(real_t<T>(1));
-    for (std::size_t p = 0; p < points; ++p) {
-      const T *yp = y + p * raw, *dp = d_y + p * raw;
-      for (std::size_t m = 0; m < members; ++m)
-        for (std::size_t c = 0; c < channels; ++c) {
-          T sum = dp[increment(m, c)];
-          for (std::size_t j = 0; j < window; ++j)
-            for (std::size_t of = 0; of < channels; ++of) {
-              const std::size_t at = zeta_at + Geometry::tap(p, j, window) * channels + of;
-              sum +=
-                  dp[coefficient(m, c, j, of)] * in[at] + yp[coefficient(m, c, j, of)] * d_in[at];
-            }
-          d_out[m * size + p * channels + c] = sum;
-        }
-      for (std::size_t j = 0; j < memory; ++j) {
-        const std::size_t at = memory_at + p * memory + j;
-        const T keep = detail::sigmoid(yp[gate(j)]), fresh = tanh(yp[candidate(j)]);
-        d_out[memory_out + p * memory + j] =
-            dp[gate(j)] * keep * (one - keep) * (in[at] - fresh) + keep * d_in[at] +
-            (one - keep) * (one - fresh * fresh) * dp[candidate(j)];
-      }
-    }
-  }
+  [[nodiscard]] Inputs scaled() const { return {input_mean, input_deviation}; }
 };
+
+/// The analysis network of this shape for a problem's states.
+template <class Problem, NetworkShape Shape>
+using NetworkFor = AnalysisNetwork<Shape, typename Problem::Geometry, Problem::channels>;
 
 }  // namespace dan

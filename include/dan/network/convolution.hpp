@@ -9,7 +9,7 @@
 
 #include "dan/autodiff/map.hpp"
 #include "dan/core/simd.hpp"
-#include "dan/geometry/ring.hpp"
+#include "dan/geometry/concepts.hpp"
 #include "dan/network/activation.hpp"
 
 /// \file
@@ -59,7 +59,8 @@ inline void blocked(const F& call) {
 
 }  // namespace detail
 
-/// A convolution with bias and pointwise nonlinearity on a geometry.
+/// A convolution with bias and pointwise nonlinearity on a geometry, with a stencil `Kernel` points
+/// wide: K = Geometry::taps(Kernel), on a two-dimensional grid Kernel².
 ///
 /// z[p, o] = b[o] + Σ_k Σ_i w[k, i, o] · x[tap(p, k), i],  out[p, o] = φ(z[p, o]).
 /// Input P × I, output P × O elements of T (points × channels, contiguous).
@@ -68,14 +69,17 @@ inline void blocked(const F& call) {
 template <class Geometry, std::size_t In, std::size_t Out, std::size_t Kernel,
           class Activation = Identity>
 struct Convolution {
+  static_assert(GeometryLike<Geometry>,
+                "Convolution: needs a geometry (geometry/concepts.hpp), such as Ring<40>");
   static_assert(Kernel % 2 == 1, "Convolution: the kernel width must be odd");
-  static_assert(Kernel <= Geometry::points,
+  static_assert(Geometry::fits(Kernel),
                 "Convolution: the kernel is wider than the domain; use fewer taps or more points");
   static_assert(In > 0 && Out > 0, "Convolution: needs at least one channel in and out");
 
   static constexpr std::size_t points = Geometry::points;
   static constexpr std::size_t inputs = points * In, outputs = points * Out;
-  static constexpr std::size_t weights = Kernel * In * Out, parameters = weights + Out;
+  static constexpr std::size_t taps = Geometry::taps(Kernel);
+  static constexpr std::size_t weights = taps * In * Out, parameters = weights + Out;
   static constexpr bool linear = std::is_same_v<Activation, Identity>;
 
   /// φ'(z), kept for the backward pass; nothing for a linear layer.
@@ -130,7 +134,8 @@ struct Convolution {
     backward_weights(in, d_z, d_params);
   }
 
-  /// d_x[q, i] += Σ_k Σ_o w[k, i, o] d_z[source(q, k), o].
+  /// d_x[tap(p, k), i] += Σ_o w[k, i, o] d_z[p, o], gathered at q = tap(p, k); taps that go across
+  /// a pole or a wall come last, one by one.
   template <class Real, class T>
   static void backward_input(const Real* params, const T* d_z, T* d_in) {
     using Register = register_t<T>;
@@ -141,9 +146,17 @@ struct Convolution {
     };
     gather<Out, In, 1, Out>(
         params, d_z,
-        [](std::size_t q, std::size_t k) { return Geometry::tap_source(q, k, Kernel); },
+        [](std::size_t q, std::size_t k) { return detail::tap_source<Geometry>(q, k, Kernel); },
         [&](std::size_t column, std::size_t i) { return to[at(column, i)]; },
         [&](std::size_t column, std::size_t i, Register d) { to[at(column, i)] = d; });
+    detail::for_each_crossing<Geometry>(Kernel, [&](std::size_t p, std::size_t k) {
+      for (std::size_t i = 0; i < In; ++i) {
+        const Real* const w = params + (k * In + i) * Out;
+        T sum(Real(0));
+        for (std::size_t o = 0; o < Out; ++o) sum += T(w[o]) * d_z[p * Out + o];
+        d_in[Geometry::tap(p, k, Kernel) * In + i] += sum;
+      }
+    });
   }
 
   /// d_w[k, i, o] += Σ_p Σ_lanes in[tap(p, k), i] · d_z[p, o].
@@ -164,7 +177,7 @@ struct Convolution {
       detail::blocked<In, Tile::weights_in>([&](std::size_t i0, auto tile_in) {
         constexpr std::size_t no = tile_out, ni = tile_in;
         const Register *x_tile = x + i0 * points * R, *d_tile = d + o0 * points * R;
-        for (std::size_t k = 0; k < Kernel; ++k) {
+        for (std::size_t k = 0; k < taps; ++k) {
           Register acc[ni * no];
           detail::unrolled<ni * no>([&](auto n) __attribute__((always_inline)) {
             acc[n] = Register(Real(0));
@@ -241,7 +254,7 @@ struct Convolution {
           acc[p][b] = Register::load_unaligned(params + weights + first(b));
         });
       });
-      for (std::size_t k = 0; k < Kernel; ++k) {
+      for (std::size_t k = 0; k < taps; ++k) {
         const Real* x[np];
         detail::unrolled<np>([&](auto p) __attribute__((always_inline)) {
           x[p] = in + Geometry::tap(p0 + p, k, Kernel) * In;
@@ -292,7 +305,8 @@ struct Convolution {
   }
 
   /// finish(column, b, start(column, b) + Σ_k Σ_a w[k·In·Out + a·StepA + b·StepB] ·
-  /// x[neighbour(p, k), a]) for every column (p, register) and b < B; a runs to A.
+  /// x[neighbour(p, k), a]) for every column (p, register) and b < B; a runs to A, and the
+  /// neighbour `points` is zero.
   template <std::size_t A, std::size_t B, std::size_t StepA, std::size_t StepB, class Real, class T,
             class Neighbour, class Start, class Finish>
   static void gather(const Real* w, const T* x, const Neighbour& neighbour, const Start& start,
@@ -302,6 +316,8 @@ struct Convolution {
     constexpr std::size_t R = registers_of<T>;
     constexpr std::size_t width = B < 3 ? 2 * Tile::columns : Tile::columns;
     const auto* from = reinterpret_cast<const Register*>(x);
+    [[maybe_unused]] Scratch<T> zero(detail::taps_permute<Geometry> ? 0 : A);
+    [[maybe_unused]] const auto* nothing = reinterpret_cast<const Register*>(zero.data());
     detail::blocked<B, Tile::channels>([&](std::size_t b0, auto tile_channels) {
       detail::blocked<points * R, width>([&](std::size_t c0, auto tile_columns) {
         constexpr std::size_t nb = tile_channels, nc = tile_columns;
@@ -311,11 +327,13 @@ struct Convolution {
             acc[b][c] = start(c0 + c, b0 + b);
           });
         });
-        for (std::size_t k = 0; k < Kernel; ++k) {
+        for (std::size_t k = 0; k < taps; ++k) {
           const Register* column[nc];
           detail::unrolled<nc>([&](auto c) __attribute__((always_inline)) {
-            const std::size_t p = (c0 + c) / R, r = (c0 + c) % R;
-            column[c] = from + neighbour(p, k) * A * R + r;
+            const std::size_t p = (c0 + c) / R, r = (c0 + c) % R, there = neighbour(p, k);
+            column[c] = from + there * A * R + r;
+            if constexpr (!detail::taps_permute<Geometry>)
+              if (there == points) column[c] = nothing + r;
           });
           const Real* weight = w + k * In * Out + b0 * StepB;
           for (std::size_t a = 0; a < A; ++a) {

@@ -2,21 +2,30 @@
 #pragma once
 #include <cstddef>
 #include <span>
+#include <type_traits>
+#include <vector>
 
 #include "dan/concepts.hpp"
 #include "dan/core/tensor.hpp"
+#include "dan/geometry/concepts.hpp"
 #include "dan/observe/noise.hpp"
 #include "dan/observe/observations.hpp"
+#include "dan/problem/norm.hpp"
+#include "dan/problem/start.hpp"
 
 namespace dan {
 
-/// The problem that all methods are given: a model, an observation operator and its errors.
+/// The problem that all methods are given: a model, what observes it and with which errors, how a
+/// truth begins, and how large an error is.
 ///
 ///   x(k+1) = M(x(k)),  y(k) = H_k(x(k)) + ε(k),  ε ~ N(0, R).
-template <DynamicalModel Model_, ObservationOperator Operator_>
+/// Where the points of the state are is said by the model (`Model::Geometry`).
+template <DynamicalModel Model_, ObservationOperator Operator_, TruthStart Start_ = GaussianStart>
 struct Problem {
   using Model = Model_;
   using Operator = Operator_;
+  using Start = Start_;
+  using Geometry = geometry_of<Model>;
   static constexpr std::size_t points = Model::points, channels = Model::channels;
   static constexpr std::size_t size = points * channels, slots = Operator::slots;
   static_assert(Operator::points == points && Operator::channels == channels,
@@ -25,6 +34,15 @@ struct Problem {
   Model model{};
   Operator observe{};
   DiagonalNoise<Operator::slots> noise{};
+  Start start{};
+  Norm<channels> norm{};
+
+  /// The unit of element i of the state.
+  [[nodiscard]] double unit(std::size_t i) const { return norm.units[i % channels]; }
+  /// The weights of the norm, points × channels numbers.
+  [[nodiscard]] std::vector<double> weights() const {
+    return norm.template weights<Geometry, points>();
+  }
 
   /// `Lanes` states of this problem.
   template <class Real, std::size_t Lanes>

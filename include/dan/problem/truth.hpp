@@ -12,18 +12,16 @@
 
 namespace dan {
 
-/// How a truth begins.
+/// Which truths.
 struct TruthConfig {
   std::uint64_t seed = 1;
-  std::size_t first_run = 0;   ///< lane l is run first_run + l
-  std::size_t spin_up = 400;   ///< cycles from the random start to the attractor, not counted
-  double start_mean = 2;       ///< mean of the random start, each element
-  double start_deviation = 3;  ///< standard deviation of the random start
+  std::size_t first_run = 0;  ///< lane l is run first_run + l
 };
 
 /// Endless truth and observations of `Runs` independent runs.
 ///
-/// Truth: a model trajectory from a random start keyed by (seed, run), after a spin-up.
+/// Truth: a model trajectory from the problem's random start keyed by (seed, run), after its
+/// spin-up.
 /// Observations: y = H(x) + ε on the reporting slots, keyed by (seed, run, cycle).
 /// Run r is the same bits for any `Runs` and any first run, because the truth is always computed
 /// in SIMD registers of double. Cost: one model step per `next`; memory: three states per run.
@@ -37,15 +35,14 @@ class TwinTruth {
 
   TwinTruth(const Problem& problem, const TruthConfig& config)
       : problem_(problem), config_(config) {
-    std::array<double, size> start;
+    std::vector<double> start(size);
     for (std::size_t g = 0; g < groups; ++g) {
       for (std::size_t l = 0; l < width; ++l) {
         const std::size_t run = std::min(g * width + l, Runs - 1);
-        fill_normal<double>(key(run).with(Purpose::truth), start);
-        for (std::size_t i = 0; i < size; ++i)
-          lane_of(columns_[g][i], l) = config.start_mean + config.start_deviation * start[i];
+        problem_.start(key(run).with(Purpose::truth), start);
+        for (std::size_t i = 0; i < size; ++i) lane_of(columns_[g][i], l) = start[i];
       }
-      for (std::size_t n = 0; n < config.spin_up; ++n)
+      for (std::size_t n = 0; n < problem_.start.spin_up; ++n)
         problem_.model.step(columns_[g].data(), columns_[g].data());
     }
     copy_truth();

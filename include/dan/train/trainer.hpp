@@ -17,10 +17,12 @@
 
 #include "dan/analysis/cycle.hpp"
 #include "dan/analysis/ensrf.hpp"
-#include "dan/analysis/weights.hpp"
 #include "dan/autodiff/unroll.hpp"
 #include "dan/core/parallel.hpp"
 #include "dan/core/progress.hpp"
+#include "dan/network/weights.hpp"
+#include "dan/problem/describe.hpp"
+#include "dan/problem/scaling.hpp"
 #include "dan/problem/truth.hpp"
 #include "dan/train/loss.hpp"
 #include "dan/train/optimiser.hpp"
@@ -80,35 +82,6 @@ struct TrainReport {
   }
 };
 
-/// Sets a network's input scaling from the climate of the model: mean and standard deviation per
-/// channel over a truth run.
-/// Throws NumericalError if the model diverges. Cost: 16 runs of 1,400 model steps.
-template <class Problem, class Network>
-void scale_inputs(const Problem& problem, Network& network, std::uint64_t seed = 1) {
-  constexpr std::size_t runs = 16, cycles = 1000, channels = Problem::channels;
-  // Like the climate's, its runs are never those of an experiment.
-  TwinTruth<Problem, runs> twin(problem, {.seed = seed, .first_run = std::size_t{1} << 32});
-  std::array<double, channels> sum{}, origin{}, shifted{}, square{};
-  for (std::size_t n = 0; n < cycles; ++n) {
-    twin.next();
-    // Deviations are taken about a state, so that nothing is lost where the mean is large.
-    for (std::size_t c = 0; c < channels && n == 0; ++c) origin[c] = twin.truth().at(c, 0);
-    for (std::size_t i = 0; i < Problem::size; ++i)
-      for (std::size_t l = 0; l < runs; ++l) {
-        const double x = twin.truth().at(i, l);
-        const double d = x - origin[i % channels];
-        sum[i % channels] += x, shifted[i % channels] += d, square[i % channels] += d * d;
-      }
-  }
-  const auto count = static_cast<double>(cycles * runs * Problem::points);
-  for (std::size_t c = 0; c < channels; ++c) {
-    network.input_mean[c] = sum[c] / count;
-    network.input_deviation[c] = std::sqrt(square[c] / count - std::pow(shifted[c] / count, 2));
-    if (!std::isfinite(network.input_deviation[c]))
-      throw NumericalError("scale_inputs: the truth is not finite; take a smaller time step");
-  }
-}
-
 /// Trains an analysis network by truncated backpropagation through chained cycles.
 ///
 /// Persistent runs: the analysis of a window's last cycle starts the next window, detached. Truth
@@ -133,7 +106,7 @@ void scale_inputs(const Problem& problem, Network& network, std::uint64_t seed =
 /// Memory: threads × the memory of one `Unrolled` window; groups × (the teacher's ensembles and the
 /// window's cycles × `Network::gains` covariances).
 template <class Problem_, class Network_, std::size_t Lanes, Keep Policy = Keep::everything,
-          class Real = float>
+          class Real = float, class Loss = SupervisedLoss>
 class Trainer {
  public:
   using Problem = Problem_;
@@ -159,6 +132,7 @@ class Trainer {
                    config.use_muon ? hidden_matrices() : std::vector<MatrixPlace>{}, config.muon),
         limit_{config.clip},
         teacher_(problem, {.inflation = config.teacher_inflation, .rotation = true}),
+        norm_(problem.weights()),
         deviations_(observation_deviations<Network>(problem)),
         workers_(config.threads),
         windows_(config.window) {
@@ -190,7 +164,9 @@ class Trainer {
     require_positive(name, "first_guess_deviation", config.first_guess_deviation);
     require_positive(name, "loss_limit", config.loss_limit);
     config.upsets.require_valid(name);
-    for (const double s : deviations_) mean_square_ += s * s / static_cast<double>(Problem::size);
+    for (std::size_t i = 0; i < Problem::size; ++i)
+      mean_square_ +=
+          norm_[i] * deviations_[i] * deviations_[i] / static_cast<double>(Problem::size);
     trained_.trained_for = trained_for(problem, network);
     averaged_.trained_for = trained_.trained_for;
     for (const Real weight : start.parameters)
@@ -201,8 +177,10 @@ class Trainer {
       require_positive(name, "network.input_deviation", deviation);
       if (!std::isfinite(mean))
         throw ConfigError(text("Trainer: network.input_mean is ", mean, ", expected finite"));
-      climate_variance_ += deviation * deviation / static_cast<double>(Network::channels);
     }
+    for (std::size_t i = 0; i < Problem::size; ++i)
+      climate_variance_ += norm_[i] * std::pow(network.input_deviation[i % Network::channels], 2) /
+                           static_cast<double>(Problem::size);
     bounds_ = network.bounds();
     for (std::size_t g = 0; g < config.groups; ++g)
       groups_.push_back(std::make_unique<Group>(problem, config, g));
@@ -382,8 +360,6 @@ class Trainer {
   [[nodiscard]] const TrainReport& report() const { return report_; }
 
  private:
-  /// Runs of a training have numbers of their own, so that no seed makes it see test data.
-  static constexpr std::size_t training_runs = std::size_t{1} << 33;
   using T = lanes_t<Real, Lanes>;
   using Observed = Observations<Real, Problem::slots, Lanes>;
   /// A cycle that may have a target for its gain, and keeps a lane whose model runs away finite:
@@ -407,7 +383,11 @@ class Trainer {
     template <class Cache>
     void backward(const Real* params, const T* in, const Cache& cache, const T* d_out, T* d_in,
                   Real* d_params) const {
-      Base::backward(params, in, cache, d_out, d_in, d_params, target);
+      Scratch<T> d_gain(target != nullptr ? Network::members * Network::gains : 0, Unset{});
+      if constexpr (Network::gain)
+        if (target != nullptr) gain_loss_gradient<Network>(cache.network, *target, d_gain.data());
+      Base::backward(params, in, cache, d_out, d_in, d_params,
+                     target != nullptr ? d_gain.data() : nullptr);
     }
   };
   using Truth = Batch<Real, Problem::points, Problem::channels, Lanes>;
@@ -581,8 +561,8 @@ class Trainer {
     group.silent_until[lane] = 0;
   }
 
-  /// Lane `lane` becomes centre(i) + deviation · N(0, 1), the same for all members, and for several
-  /// members noise of their own of the usual deviation.
+  /// Lane `lane` becomes centre(i) + deviation · N(0, 1) units, the same for all members, and for
+  /// several members noise of their own of the usual deviation.
   template <class Centre>
   void set_lane(Group& group, std::size_t lane, Purpose purpose, double deviation,
                 const Centre& centre) {
@@ -593,7 +573,8 @@ class Trainer {
     for (std::size_t i = 0; i < Cycle::states; ++i) {
       double noise = deviation * error[i % size];
       if constexpr (members > 1) noise += config_.first_guess_deviation * error[size + i];
-      lane_of(state[i], lane) = static_cast<Real>(centre(i % size) + noise);
+      lane_of(state[i], lane) =
+          static_cast<Real>(centre(i % size) + problem_.unit(i % size) * noise);
     }
   }
   void forget(Group& group, std::size_t lane) {
@@ -676,9 +657,10 @@ class Trainer {
           // An adjoint of a step that runs away makes NaN of zero.
           for (std::size_t l = 0; l < Lanes; ++l)
             if (n + 1 == lost_at[l]) no_gradient(d, l);
-          group.loss += supervised_loss<Network::members, Problem::size>(
-              window->state(n), group.target[n - 1].data(), weight, config_.loss_limit, d);
-          if (gain_taught) weigh_gain(group, n - 1, window->state(n), weight);
+          group.loss += loss_.template add<Network::members>(
+              window->state(n), group.target[n - 1].data(), norm_, weight, config_.loss_limit, d);
+          if constexpr (Network::gain)
+            if (gain_taught) weigh_gain(group, n - 1, window->state(n), weight);
           // Through a gap no gradient passes: what is unknown after it cannot be learned before.
           for (std::size_t l = 0; l < Lanes; ++l) {
             if (n < lost_at[l] && before + n > group.silent_until[l]) continue;
@@ -787,12 +769,13 @@ class Trainer {
 
   /// Lane `lane` of the teacher starts anew around a first guess.
   void start_teacher(Group& group, std::size_t lane) {
-    std::array<double, Problem::size> guess;
+    std::vector<double> guess(Problem::size);
     fill_normal<double>(group.twin.key(lane).with(Purpose::restart), guess);
     for (std::size_t i = 0; i < Problem::size; ++i)
-      guess[i] = group.twin.truth().at(i, lane) + config_.first_guess_deviation * guess[i];
-    teacher_.start_lane(group.teacher, lane, guess, config_.first_guess_deviation,
-                        group.twin.key(lane));
+      guess[i] = group.twin.truth().at(i, lane) +
+                 config_.first_guess_deviation * problem_.unit(i) * guess[i];
+    teacher_.start_lane(group.teacher, lane, std::span<const double, Problem::size>(guess),
+                        config_.first_guess_deviation, group.twin.key(lane));
   }
 
   /// The teacher's analysis of cycle `n` becomes its target, in the lanes where it is near the
@@ -803,16 +786,18 @@ class Trainer {
     teacher_.estimate(group.teacher, group.taught);
     const bool gain_taught = !group.covariances.empty();
     T* const covariances = gain_taught ? &group.covariances[n * Network::gains] : nullptr;
-    if (gain_taught)
-      teacher_.template covariances<typename Network::Grid, Network::window>(group.teacher,
-                                                                             covariances);
-    if (gain_taught) in_units_of_errors(covariances);
+    if constexpr (Network::gain)
+      if (gain_taught) {
+        teacher_.template covariances<typename Network::Grid, Network::Head::width>(group.teacher,
+                                                                                    covariances);
+        in_units_of_errors(covariances);
+      }
     group.gain[n] = {covariances, T(Real(0))};
     const double near = std::pow(config_.first_guess_deviation, 2) * Problem::size;
     for (std::size_t l = 0; l < Lanes; ++l) {
       double square = 0;
       for (std::size_t i = 0; i < Problem::size; ++i)
-        square += std::pow(group.taught.at(i, l) - group.twin.truth().at(i, l), 2);
+        square += norm_[i] * std::pow(group.taught.at(i, l) - group.twin.truth().at(i, l), 2);
       if (square <= near) {
         lane_of(group.gain[n].weight, l) = Real(1);
         for (std::size_t i = 0; i < Problem::size; ++i)
@@ -829,11 +814,11 @@ class Trainer {
   /// P^a_{i,k} ← P^a_{i,k} / (s_i s_k).
   void in_units_of_errors(T* covariances) const {
     using Grid = typename Network::Grid;
-    constexpr std::size_t channels = Problem::channels, window = Network::window;
+    constexpr std::size_t channels = Problem::channels, width = Network::Head::width;
     for (std::size_t i = 0; i < Problem::size; ++i)
-      for (std::size_t j = 0; j < window; ++j)
+      for (std::size_t j = 0; j < Grid::taps(width); ++j)
         for (std::size_t c = 0; c < channels; ++c, ++covariances) {
-          const std::size_t k = Grid::tap(i / channels, j, window) * channels + c;
+          const std::size_t k = Grid::tap(i / channels, j, width) * channels + c;
           *covariances *= T(static_cast<Real>(1 / (deviations_[i] * deviations_[k])));
         }
   }
@@ -845,15 +830,15 @@ class Trainer {
   void weigh_gain(Group& group, std::size_t n, const T* state, double weight) const {
     auto& target = group.gain[n];
     Scratch<T> error(Problem::size, Unset{});
-    squared_error<Network::members, Problem::size>(state, group.target[n].data(), error.data());
+    squared_error<Network::members>(state, group.target[n].data(), norm_, error.data());
     T squares(Real(0));
     T variance(Real(0));
     for (std::size_t i = 0; i < Problem::size; ++i) {
       const T scaled = T(static_cast<Real>(1 / deviations_[i])) * error[i];
       squares += scaled * scaled;
-      variance +=
-          target.covariance[(i * Network::window + Network::window / 2) * Problem::channels +
-                            i % Problem::channels];
+      variance += target.covariance[(i * Network::Head::window + Network::Head::window / 2) *
+                                        Problem::channels +
+                                    i % Problem::channels];
     }
     target.weight *= T(static_cast<Real>(weight * config_.taught_gain * mean_square_)) *
                      (variance / maximum(variance, squares));
@@ -863,8 +848,10 @@ class Trainer {
   bool lost(const T* state, const Truth& target, std::size_t lane) const {
     double square = 0;
     for (std::size_t i = 0; i < Cycle::states; ++i)
-      square += std::pow(
-          static_cast<double>(lane_of(state[i], lane) - target.at(i % Problem::size, lane)), 2);
+      square +=
+          norm_[i % Problem::size] *
+          std::pow(
+              static_cast<double>(lane_of(state[i], lane) - target.at(i % Problem::size, lane)), 2);
     return !(square <= 2 * climate_variance_ * static_cast<double>(Cycle::states));
   }
 
@@ -875,8 +862,10 @@ class Trainer {
   Optimiser<Real> optimiser_;
   NormLimit limit_;
   Teacher teacher_;
+  Loss loss_{};
+  std::vector<double> norm_;        ///< weights of the norm
   std::vector<double> deviations_;  ///< s, see LearnedCycle
-  double mean_square_ = 0;          ///< of s
+  double mean_square_ = 0;          ///< of s, in the norm
   Workers workers_;
   std::vector<std::unique_ptr<Group>> groups_;
   Windows windows_;

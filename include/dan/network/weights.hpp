@@ -13,11 +13,11 @@
 #include <string_view>
 #include <vector>
 
-#include "dan/analysis/trained_for.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/io/safetensors.hpp"
 #include "dan/network/analysis_network.hpp"
+#include "dan/network/trained_for.hpp"
 
 namespace dan {
 

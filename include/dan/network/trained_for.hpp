@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -10,26 +9,11 @@
 #include <vector>
 
 #include "dan/core/error.hpp"
-#include "dan/core/random.hpp"
-#include "dan/problem/problem.hpp"
 
 /// \file
 /// The problem that a network was trained for, and whether another one is outside it.
 
 namespace dan {
-
-/// A problem in words: what the `describe()` of its parts say, else their sizes.
-template <class Problem>
-[[nodiscard]] std::string describe(const Problem& problem) {
-  const auto words = [](const auto& part, const std::string& otherwise) {
-    if constexpr (requires { std::string(part.describe()); })
-      return std::string(part.describe());
-    else
-      return otherwise;
-  };
-  return words(problem.model, text("a model of ", Problem::size, " numbers")) + "; " +
-         words(problem.observe, text("observed in ", Problem::slots, " slots"));
-}
 
 /// What a trained network must know of the problem that it was trained for.
 ///
@@ -44,48 +28,6 @@ struct TrainedFor {
   double least_observed = 1, most_observed = 1;  ///< slots that report, per number of the state
   double innovation = 1;  ///< mean of δ²/R at the end of the training; at least 1
 };
-
-/// The record of a problem for a network with this input scaling; `innovation` stays 1.
-/// Cost: 128 model steps.
-template <class Problem, class Network>
-[[nodiscard]] TrainedFor trained_for(const Problem& problem, const Network& network) {
-  constexpr std::size_t states = 128, lanes = 16, keys = 64, size = Problem::size;
-  TrainedFor record{.problem = describe(problem), .points = Problem::points};
-  std::vector<double> changes, state(size);
-  typename Problem::template States<double, lanes> x;
-  for (std::size_t first = 0; first < states; first += lanes) {
-    for (std::size_t l = 0; l < lanes; ++l) {
-      fill_normal<double>({1, Purpose::fingerprint, first + l, 0}, state);
-      for (std::size_t i = 0; i < size; ++i) {
-        const std::size_t c = i % Problem::channels;
-        x.at(i, l) = network.input_mean[c] + network.input_deviation[c] * state[i];
-      }
-    }
-    auto y = x;
-    problem.model.step(y.data(), y.data());
-    for (std::size_t i = 0; i < size; ++i)
-      for (std::size_t l = 0; l < lanes; ++l) changes.push_back(y.at(i, l) - x.at(i, l));
-  }
-  double mean = 0, variance = 0;
-  const auto count = static_cast<double>(changes.size());
-  for (const double d : changes) mean += d / count;
-  for (const double d : changes) variance += (d - mean) * (d - mean) / count;
-  if (std::isfinite(variance)) record.mean_change = mean, record.change = std::sqrt(variance);
-
-  record.least_variance = record.most_variance = problem.noise.variance(0);
-  for (std::size_t j = 1; j < Problem::slots; ++j) {
-    record.least_variance = std::min(record.least_variance, problem.noise.variance(j));
-    record.most_variance = std::max(record.most_variance, problem.noise.variance(j));
-  }
-  std::array<bool, Problem::slots> mask;
-  for (std::size_t n = 0; n < keys; ++n) {
-    problem.observe.available({1, Purpose::fingerprint, n, n}, mask.data());
-    const auto seen = static_cast<double>(std::ranges::count(mask, true)) / size;
-    record.least_observed = n == 0 ? seen : std::min(record.least_observed, seen);
-    record.most_observed = n == 0 ? seen : std::max(record.most_observed, seen);
-  }
-  return record;
-}
 
 /// In what the problem `found` lies outside the one that a network was trained for; nothing if it
 /// does not.

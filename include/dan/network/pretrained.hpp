@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include "dan/geometry/ring.hpp"
 #include "dan/network/analysis_network.hpp"
 
 /// \file
@@ -11,7 +12,7 @@
 namespace dan::pretrained {
 
 /// The talk's reference network: plain head, 25 convolutions of 40 filters.
-using Plain = AnalysisNetwork<NetworkShape{.filters = 40, .blocks = 5, .sub_blocks = 5}>;
+using Plain = AnalysisNetwork<NetworkShape{.filters = 40, .blocks = 5, .sub_blocks = 5}, Ring<40>>;
 
 /// The most accurate one: products, gain head and 32 memory channels per point.
 using Recurrent = AnalysisNetwork<NetworkShape{.filters = 64,
@@ -21,7 +22,8 @@ using Recurrent = AnalysisNetwork<NetworkShape{.filters = 64,
                                                .head = Head::gain,
                                                .memory = 32,
                                                .gain_radius = 9,
-                                               .products = 48}>;
+                                               .products = 48},
+                                  Ring<40>>;
 
 /// Small and fast: products, gain head and 16 memory channels per point.
 using Small = AnalysisNetwork<NetworkShape{.filters = 40,
@@ -31,7 +33,8 @@ using Small = AnalysisNetwork<NetworkShape{.filters = 40,
                                            .head = Head::gain,
                                            .memory = 16,
                                            .gain_radius = 9,
-                                           .products = 32}>;
+                                           .products = 32},
+                              Ring<40>>;
 
 /// The small one for networks of observations that change from cycle to cycle: it is also shown
 /// where they are.
@@ -39,6 +42,7 @@ using Sparse = AnalysisNetwork<[] {
   NetworkShape shape = Small::shape;
   shape.sees_precision = true;
   return shape;
-}()>;
+}(),
+                               Ring<40>>;
 
 }  // namespace dan::pretrained

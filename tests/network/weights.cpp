@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dan/analysis/weights.hpp"
+#include "dan/network/weights.hpp"
 
 #include <doctest/doctest.h>
 
@@ -9,6 +9,7 @@
 
 #include "../io/changed_byte.hpp"
 #include "../support/temporary_folder.hpp"
+#include "dan/geometry/ring.hpp"
 
 using namespace dan;
 

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+
+/// \file
+/// What a geometry is: where the points of a state are, and which ones are neighbours.
+///
+/// One geometry serves a whole problem: convolutions, the gain of a network, localisation,
+/// interpolation, norms and plots. It is a type with static functions only:
+///
+///     template <std::size_t Points>
+///     struct MyLine {
+///       static constexpr std::size_t points = Points, dimensions = 1;
+///       static constexpr bool fits(std::size_t width) { return width <= Points; }
+///       static constexpr std::size_t taps(std::size_t width) { return width; }
+///       static constexpr std::size_t tap(std::size_t p, std::size_t k, std::size_t width);
+///       static constexpr std::size_t back(std::size_t p, std::size_t k, std::size_t width);
+///       static std::array<double, 1> position(std::size_t p);
+///       static double distance(std::size_t p, const std::array<double, 1>& position);
+///       static double area(std::size_t p);
+///     };
+///
+/// A stencil of odd `width` around point p has `taps(width)` taps (width to the power of the
+/// dimensions), the k-th one is the point `tap(p, k, width)`. Neighbours see each other: the
+/// `back(p, k, width)`-th tap of that point is p. Mostly that is the opposite tap, taps − 1 − k; a
+/// tap that goes across a pole, or is mirrored at a wall, has another one.
+
+namespace dan {
+
+/// A geometry, see the head of geometry/concepts.hpp.
+///
+/// `fits`: whether a stencil of this width meets no point twice by going around the domain.
+/// `distance`: from point p to a position, in grid steps (on a sphere, of the equator).
+/// `area`: the share of point p, in units of the mean share, so that the areas' mean is one.
+template <class G>
+concept GeometryLike = requires(std::size_t p, std::size_t k, std::size_t width) {
+  { G::points } -> std::convertible_to<std::size_t>;
+  { G::dimensions } -> std::convertible_to<std::size_t>;
+  { G::fits(width) } -> std::same_as<bool>;
+  { G::taps(width) } -> std::same_as<std::size_t>;
+  { G::tap(p, k, width) } -> std::same_as<std::size_t>;
+  { G::back(p, k, width) } -> std::same_as<std::size_t>;
+  { G::position(p) } -> std::same_as<std::array<double, G::dimensions>>;
+  { G::distance(p, G::position(p)) } -> std::same_as<double>;
+  { G::area(p) } -> std::same_as<double>;
+};
+
+/// For models whose points have no order in space: no network, no localisation.
+struct NoGeometry {};
+
+/// The geometry of a model's state: what it calls `Geometry`, else none.
+template <class Model>
+struct GeometryOf {
+  using type = NoGeometry;
+};
+template <class Model>
+requires requires { typename Model::Geometry; }
+struct GeometryOf<Model> {
+  using type = typename Model::Geometry;
+};
+template <class Model>
+using geometry_of = typename GeometryOf<Model>::type;
+
+namespace detail {
+/// Whether every tap of this width is a permutation of the points, its reverse the opposite tap.
+template <class Geometry>
+inline constexpr bool taps_permute = requires {
+  requires Geometry::periodic;
+};
+
+/// The point whose k-th tap is q, if it is reached by the opposite tap of q; else `points`.
+template <class Geometry>
+constexpr std::size_t tap_source(std::size_t q, std::size_t k, std::size_t width) {
+  const std::size_t opposite = Geometry::taps(width) - 1 - k;
+  if constexpr (!taps_permute<Geometry>)
+    if (Geometry::back(q, opposite, width) != k) return Geometry::points;
+  return Geometry::tap(q, opposite, width);
+}
+
+/// use(p, k) for every tap that goes across a pole or is mirrored at a wall.
+template <class Geometry, class Use>
+constexpr void for_each_crossing(std::size_t width, const Use& use) {
+  if constexpr (!taps_permute<Geometry>)
+    for (std::size_t p = 0; p < Geometry::points; ++p)
+      for (std::size_t k = 0; k < Geometry::taps(width); ++k)
+        if (Geometry::back(p, k, width) != Geometry::taps(width) - 1 - k) use(p, k);
+}
+}  // namespace detail
+
+}  // namespace dan

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <array>
+#include <cmath>
+#include <cstddef>
+
+namespace dan {
+
+/// Points on a line between two walls, a grid step apart and half a step from the walls; positions
+/// are numbers from −½ to `Points` − ½.
+///
+/// Stencils are mirrored at the walls: the neighbour beyond the first point is the first point.
+template <std::size_t Points>
+struct Interval {
+  static constexpr std::size_t points = Points, dimensions = 1;
+
+  static constexpr bool fits(std::size_t width) { return width / 2 < Points; }
+  static constexpr std::size_t taps(std::size_t width) { return width; }
+  static constexpr std::size_t tap(std::size_t p, std::size_t k, std::size_t width) {
+    const std::size_t at = p + k, half = width / 2;  // the point is at − half
+    if (at < half) return half - 1 - at;
+    return at - half < Points ? at - half : 2 * Points - 1 - (at - half);
+  }
+  /// Across a wall there and back go the same way.
+  static constexpr std::size_t back(std::size_t p, std::size_t k, std::size_t width) {
+    const std::size_t at = p + k, half = width / 2;
+    return at < half || at - half >= Points ? k : width - 1 - k;
+  }
+
+  static std::array<double, 1> position(std::size_t p) { return {static_cast<double>(p)}; }
+  static double distance(std::size_t p, const std::array<double, 1>& position) {
+    return std::abs(static_cast<double>(p) - position[0]);
+  }
+  static double area(std::size_t) { return 1; }
+};
+
+}  // namespace dan

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <numbers>
+
+namespace dan {
+
+/// Where the rows of a grid on the sphere are.
+enum class Latitudes {
+  equidistant,  ///< 90° − (row + ½) 180° / rows
+  gaussian      ///< the sines of the latitudes are the zeros of the Legendre polynomial P_rows
+};
+
+/// A grid on the sphere of `Rows` latitudes, from north to south, × `Columns` equidistant
+/// longitudes from 0° to the east; point (r, c) is r · Columns + c. Positions are (latitude,
+/// longitude) in degrees.
+///
+/// Tap k of a stencil is row k / width, column k % width of a square around the point. Across a
+/// pole the neighbour is half a turn of longitude away in the row next to the pole, and what is a
+/// component of a vector changes its sign (`crosses` says where). Areas are the integrals over
+/// latitude bands, for Gaussian latitudes the quadrature weights. Source of the Gaussian nodes:
+/// Newton's method on P_n, Abramowitz and Stegun (1964) 25.4.29.
+template <std::size_t Rows, std::size_t Columns, Latitudes Kind = Latitudes::equidistant>
+struct LatLon {
+  static_assert(Columns % 2 == 0, "LatLon: half a turn must be a whole number of columns");
+  static constexpr std::size_t rows = Rows, columns = Columns;
+  static constexpr std::size_t points = Rows * Columns, dimensions = 2;
+
+  static constexpr bool fits(std::size_t width) { return width <= Columns && width / 2 < Rows; }
+  static constexpr std::size_t taps(std::size_t width) { return width * width; }
+  static constexpr std::size_t tap(std::size_t p, std::size_t k, std::size_t width) {
+    const std::size_t half = width / 2, at = p / Columns + k / width;  // the row is at − half
+    std::size_t column = p % Columns + k % width + Columns - half, row = at - half;
+    if (at < half) row = half - 1 - at, column += Columns / 2;
+    if (at >= half && row >= Rows) row = 2 * Rows - 1 - row, column += Columns / 2;
+    return row * Columns + column % Columns;
+  }
+  /// Whether that tap lies across a pole.
+  static constexpr bool crosses(std::size_t p, std::size_t k, std::size_t width) {
+    const std::size_t at = p / Columns + k / width;
+    return at < width / 2 || at - width / 2 >= Rows;
+  }
+  /// Across a pole, both ways go towards it; to the east and back is to the west.
+  static constexpr std::size_t back(std::size_t p, std::size_t k, std::size_t width) {
+    const std::size_t row = k / width, column = width - 1 - k % width;
+    return (crosses(p, k, width) ? row : width - 1 - row) * width + column;
+  }
+
+  static std::array<double, 2> position(std::size_t p) {
+    return {latitude(p / Columns), static_cast<double>(p % Columns) * 360 / Columns};
+  }
+  /// Of row `row`, in degrees.
+  static double latitude(std::size_t row) { return table().latitude[row]; }
+  /// Along the great circle, in grid steps of the equator.
+  static double distance(std::size_t p, const std::array<double, 2>& position) {
+    const auto here = LatLon::position(p);
+    const double a = radians(here[0]), b = radians(position[0]);
+    const double c = radians(position[1] - here[1]);
+    // The haversine form keeps its digits at small distances.
+    const double h = std::pow(std::sin((b - a) / 2), 2) +
+                     std::cos(a) * std::cos(b) * std::pow(std::sin(c / 2), 2);
+    return 2 * std::asin(std::min(1.0, std::sqrt(h))) * Columns / (2 * std::numbers::pi);
+  }
+  static double area(std::size_t p) { return table().weight[p / Columns]; }
+
+ private:
+  static constexpr double radians(double degrees) { return degrees * std::numbers::pi / 180; }
+  struct Table {
+    std::array<double, Rows> latitude, weight;  ///< weights: mean one
+  };
+  static const Table& table() {
+    static const Table made = make_table();
+    return made;
+  }
+  static Table make_table() {
+    Table t;
+    constexpr double pi = std::numbers::pi;
+    for (std::size_t r = 0; r < Rows; ++r) {
+      if constexpr (Kind == Latitudes::equidistant) {
+        const double step = pi / Rows, top = pi / 2 - static_cast<double>(r) * step;
+        t.latitude[r] = (top - step / 2) * 180 / pi;
+        t.weight[r] = (std::sin(top) - std::sin(top - step)) * Rows / 2;
+      } else {
+        double z = std::cos(pi * (static_cast<double>(r) + 0.75) / (Rows + 0.5)), slope = 0;
+        for (int iteration = 0; iteration < 100; ++iteration) {
+          double p = 1, before = 0;
+          for (std::size_t n = 1; n <= Rows; ++n) {
+            const auto k = static_cast<double>(n);
+            const double next = ((2 * k - 1) * z * p - (k - 1) * before) / k;
+            before = p, p = next;
+          }
+          slope = Rows * (z * p - before) / (z * z - 1);
+          const double step = p / slope;
+          z -= step;
+          if (std::abs(step) < 1e-15) break;
+        }
+        t.latitude[r] = std::asin(z) * 180 / pi;
+        t.weight[r] = Rows / ((1 - z * z) * slope * slope);
+      }
+    }
+    return t;
+  }
+};
+
+}  // namespace dan

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <cstddef>
+#include <string>
+
+namespace dan {
+
+enum class Nonlinearity { silu, tanh, relu, identity };
+enum class Head {
+  plain,  ///< the last layer gives the increment itself
+  gain    ///< it gives a local symmetric gain, which is applied to the uplifted innovation
+};
+
+/// The architecture of an analysis network: everything that fixes its number of parameters.
+struct NetworkShape {
+  std::size_t filters = 24;    ///< channels of the hidden layers, N_f
+  std::size_t blocks = 3;      ///< residual blocks, N_b
+  std::size_t sub_blocks = 3;  ///< convolutions in a block, N_sb
+  std::size_t kernel = 5;      ///< width of a convolution in points, in every direction
+  std::size_t members = 1;     ///< states analysed together, N_e
+  Nonlinearity activation = Nonlinearity::silu;
+  Head head = Head::plain;
+  std::size_t memory = 0;       ///< channels carried from cycle to cycle
+  std::size_t gain_radius = 5;  ///< reach of the gain head in points, in every direction
+  bool sees_forecast = true;    ///< false: the simplified â_θ(ζ)
+  std::size_t products = 0;     ///< channels of a block's products; 0: `activation` instead
+  bool sees_precision = false;  ///< true: is also shown where how much is observed
+};
+
+/// One layer's place in the flat parameter array of a network.
+struct LayerPlace {
+  std::string name;    ///< "input", "blocks.1.0" (block, convolution), "output"
+  std::size_t offset;  ///< first weight; the biases follow the weights
+  std::size_t kernel;  ///< taps
+  std::size_t in, out;
+  [[nodiscard]] std::size_t weights() const { return kernel * in * out; }
+};
+
+}  // namespace dan

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <array>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include "dan/core/error.hpp"
+#include "dan/geometry/concepts.hpp"
+
+namespace dan {
+
+/// How large a difference of two states is, as loss, scores, spread and what counts as lost see it:
+///
+///   ‖e‖² = 1/size Σ_{p,c} w_{p,c} e_{p,c}²,  w_{p,c} = area(p) / unit_c²,
+/// with the areas of the geometry (mean one) and a unit for each channel, so that numbers of unlike
+/// channels can be added. With one channel of unit one on a ring it is the mean square.
+/// First guesses and the members of first ensembles differ from the truth by `deviation` units.
+template <std::size_t Channels>
+struct Norm {
+  std::array<double, Channels> units = ones();
+
+  /// w, points × channels numbers. Throws ConfigError for a unit that is not positive.
+  template <class Geometry, std::size_t Points>
+  [[nodiscard]] std::vector<double> weights() const {
+    std::vector<double> w(Points * Channels);
+    for (std::size_t c = 0; c < Channels; ++c) require_positive("Norm", "units", units[c]);
+    for (std::size_t p = 0; p < Points; ++p)
+      for (std::size_t c = 0; c < Channels; ++c) {
+        double area = 1;
+        if constexpr (GeometryLike<Geometry>) area = Geometry::area(p);
+        w[p * Channels + c] = area / (units[c] * units[c]);
+      }
+    return w;
+  }
+
+ private:
+  static constexpr std::array<double, Channels> ones() {
+    std::array<double, Channels> one{};
+    for (auto& value : one) value = 1;
+    return one;
+  }
+};
+
+}  // namespace dan
