@@ -18,6 +18,7 @@
 #include "dan/core/random.hpp"
 #include "dan/core/parallel.hpp"
 #include "dan/core/progress.hpp"
+#include "dan/core/interrupt.hpp"
 #include "dan/core/notice.hpp"
 #include "dan/concepts.hpp"
 
