@@ -80,6 +80,11 @@
 
 // Experiments.
 #include "dan/experiment/score.hpp"
+#include "dan/experiment/record.hpp"
+#include "dan/experiment/record_series.hpp"
+#include "dan/experiment/record_fields.hpp"
+#include "dan/experiment/record_climate.hpp"
+#include "dan/experiment/loss_of_truth.hpp"
 #include "dan/experiment/twin.hpp"
 #include "dan/experiment/shock.hpp"
 #include "dan/experiment/tune.hpp"
