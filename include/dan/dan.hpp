@@ -77,6 +77,7 @@
 #include "dan/analysis/learned.hpp"
 #include "dan/analysis/weights.hpp"
 #include "dan/analysis/pretrained.hpp"
+#include "dan/analysis/carried.hpp"
 
 // Experiments.
 #include "dan/experiment/score.hpp"

@@ -345,6 +345,12 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
       to.at(i, 0) = sum_lanes(carried.ensemble[i] * valid()) / Members;
   }
 
+  /// What of it outlives a process, see save_carried.
+  template <class Archive>
+  void transfer(Carried& carried, Archive& archive) const {
+    archive.batch("ensemble", carried.ensemble);
+  }
+
   /// RMS over the state of the ensemble's standard deviation, √(mean of Σ X² / (N − 1)).
   void spread(const Carried& carried, std::span<double> to) const {
     double variance = 0;
