@@ -88,6 +88,7 @@
 #include "dan/experiment/loss_of_truth.hpp"
 #include "dan/experiment/twin.hpp"
 #include "dan/experiment/shock.hpp"
+#include "dan/experiment/trials.hpp"
 #include "dan/experiment/tune.hpp"
 
 // Training.

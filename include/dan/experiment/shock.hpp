@@ -13,6 +13,7 @@
 
 #include "dan/analysis/climatology.hpp"
 #include "dan/core/error.hpp"
+#include "dan/core/interrupt.hpp"
 #include "dan/core/parallel.hpp"
 #include "dan/experiment/score.hpp"
 #include "dan/problem/truth.hpp"
@@ -145,6 +146,8 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
   try {
     auto carried = method.start(guess, shock.deviation, twin.key(0));
     for (std::size_t k = 1; k <= config.cycles; ++k) {
+      throw_if_interrupted("run_shock", k - 1, " of ", config.cycles,
+                           " cycles; nothing is kept, run it again");
       twin.next();
       convert(twin.observed().values, observed.values);
       convert(twin.observed().precision, observed.precision);
@@ -213,8 +216,8 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
 /// another model. Runs and chances are the same for every method: keyed by (seed, run, cycle). A
 /// jump or shift is added to what the method carries after its forecast: to all members of an
 /// ensemble, to the state and not the memory of a learned analysis (a smoother's window stays as it
-/// is). Throws ConfigError for no runs or too few cycles. Cost: truth and analysis, and for
-/// `FirstGuess::climate` a climatology.
+/// is). Throws ConfigError for no runs or too few cycles, Interrupted when told to stop. Cost:
+/// truth and analysis, and for `FirstGuess::climate` a climatology.
 template <class Problem, class Method>
 [[nodiscard]] ShockOutcome run_shock(const Problem& problem, const Method& method,
                                      const Shock& shock, const ShockConfig& config = {}) {
