@@ -114,7 +114,8 @@ inline void check_writable(const Options& options) {
 }
 
 /// Reads the options, makes the output folder and runs `body(options)`; errors become a message
-/// and exit code 1. `add` may add options of the example's own.
+/// and exit code 1, Ctrl-C what was kept and exit code 130. `add` may add options of the example's
+/// own.
 template <class Body, class Add>
 int run(int argc, char** argv, const std::string& about, Options options, const Body& body,
         const Add& add) {
@@ -140,8 +141,12 @@ int run(int argc, char** argv, const std::string& about, Options options, const 
       std::fprintf(stderr, "note: %s\n", note.c_str());
     check_writable(options);
     std::setvbuf(stdout, nullptr, _IOLBF, 4096);
+    const dan::InterruptHandler handler;
     body(options);
     return 0;
+  } catch (const dan::Interrupted& stop) {
+    std::fprintf(stderr, "%s\n", stop.what());
+    return 130;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: %s\n", error.what());
     return 1;
