@@ -88,14 +88,13 @@ void quickstart(const example::Options& options) {
                                      {"cycles", config.cycles},
                                      {"burn_in", config.burn_in}},
                                     rows);
-  if (!options.json.empty()) write_json(options.json, json);
+  example::write_results(options, "results.json", json);
   if (!options.out.empty()) {
     const std::filesystem::path out = options.out;
     save_weights(out / "dan.safetensors", trained,
                  {{"command", text("01_quickstart --seed ", options.seed)},
                   {"training_seconds", text(training.seconds)}});
     std::filesystem::remove(checkpoint);
-    write_json(out / "results.json", json);
     write_json(out / "figure.json", figure_of(training, rows));
     std::printf("\nwrote weights, results and figure data to %s\n", out.c_str());
   }
