@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -37,6 +39,17 @@ struct TwinConfig {
   bool progress = true;              ///< show a progress bar if it takes long
   std::size_t keep_series = 0;       ///< first cycles, burn-in included, to keep the RMSE of
   std::size_t keep_fields = 0;       ///< first scored cycles of run 0 to keep the states of
+
+  /// Throws ConfigError, in the name of `function`, for a number out of its range.
+  void require_valid(std::string_view function) const {
+    require_at_least(function, "runs", runs, 1);
+    if (burn_in >= cycles)
+      throw ConfigError(text(function, ": burn_in is ", burn_in,
+                             ", expected less than the cycles of a run, ", cycles));
+    if (!(first_guess_deviation >= 0 && std::isfinite(first_guess_deviation)))
+      throw ConfigError(text(function, ": first_guess_deviation is ", first_guess_deviation,
+                             ", expected a finite number, not negative"));
+  }
 };
 
 /// A run that an analysis could not finish; its scores up to there count.
@@ -65,6 +78,20 @@ struct TwinScores {
 
 namespace detail {
 
+/// Truth + deviation · N(0, 1), keyed by the run.
+template <class Method, class Twin>
+typename Method::FirstGuessBatch first_guess(const Twin& twin, double deviation) {
+  typename Method::FirstGuessBatch guess;
+  std::array<double, Twin::size> error;
+  for (std::size_t l = 0; l < Twin::runs; ++l) {
+    fill_normal<double>(twin.key(l).with(Purpose::first_guess), error);
+    for (std::size_t i = 0; i < Twin::size; ++i)
+      guess.at(i, l) = twin.truth().at(i, l) + deviation * error[i];
+  }
+  guess.repeat_last_lane();
+  return guess;
+}
+
 /// Runs the group of `runs` ≤ Method::runs runs that begins with run `first`; returns why each
 /// ended early, nothing if it did not.
 template <class Problem, class Method, class... Recorders>
@@ -72,19 +99,10 @@ std::vector<std::string> run_twin_group(const Problem& problem, const Method& an
                                         const TwinConfig& config, std::size_t first,
                                         std::size_t runs, Progress& progress,
                                         Recorders&... recorders) {
-  constexpr std::size_t width = Method::runs, size = Problem::size;
+  constexpr std::size_t width = Method::runs;
   TwinTruth<Problem, width> twin(problem, {.seed = config.seed, .first_run = first});
-  typename Method::FirstGuessBatch guess;
   typename Method::Observed observed;
   typename Method::Estimate estimate;
-  std::array<double, size> error;
-  for (std::size_t l = 0; l < width; ++l) {
-    fill_normal<double>(twin.key(l).with(Purpose::first_guess), error);
-    for (std::size_t i = 0; i < size; ++i)
-      guess.at(i, l) = twin.truth().at(i, l) + config.first_guess_deviation * error[i];
-  }
-  guess.repeat_last_lane();
-
   std::vector<std::string> failures(runs);
   std::array<double, width> errors{};
   const TwinGroup<Problem, Method> group{analysis,      twin,           first,   runs,
@@ -107,6 +125,7 @@ std::vector<std::string> run_twin_group(const Problem& problem, const Method& an
   };
   (recorders.begin(group), ...);
   try {
+    const auto guess = first_guess<Method>(twin, config.first_guess_deviation);
     auto carried = analysis.start(guess, config.first_guess_deviation, twin.key(0));
     const TwinView<Problem, Method> view{group, carried, observed, estimate, errors};
     std::size_t shown = 0;
@@ -139,7 +158,8 @@ std::vector<std::string> run_twin_groups(const Problem& problem, const Method& a
                                          const TwinConfig& config, Recorders&... recorders) {
   constexpr std::size_t width = Method::runs;
   const std::size_t groups = (config.runs + width - 1) / width;
-  std::vector<std::tuple<Recorders...>> copies(groups, std::tuple<Recorders...>(recorders...));
+  std::vector<std::optional<std::tuple<Recorders...>>> copies(groups);
+  for (auto& copy : copies) copy.emplace(recorders...);
   std::vector<std::vector<std::string>> failures(groups);
   Progress progress("twin experiment", config.runs * config.cycles, config.progress);
   Workers(config.threads).for_each(groups, [&](std::size_t g) {
@@ -148,11 +168,12 @@ std::vector<std::string> run_twin_groups(const Problem& problem, const Method& a
         [&](auto&... own) {
           failures[g] = run_twin_group(problem, analysis, config, first, runs, progress, own...);
         },
-        copies[g]);
+        *copies[g]);
   });
   std::vector<std::string> all;
   for (std::size_t g = 0; g < groups; ++g) {
-    std::apply([&](const auto&... own) { (recorders.merge(own), ...); }, copies[g]);
+    std::apply([&](const auto&... own) { (recorders.merge(own), ...); }, *copies[g]);
+    copies[g].reset();  // not all twice in memory
     all.insert(all.end(), failures[g].begin(), failures[g].end());
   }
   return all;
@@ -169,6 +190,70 @@ inline std::vector<double> mean_over_runs(const RunSeries& series, std::size_t k
   }
   return means;
 }
+
+/// The recorders of TwinScores, as one.
+template <class Truth>
+struct Scoring {
+  ErrorRecorder errors{};
+  SpreadRecorder spread{};
+  BoundsRecorder bounds{};
+  WayBackRecorder way_back{};
+  SmootherRecorder<Truth> smoother{};
+  ClimateRecorder climate{};
+  FieldRecorder fields{};
+
+  template <class F>
+  void for_each(const F& f) {
+    f(errors), f(spread), f(bounds), f(way_back), f(smoother), f(climate), f(fields);
+  }
+  void begin(const auto& group) {
+    for_each([&](auto& recorder) { recorder.begin(group); });
+  }
+  void after_forecast(const auto& view) {
+    for_each([&](auto& recorder) { recorder.after_forecast(view); });
+  }
+  void after_analysis(const auto& view) {
+    for_each([&](auto& recorder) { recorder.after_analysis(view); });
+  }
+  void merge(const Scoring& next) {
+    errors.merge(next.errors), spread.merge(next.spread), bounds.merge(next.bounds);
+    way_back.merge(next.way_back), smoother.merge(next.smoother);
+    climate.merge(next.climate), fields.merge(next.fields);
+  }
+
+  /// `failures`: why each run ended early, empty if it did not.
+  [[nodiscard]] TwinScores scores(const TwinConfig& config,
+                                  const std::vector<std::string>& failures) const {
+    TwinScores out;
+    const auto mean_of = [&](const RunSeries& series) {
+      return interval_of(series.after(config.burn_in)).mean;
+    };
+    const auto analyses = errors.analysis.after(config.burn_in);
+    for (const auto& run : analyses) {
+      out.cycles += run.size();
+      out.run_rmse.push_back(interval_of({run}).mean);
+    }
+    out.interval = interval_of(analyses);
+    out.analysis_rmse = out.interval.mean;
+    out.smoothing_interval = interval_of(smoother.series.after(0));
+    out.smoothing_rmse = out.smoothing_interval.mean;
+    out.forecast_rmse = mean_of(errors.forecast);
+    out.spread = mean_of(spread.series);
+    out.went_back = mean_of(way_back.series);
+    const double deviation = climate.deviation();
+    for (std::size_t r = 0; r < config.runs; ++r) {
+      const auto& error = errors.analysis.runs[r];
+      if (!failures[r].empty()) out.failures.push_back({r, error.size() + 1, failures[r]});
+      const auto [cycle, reason] = first_lost_cycle(
+          {error, spread.series.runs[r], bounds.series.runs[r]}, config.burn_in, deviation);
+      if (cycle > 0) out.lost.push_back({r, cycle, reason});
+    }
+    out.series = mean_over_runs(errors.analysis, std::min(config.keep_series, config.cycles));
+    out.truth = fields.truth;
+    out.analysis = fields.analysis;
+    return out;
+  }
+};
 
 }  // namespace detail
 
@@ -199,53 +284,12 @@ TwinScores run_twin(const Problem& problem, const Method& analysis, const TwinCo
   static_assert(Method::points == Problem::points && Method::channels == Problem::channels &&
                     Method::slots == Problem::slots,
                 "run_twin: the analysis must be made for states and slots like the problem's");
-  require_at_least("run_twin", "runs", config.runs, 1);
-  if (config.burn_in >= config.cycles)
-    throw ConfigError(text("run_twin: burn_in is ", config.burn_in,
-                           ", expected less than the cycles of a run, ", config.cycles));
-  if (!(config.first_guess_deviation >= 0 && std::isfinite(config.first_guess_deviation)))
-    throw ConfigError(text("run_twin: first_guess_deviation is ", config.first_guess_deviation,
-                           ", expected a finite number, not negative"));
-
-  TwinScores scores;
+  config.require_valid("run_twin");
   const auto begin = std::chrono::steady_clock::now();
-  ErrorRecorder errors;
-  SpreadRecorder spread;
-  BoundsRecorder bounds;
-  WayBackRecorder way_back;
-  SmootherRecorder<typename TwinTruth<Problem, Method::runs>::Truth> smoother;
-  ClimateRecorder climate;
-  FieldRecorder fields(config.keep_fields);
-  const auto failures = detail::run_twin_groups(problem, analysis, config, errors, spread, bounds,
-                                                way_back, smoother, climate, fields, recorders...);
-
-  const auto mean_of = [&](const RunSeries& series) {
-    return interval_of(series.after(config.burn_in)).mean;
-  };
-  const auto analyses = errors.analysis.after(config.burn_in);
-  for (const auto& run : analyses) {
-    scores.cycles += run.size();
-    scores.run_rmse.push_back(interval_of({run}).mean);
-  }
-  scores.interval = interval_of(analyses);
-  scores.analysis_rmse = scores.interval.mean;
-  scores.smoothing_interval = interval_of(smoother.series.after(0));
-  scores.smoothing_rmse = scores.smoothing_interval.mean;
-  scores.forecast_rmse = mean_of(errors.forecast);
-  scores.spread = mean_of(spread.series);
-  scores.went_back = mean_of(way_back.series);
-  const double deviation = climate.deviation();
-  for (std::size_t r = 0; r < config.runs; ++r) {
-    const auto& error = errors.analysis.runs[r];
-    if (!failures[r].empty()) scores.failures.push_back({r, error.size() + 1, failures[r]});
-    const auto [cycle, reason] = detail::first_lost_cycle(
-        {error, spread.series.runs[r], bounds.series.runs[r]}, config.burn_in, deviation);
-    if (cycle > 0) scores.lost.push_back({r, cycle, reason});
-  }
-  scores.series =
-      detail::mean_over_runs(errors.analysis, std::min(config.keep_series, config.cycles));
-  scores.truth = std::move(fields.truth);
-  scores.analysis = std::move(fields.analysis);
+  detail::Scoring<typename TwinTruth<Problem, Method::runs>::Truth> scoring{
+      .fields = FieldRecorder(config.keep_fields)};
+  const auto failures = detail::run_twin_groups(problem, analysis, config, scoring, recorders...);
+  TwinScores scores = scoring.scores(config, failures);
   scores.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return scores;
 }
