@@ -46,7 +46,10 @@ void quickstart(const example::Options& options) {
                                         .taught = 0.85,
                                         .seed = options.seed,
                                         .threads = options.threads});
-  const auto& trained = trainer.run();
+  // With --out, Ctrl-C loses nothing: the same command goes on.
+  const auto checkpoint =
+      options.out.empty() ? "" : std::filesystem::path(options.out) / "dan.checkpoint";
+  const auto& trained = trainer.run(checkpoint);
   const auto& training = trainer.report();
   std::printf("trained in %.0f s", training.seconds);
   if (training.restarts > 0)
@@ -85,13 +88,13 @@ void quickstart(const example::Options& options) {
                                      {"cycles", config.cycles},
                                      {"burn_in", config.burn_in}},
                                     rows);
-  if (!options.json.empty()) write_json(options.json, json);
+  example::write_results(options, "results.json", json);
   if (!options.out.empty()) {
     const std::filesystem::path out = options.out;
     save_weights(out / "dan.safetensors", trained,
                  {{"command", text("01_quickstart --seed ", options.seed)},
                   {"training_seconds", text(training.seconds)}});
-    write_json(out / "results.json", json);
+    std::filesystem::remove(checkpoint);
     write_json(out / "figure.json", figure_of(training, rows));
     std::printf("\nwrote weights, results and figure data to %s\n", out.c_str());
   }

@@ -52,10 +52,9 @@ class Table {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     char spread[16] = "-";
     if (std::isfinite(s.spread)) std::snprintf(spread, sizeof spread, "%.3f", s.spread);
-    char interval[32];
-    std::snprintf(interval, sizeof interval, "[%.4f, %.4f]", s.interval.low, s.interval.high);
     std::printf("%-20s %-20s %8.4f  %-18s %8s %9s %8.1f\n", method.c_str(), tuned.c_str(),
-                s.analysis_rmse, interval, spread, published.c_str(), seconds);
+                s.analysis_rmse, example::text_of(s.interval).c_str(), spread, published.c_str(),
+                seconds);
     example::print_failures(s);
   }
 
@@ -117,8 +116,7 @@ void classical(const example::Options& options) {
   });
 
   const auto json = example::result("02_classical", {{"seed", options.seed}}, table.rows());
-  if (!options.json.empty()) write_json(options.json, json);
-  if (!options.out.empty()) write_json(std::filesystem::path(options.out) / "results.json", json);
+  example::write_results(options, "results.json", json);
 }
 
 }  // namespace

@@ -23,9 +23,7 @@ int main(int argc, char** argv) {
         example::print_heading();
         example::print_row(rows.front());
         const auto json = example::result("03_pretrained", {{"seed", options.seed}}, rows);
-        if (!options.json.empty()) write_json(options.json, json);
-        if (!options.out.empty())
-          write_json(std::filesystem::path(options.out) / "results.json", json);
+        example::write_results(options, "results.json", json);
       },
       [&](CLI::App& app) { app.add_option("--weights", file, "The file, of this architecture"); });
 }

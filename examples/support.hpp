@@ -36,6 +36,13 @@ struct Row {
   nlohmann::ordered_json more = nlohmann::ordered_json::object();  ///< what else was measured
 };
 
+/// `[low, high]`.
+inline std::string text_of(const dan::Interval& interval, int digits = 4) {
+  char out[48];
+  std::snprintf(out, sizeof out, "[%.*f, %.*f]", digits, interval.low, digits, interval.high);
+  return out;
+}
+
 inline void print_heading() {
   std::printf("%-30s %8s  %-18s %9s %8s %8s %8s\n", "method", "aRMSE", "95 % interval", "forecast",
               "spread", "cycles", "seconds");
@@ -54,12 +61,10 @@ inline void print_failures(const dan::TwinScores& s) {
 
 inline void print_row(const Row& row) {
   const auto& s = row.scores;
-  const std::string interval = dan::text('[', std::round(s.interval.low * 1e4) / 1e4, ", ",
-                                         std::round(s.interval.high * 1e4) / 1e4, ']');
   char spread[16] = "-";
   if (std::isfinite(s.spread)) std::snprintf(spread, sizeof spread, "%.4f", s.spread);
   std::printf("%-30s %8.4f  %-18s %9.4f %8s %8zu %8.1f\n", row.method.c_str(), s.analysis_rmse,
-              interval.c_str(), s.forecast_rmse, spread, s.cycles, s.seconds);
+              text_of(s.interval).c_str(), s.forecast_rmse, spread, s.cycles, s.seconds);
   print_failures(s);
 }
 
@@ -89,6 +94,13 @@ inline nlohmann::ordered_json result(const std::string& example, nlohmann::order
   return json;
 }
 
+/// Writes the results to the file of `--json` and to `name` in the folder of `--out`.
+inline void write_results(const Options& options, const char* name,
+                          const nlohmann::ordered_json& json) {
+  if (!options.json.empty()) dan::write_json(options.json, json);
+  if (!options.out.empty()) dan::write_json(std::filesystem::path(options.out) / name, json);
+}
+
 /// Makes the folder of an option; throws FileError unless it can be written to.
 inline void require_writable(const char* option, const std::filesystem::path& folder,
                              std::string reason = "") {
@@ -114,7 +126,8 @@ inline void check_writable(const Options& options) {
 }
 
 /// Reads the options, makes the output folder and runs `body(options)`; errors become a message
-/// and exit code 1. `add` may add options of the example's own.
+/// and exit code 1, Ctrl-C what was kept and exit code 130. `add` may add options of the example's
+/// own.
 template <class Body, class Add>
 int run(int argc, char** argv, const std::string& about, Options options, const Body& body,
         const Add& add) {
@@ -140,8 +153,12 @@ int run(int argc, char** argv, const std::string& about, Options options, const 
       std::fprintf(stderr, "note: %s\n", note.c_str());
     check_writable(options);
     std::setvbuf(stdout, nullptr, _IOLBF, 4096);
+    const dan::InterruptHandler handler;
     body(options);
     return 0;
+  } catch (const dan::Interrupted& stop) {
+    std::fprintf(stderr, "%s\n", stop.what());
+    return 130;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: %s\n", error.what());
     return 1;

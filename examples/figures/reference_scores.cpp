@@ -111,11 +111,9 @@ class Table {
     const std::string verdict = pass              ? "pass"
                                 : published.gated ? "EXPLAIN" + others
                                                   : "off, not gated";
-    const std::string interval = text('[', std::round(s.interval.low * 1e3) / 1e3, ", ",
-                                      std::round(s.interval.high * 1e3) / 1e3, ']');
     std::printf("%-18s %-34s %9g %8.3f  %-18s %7zu %s\n", problem_.c_str(),
-                published.method.c_str(), published.score, s.analysis_rmse, interval.c_str(),
-                s.cycles, verdict.c_str());
+                published.method.c_str(), published.score, s.analysis_rmse,
+                example::text_of(s.interval, 3).c_str(), s.cycles, verdict.c_str());
     if (!s.failures.empty())
       std::printf("  %zu runs failed, the first at cycle %zu: %s\n", s.failures.size(),
                   s.failures[0].cycle, s.failures[0].reason.c_str());
@@ -305,9 +303,7 @@ int main(int argc, char** argv) {
                                           {"config", {{"seed", options.seed}, {"cycles", cycles}}},
                                           {"version", version},
                                           {"results", table.rows()}};
-        if (!options.json.empty()) write_json(options.json, json);
-        if (!options.out.empty())
-          write_json(std::filesystem::path(options.out) / "reference_scores.json", json);
+        example::write_results(options, "reference_scores.json", json);
       },
       [&](CLI::App& app) {
         app.add_option("--cycles", cycles, "Scored cycles per row, all runs together")

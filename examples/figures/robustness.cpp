@@ -124,9 +124,7 @@ void robustness(const example::Options& options, const RobustnessOptions& table_
                           {"config", {{"seed", options.seed}, {"cycles", table_options.cycles}}},
                           {"version", dan::version},
                           {"results", table.results()}};
-  if (!options.json.empty()) write_json(options.json, json);
-  if (!options.out.empty())
-    write_json(std::filesystem::path(options.out) / "robustness.json", json);
+  example::write_results(options, "robustness.json", json);
 }
 
 }  // namespace

@@ -77,11 +77,9 @@ class Table {
     std::string cost = "-";
     if (more.contains("training") && more["training"].contains("training_seconds"))
       cost = more["training"]["training_seconds"].template get<std::string>() + " s";
-    char interval[32];
-    std::snprintf(interval, sizeof interval, "[%.4f, %.4f]", scores.interval.low,
-                  scores.interval.high);
     std::printf("%-48s %9s %8.4f  %-18s %8zu %9s\n", method.c_str(), published.c_str(),
-                scores.analysis_rmse, interval, scores.cycles, cost.c_str());
+                scores.analysis_rmse, example::text_of(scores.interval).c_str(), scores.cycles,
+                cost.c_str());
     example::print_failures(scores);
     more["published"] = published;
     rows_.push_back({method, scores, std::move(more)});
@@ -168,8 +166,7 @@ void table_of_the_talk(const example::Options& options, const TableOptions& tabl
     rows.push_back(std::move(row));
   }
   const auto json = example::result("table", {{"seed", options.seed}}, rows);
-  if (!options.json.empty()) write_json(options.json, json);
-  if (!options.out.empty()) write_json(std::filesystem::path(options.out) / "table.json", json);
+  example::write_results(options, "table.json", json);
 }
 
 }  // namespace

@@ -70,10 +70,10 @@ void study(const example::Options& options, Study study) {
         const auto scores = run_twin(
             problem, Learned<example::Lorenz, typename Recipe::Network, 16>(problem, trained),
             unseen);
-        std::printf("%-56s %8zu %5zu %8.0f %8.4f  [%.4f, %.4f]   %zu, %zu\n",
+        std::printf("%-56s %8zu %5zu %8.0f %8.4f  %-18s %zu, %zu\n",
                     text(recipe.name, ": ", recipe.method).c_str(), updates,
                     static_cast<std::size_t>(seed), training.seconds, scores.analysis_rmse,
-                    scores.interval.low, scores.interval.high, training.restarts,
+                    example::text_of(scores.interval).c_str(), training.restarts,
                     training.last_restart);
         example::print_failures(scores);
         points.push_back({{"updates", updates},
@@ -93,9 +93,7 @@ void study(const example::Options& options, Study study) {
                           {"version", version},
                           {"config", {{"seed", options.seed}, {"seeds", study.seeds}}},
                           {"curves", std::move(curves)}};
-  if (!options.json.empty()) write_json(options.json, json);
-  if (!options.out.empty())
-    write_json(std::filesystem::path(options.out) / "time_to_accuracy.json", json);
+  example::write_results(options, "time_to_accuracy.json", json);
 }
 
 }  // namespace

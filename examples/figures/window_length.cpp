@@ -84,10 +84,9 @@ class Figure {
                              .seed = options_.seed,
                              .threads = options_.threads,
                              .first_guess_deviation = 0.3});
-    const std::string interval = text('[', std::round(s.interval.low * 1e4) / 1e4, ", ",
-                                      std::round(s.interval.high * 1e4) / 1e4, ']');
     std::printf("%-26s %4zu %-16s %9.4f  %-18s %9.4f %8.1f\n", curve.method.c_str(), lag,
-                tuned.c_str(), s.analysis_rmse, interval.c_str(), s.smoothing_rmse, s.seconds);
+                tuned.c_str(), s.analysis_rmse, example::text_of(s.interval).c_str(),
+                s.smoothing_rmse, s.seconds);
     example::print_failures(s);
     const auto interval_json = [](const ConfidenceInterval& i) {
       return nlohmann::ordered_json::array({i.low, i.high});
@@ -147,9 +146,7 @@ void window_length(const example::Options& options) {
   for (const auto& curve : curves)
     json["curves"].push_back({{"method", curve.method}, {"points", curve.points}});
   json["verdicts"] = verdicts(lags, enkf_n, ienks_n, var_4d);
-  if (!options.json.empty()) write_json(options.json, json);
-  if (!options.out.empty())
-    write_json(std::filesystem::path(options.out) / "window_length.json", json);
+  example::write_results(options, "window_length.json", json);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "dan/core/random.hpp"
 #include "dan/core/parallel.hpp"
 #include "dan/core/progress.hpp"
+#include "dan/core/interrupt.hpp"
 #include "dan/core/notice.hpp"
 #include "dan/concepts.hpp"
 
@@ -90,11 +91,18 @@
 #include "dan/analysis/ienks.hpp"
 #include "dan/analysis/cycle.hpp"
 #include "dan/analysis/learned.hpp"
+#include "dan/analysis/carried.hpp"
 
 // Experiments.
 #include "dan/experiment/score.hpp"
+#include "dan/experiment/record.hpp"
+#include "dan/experiment/record_series.hpp"
+#include "dan/experiment/record_fields.hpp"
+#include "dan/experiment/record_climate.hpp"
+#include "dan/experiment/loss_of_truth.hpp"
 #include "dan/experiment/twin.hpp"
 #include "dan/experiment/shock.hpp"
+#include "dan/experiment/trials.hpp"
 #include "dan/experiment/tune.hpp"
 
 // Training.

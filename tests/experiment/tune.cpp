@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <csignal>
 #include <cstddef>
 #include <filesystem>
 #include <span>
@@ -97,6 +98,37 @@ TEST_CASE("tune: a search that was killed goes on from its file") {
   CHECK_THROWS_WITH_AS((void)tune_on_grid(values, evaluate, other),
                        doctest::Contains("expected \"another model\""), FileError);
   CHECK(calls == 4);
+}
+
+TEST_CASE("tune: an interrupted search keeps the trials that were finished and goes on") {
+  const test::TemporaryFolder folder;
+  const TuneConfig config{.file = folder / "trials.json"};
+  const Lorenz problem;
+  std::size_t calls = 0, stop_at = 3;
+  const auto evaluate = [&](double factor) {
+    if (++calls == stop_at) std::raise(SIGINT);  // in the middle of the trial
+    return score_to_tune(run_twin(problem,
+                                  Etkf<Lorenz, 20>(problem, {.inflation = {.factor = factor}}),
+                                  {.runs = 1, .cycles = 20, .burn_in = 0, .progress = false}));
+  };
+  const std::vector<double> values{1.0, 1.02, 1.04, 1.06};
+  {
+    const InterruptHandler handler;
+    CHECK_THROWS_WITH_AS(
+        (void)tune_on_grid(values, evaluate, config),
+        text("tune: interrupted after 2 trials; the same call goes on from ", config.file.string())
+            .c_str(),
+        Interrupted);
+    CHECK(calls == 3);
+    CHECK_THROWS_WITH_AS((void)tune_by_golden_section("x", 0, 1, 3, evaluate),
+                         "tune: interrupted after 0 trials; nothing is kept: give a file",
+                         Interrupted);
+    CHECK(calls == 3);
+  }
+  stop_at = 0;
+  const auto resumed = tune_on_grid(values, evaluate, config);
+  CHECK(calls == 5);
+  CHECK(same_table(resumed, tune_on_grid(values, evaluate)));
 }
 
 TEST_CASE("tune: the file of another analysis, problem or search is refused") {

@@ -12,6 +12,7 @@
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/observe/random.hpp"
+#include "dan/problem/climate.hpp"
 #include "support/battery.hpp"
 
 using namespace dan;
@@ -150,4 +151,34 @@ TEST_CASE("truth: after the spin-up the truth is on the attractor") {
   const double mean = sum / count;
   CHECK(mean == doctest::Approx(2.34).epsilon(0.03));
   CHECK(std::sqrt(square / count - mean * mean) == doctest::Approx(3.64).epsilon(0.03));
+}
+
+namespace {
+/// Lorenz 96 in kelvin: x + 270.
+struct Kelvin {
+  using Geometry = Ring<40>;
+  static constexpr std::size_t points = 40, channels = 1;
+  Rk4<Lorenz96<40>> inner{};
+  template <class T>
+  void step(const T* x, T* y) const {
+    const T offset(real_t<T>(270));
+    for (std::size_t i = 0; i < 40; ++i) y[i] = x[i] - offset;
+    inner.step(y, y);
+    for (std::size_t i = 0; i < 40; ++i) y[i] += offset;
+  }
+};
+}  // namespace
+
+TEST_CASE("truth: states that live elsewhere need a start there, and are told so") {
+  using Warm = Problem<Kelvin, ObserveAll<40>>;
+  const Warm problem{.start = {.mean = 272}};
+  const TwinTruth<Warm, 2> twin(problem, {});
+  for (std::size_t i = 0; i < 40; ++i) CHECK(std::abs(twin.truth().at(i, 1) - 270) < 20);
+  CHECK(climatology_of(problem, {.cycles = 200}).mean[0] == doctest::Approx(272.3).epsilon(0.003));
+  CHECK_THROWS_WITH_AS((TwinTruth<Warm, 2>(Warm{}, {})),
+                       doctest::Contains("give the problem a start in the units of the model"),
+                       NumericalError);
+  CHECK_THROWS_WITH_AS((void)climatology_of(Warm{}),
+                       doctest::Contains("give the problem a start in the units of the model"),
+                       NumericalError);
 }

@@ -106,6 +106,53 @@ TEST_CASE("trainer: killed at random moments and resumed, it ends with the same 
   }
 }
 
+TEST_CASE(
+    "trainer: interrupted, it finishes its update, writes its checkpoint and says how to go on") {
+  const Full problem;
+  Plain network;
+  scale_inputs(problem, network);
+  const TrainConfig config{.updates = 300, .groups = 2, .warm_up = 5, .progress = false};
+  using T = Trainer<Full, Plain, lanes>;
+  const test::TemporaryFolder folder;
+  const auto file = folder / "checkpoint";
+  T whole(problem, network, config);
+  const auto begin = std::chrono::steady_clock::now();
+  whole.run(folder / "whole", 0);
+  const auto time = std::chrono::steady_clock::now() - begin;
+  std::size_t stopped = 0;
+  for (int n = 0; n < 3; ++n) {
+    T part(problem, network, config);
+    const InterruptHandler handler;
+    const std::jthread ctrl_c([&] {
+      std::this_thread::sleep_for(time / 6);
+      ::kill(::getpid(), SIGINT);
+    });
+    try {
+      part.run(file, 0);
+    } catch (const Interrupted& e) {
+      ++stopped;
+      CHECK(e.what() == text("Trainer::run: interrupted after ", part.updates(),
+                             " of 300 updates; the same call goes on from ", file.string()));
+    }
+    T resumed(problem, network, config);
+    resumed.resume(file);
+    CHECK(resumed.updates() == part.updates());
+  }
+  CHECK(stopped > 0);
+  T last(problem, network, config);
+  last.run(file);
+  CHECK(last.trained().parameters == whole.trained().parameters);
+  CHECK(last.report().rmse == whole.report().rmse);
+
+  const InterruptHandler handler;
+  ::kill(::getpid(), SIGTERM);
+  T lost(problem, network, config);
+  CHECK_THROWS_WITH_AS(lost.run(),
+                       "Trainer::run: interrupted after 0 of 300 updates; nothing is kept: give "
+                       "`run` a checkpoint",
+                       Interrupted);
+}
+
 TEST_CASE("truth: a saved truth is a state per run, whatever the SIMD width, and goes on") {
   constexpr std::size_t runs = simd_width<double> + 3;
   using Truth = TwinTruth<Full, runs>;

@@ -16,6 +16,8 @@ class Climatology : public AnalysisTypes<Problem_, double, Runs> {
   using Types = AnalysisTypes<Problem_, double, Runs>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
 
+  static constexpr std::string_view method = "Climatology";
+
   struct Carried {};
 
   /// Throws ShapeError unless the climate is of states of the problem's model.
@@ -29,6 +31,8 @@ class Climatology : public AnalysisTypes<Problem_, double, Runs> {
   void estimate(const Carried&, Estimate& to) const {
     for (std::size_t i = 0; i < Types::size; ++i) to[i] = mean_[i];
   }
+  template <class Archive>
+  void transfer(Carried&, Archive&) const {}
 
  private:
   Vector mean_;

@@ -2,6 +2,7 @@
 #pragma once
 #include <cmath>
 #include <cstddef>
+#include <string_view>
 
 #include "dan/analysis/ensemble.hpp"
 #include "dan/analysis/inflation.hpp"
@@ -27,6 +28,7 @@ class Denkf : public EnsembleFilter<Problem, Members> {
  public:
   using Base = EnsembleFilter<Problem, Members>;
   using typename Base::Carried, typename Base::Observed, typename Base::T;
+  static constexpr std::string_view method = "Denkf";
 
   explicit Denkf(const Problem& problem, const DenkfConfig& config = {})
       : Base(problem, config.inflation) {

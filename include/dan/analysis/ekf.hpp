@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -45,6 +46,8 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
   using Types::size, Types::slots;
   using Columns = typename Problem::template States<double, size>;
   using T = typename Columns::T;
+
+  static constexpr std::string_view method = "Ekf";
 
   struct Carried {
     Estimate state;
@@ -116,6 +119,13 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
   }
 
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
+
+  /// What of it outlives a process, see save_carried.
+  template <class Archive>
+  void transfer(Carried& carried, Archive& archive) const {
+    archive.batch("state", carried.state);
+    archive.numbers("covariance", std::span(carried.covariance.data(), size), size);
+  }
 
   /// √(Σ_i w_i P_ii / state elements), w the weights of the norm.
   void spread(const Carried& carried, std::span<double> to) const {

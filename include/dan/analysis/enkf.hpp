@@ -2,6 +2,7 @@
 #pragma once
 #include <cmath>
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 #include "dan/analysis/ensemble.hpp"
@@ -31,6 +32,7 @@ class Enkf : public EnsembleFilter<Problem, Members> {
  public:
   using Base = EnsembleFilter<Problem, Members>;
   using typename Base::Carried, typename Base::Observed, typename Base::Space, typename Base::T;
+  static constexpr std::string_view method = "Enkf";
 
   explicit Enkf(const Problem& problem, const EnkfConfig& config = {})
       : Base(problem, config.inflation) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "dan/analysis/ensemble.hpp"
 #include "dan/analysis/inflation.hpp"
@@ -160,6 +161,7 @@ class EnkfN : public EnsembleFilter<Problem, Members> {
   using Base = EnsembleFilter<Problem, Members>;
   using typename Base::Carried, typename Base::Observed;
   static constexpr bool square_root = true;  ///< X^a = X T, for every element of the state
+  static constexpr std::string_view method = "EnkfN";
 
   explicit EnkfN(const Problem& problem, const EnkfNConfig& config = {})
       : Base(problem, config.inflation, config.rotation), config_(config) {

@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 #include "dan/analysis/ensemble.hpp"
@@ -31,6 +32,8 @@ class Enks : public Filter {
   using Filter::members, Filter::size;
   using typename Filter::Ensemble, typename Filter::Estimate, typename Filter::FirstGuessBatch,
       typename Filter::Observed, typename Filter::T;
+
+  static constexpr std::string_view method = "Enks";
 
   struct Carried : Filter::Carried {
     std::vector<Ensemble> past{};  ///< of the last cycles, the oldest first
@@ -77,6 +80,18 @@ class Enks : public Filter {
     T x;
     for (std::size_t i = 0; i < size; ++i) to[i] = Filter::centre(oldest[i], x);
     return carried.past.size();
+  }
+
+  /// What of it outlives a process, see save_carried.
+  template <class Archive>
+  void transfer(Carried& carried, Archive& archive) const {
+    archive.same("filter", Filter::method);
+    archive.same("lag", lag_);
+    Filter::transfer(carried, archive);
+    std::size_t length = carried.past.size();
+    archive.count("past", length, lag_);
+    carried.past.resize(length);
+    for (std::size_t n = 0; n < length; ++n) archive.batch(text("past.", n), carried.past[n]);
   }
 
  private:

@@ -350,6 +350,12 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
       to.at(i, 0) = sum_lanes(carried.ensemble[i] * valid()) / Members;
   }
 
+  /// What of it outlives a process, see save_carried.
+  template <class Archive>
+  void transfer(Carried& carried, Archive& archive) const {
+    archive.batch("ensemble", carried.ensemble);
+  }
+
   /// The ensemble's standard deviation in the problem's norm, √(mean of w Σ X² / (N − 1)).
   void spread(const Carried& carried, std::span<double> to) const {
     double variance = 0;

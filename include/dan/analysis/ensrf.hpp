@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "dan/core/error.hpp"
@@ -52,6 +53,7 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
   using Types::channels, Types::size, Types::slots;
   using T = lanes_t<Real_, Runs>;
   static constexpr std::size_t members = Members;
+  static constexpr std::string_view method = "Ensrf";
   static_assert(Members >= 2, "Ensrf: an ensemble needs at least 2 members");
 
   /// The ensembles, and work space; the anomalies of an analysis stay there until the next.
@@ -167,6 +169,12 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
           *to++ = T(Real_(1) / (Members - 1)) *
                   inner(x + i * Members,
                         x + (Geometry::tap(i / channels, j, Width) * channels + c) * Members);
+  }
+
+  /// What of it outlives a process, see save_carried.
+  template <class Archive>
+  void transfer(Carried& carried, Archive& archive) const {
+    archive.batch("ensemble", carried.ensemble);
   }
 
   /// The ensemble's standard deviation in the problem's norm, a number for each run.

@@ -2,6 +2,7 @@
 #pragma once
 #include <cmath>
 #include <cstddef>
+#include <string_view>
 
 #include "dan/analysis/ensemble.hpp"
 #include "dan/analysis/inflation.hpp"
@@ -28,6 +29,7 @@ class Etkf : public EnsembleFilter<Problem, Members> {
   using Base = EnsembleFilter<Problem, Members>;
   using typename Base::Carried, typename Base::Observed;
   static constexpr bool square_root = true;  ///< X^a = X T, for every element of the state
+  static constexpr std::string_view method = "Etkf";
 
   explicit Etkf(const Problem& problem, const EtkfConfig& config = {})
       : Base(problem, config.inflation, config.rotation) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "dan/analysis/enkf_n.hpp"
@@ -91,6 +92,7 @@ class Ienks : public EnsembleFilter<Problem, Members> {
   using typename Base::Ensemble, typename Base::Estimate, typename Base::FirstGuessBatch,
       typename Base::Observed, typename Base::Space, typename Base::T;
   using Rows = typename Space::Rows;
+  static constexpr std::string_view method = "Ienks";
 
   /// `ensemble` is the one at the newest time.
   struct Carried : Base::Carried {
@@ -167,6 +169,16 @@ class Ienks : public EnsembleFilter<Problem, Members> {
   std::size_t smoothed(const Carried& carried, Estimate& to) const {
     to = carried.smoothed;
     return carried.window.length();
+  }
+
+  /// What of it outlives a process, see save_carried.
+  template <class Archive>
+  void transfer(Carried& carried, Archive& archive) const {
+    Base::transfer(carried, archive);
+    archive.batch("start", carried.start);
+    archive.batch("smoothed", carried.smoothed);
+    archive.numbers("observed", std::span(carried.observed), Members);
+    carried.window.transfer(archive);
   }
 
  private:

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dan/analysis/cycle.hpp"
@@ -59,6 +60,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   using Cycle = LearnedCycle<Problem, Network, Observed>;
   using T = lanes_t<Real_, Runs>;
   static constexpr std::size_t members = Network::members;
+  static constexpr std::string_view method = "Learned";
 
   struct Carried {
     Batch<Real_, Cycle::carried, 1, Runs> values;  ///< members × points × channels, then memory
@@ -177,6 +179,17 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
       }
       to[l] = static_cast<double>(count) / Cycle::states;
     }
+  }
+
+  /// What of it outlives a process, see save_carried; a memory means nothing to other weights.
+  template <class Archive>
+  void transfer(Carried& carried, Archive& archive) const {
+    if constexpr (Cycle::carried > Cycle::states)
+      archive.same("weights",
+                   detail::checksum({{reinterpret_cast<const char*>(trained_.parameters.data()),
+                                      Network::parameters * sizeof(Real_)}}));
+    archive.batch("values", carried.values);
+    archive.numbers("static_variance", std::span<double>(carried.static_variance), 1);
   }
 
   /// The cycle with these observations, as it was trained.

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 #include "dan/analysis/ensemble.hpp"
@@ -39,6 +40,7 @@ class Letkf : public EnsembleFilter<Problem, Members> {
                 "never have); give the network an overload of slot_element, or use Etkf");
   using Base = EnsembleFilter<Problem, Members>;
   using typename Base::Carried, typename Base::Observed, typename Base::Space, typename Base::T;
+  static constexpr std::string_view method = "Letkf";
 
   explicit Letkf(const Problem& problem, const LetkfConfig& config = {},
                  const Distance& distance = {})

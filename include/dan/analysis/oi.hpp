@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <cstddef>
+#include <string_view>
 
 #include "dan/analysis/climatology.hpp"
 #include "dan/analysis/var3d.hpp"
@@ -20,6 +21,7 @@ class Oi : public AnalysisTypes<Problem, double, Runs> {
   using Types = AnalysisTypes<Problem, double, Runs>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
   using Carried = typename Var3d<Problem, Runs>::Carried;
+  static constexpr std::string_view method = "Oi";
 
   Oi(const Problem& problem, const Climate& climate)
       : update_(problem, climate, 1, "Oi"), mean_(climate.mean) {}
@@ -38,6 +40,10 @@ class Oi : public AnalysisTypes<Problem, double, Runs> {
     update_.analyse(carried, observed, key);
   }
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
+  template <class Archive>
+  void transfer(Carried& carried, Archive& archive) const {
+    update_.transfer(carried, archive);
+  }
 
  private:
   Var3d<Problem, Runs> update_;

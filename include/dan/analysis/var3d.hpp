@@ -38,6 +38,7 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
   using Types::size, Types::slots;
   using T = lanes_t<double, Runs>;
+  static constexpr std::string_view method = "Var3d";
 
   template <class U>
   using Many = std::vector<U, AlignedAllocator<U>>;
@@ -122,6 +123,12 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
   }
 
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
+
+  /// What of it outlives a process, see save_carried; a factor is made anew.
+  template <class Archive>
+  void transfer(Carried& carried, Archive& archive) const {
+    archive.batch("state", carried.state);
+  }
 
  private:
   /// At x, of `size` elements of U.

@@ -74,6 +74,7 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
   using Types::size, Types::slots;
   using States = typename Problem::template States<double, Runs>;
   using T = lanes_t<double, Runs>;
+  static constexpr std::string_view method = "Var4d";
   using Numbers = std::vector<T, AlignedAllocator<T>>;
 
   struct Carried {
@@ -157,6 +158,14 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
   }
 
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
+
+  /// What of it outlives a process, see save_carried.
+  template <class Archive>
+  void transfer(Carried& carried, Archive& archive) const {
+    archive.batch("state", carried.state);
+    archive.batch("start", carried.start);
+    carried.window.transfer(archive);
+  }
 
   /// The analysis at the window's start given all observations up to the newest that were
   /// analysed; returns how many cycles before the newest time it is valid (`lag`, once the window

@@ -56,6 +56,18 @@ class Window {
     return (queue_.size() - 1 - b % shift_) / shift_ + 1;
   }
 
+  /// See save_carried.
+  template <class Archive>
+  void transfer(Archive& archive) {
+    archive.same("lag", lag_);
+    archive.same("shift", shift_);
+    archive.count("length", length_, lag_);
+    for (std::size_t b = 0; b < batches(); ++b) {
+      archive.batch(text("window.", b, ".values"), queue_[b].values);
+      archive.batch(text("window.", b, ".precision"), queue_[b].precision);
+    }
+  }
+
  private:
   std::size_t lag_, shift_, length_ = 0;
   std::vector<Observed> queue_;

@@ -11,7 +11,7 @@
 #include "dan/core/compiler.hpp"
 
 /// \file
-/// The four exceptions of the library and the checks that raise them.
+/// The five exceptions of the library and the checks that raise them.
 ///
 /// Every message reads `function: argument, what was found, what was expected; what to do`.
 /// Checks stand at public boundaries, never in inner loops.
@@ -35,6 +35,12 @@ struct NumericalError : std::runtime_error {
 
 /// A file cannot be read, is damaged, does not fit, or cannot be written.
 struct FileError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// A computation was told to stop and did so between two steps (core/interrupt.hpp); the message
+/// says what was kept and how to go on.
+struct Interrupted : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 

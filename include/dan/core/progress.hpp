@@ -17,7 +17,14 @@ namespace dan {
 ///
 /// On a terminal: a bar with rate and time left. Elsewhere: a line per tenth of the work, but at
 /// most one every ten seconds. Nothing is written in the first two seconds, so that short work
-/// stays silent. Never throws; `advance` may be called from several threads.
+/// stays silent. Never throws; `advance` may be called from several threads. A loop of one's own
+/// that shows how far it is and stops at Ctrl-C:
+///     const InterruptHandler handler;  // core/interrupt.hpp
+///     Progress progress("years", years);
+///     for (std::size_t y = 0; y < years && !interrupted(); ++y) {
+///       simulate(y);
+///       progress.advance(1, text("energy ", energy()));
+///     }
 class Progress {
  public:
   /// `total`: number of steps; `enabled` = false: stays silent; `out`: where to write; `done`:

@@ -12,16 +12,24 @@
 
 namespace dan {
 
-/// √(mean over the state of (estimate − truth)²) of lane `lane` of two batches.
+/// √(mean over the state of w (estimate − truth)²) of lane `lane` of two batches, w the weights of
+/// a norm (`Problem::weights`), a number for each element of the state.
 template <class Estimate, class Truth>
-[[nodiscard]] double rmse(const Estimate& estimate, const Truth& truth, std::size_t lane) {
+[[nodiscard]] double rmse(const Estimate& estimate, const Truth& truth, std::size_t lane,
+                          std::span<const double> weights) {
   static_assert(Estimate::size == Truth::size, "rmse: both must have the same state");
   double sum = 0;
   for (std::size_t i = 0; i < Truth::size; ++i) {
     const double error = estimate.at(i, lane) - truth.at(i, lane);
-    sum += error * error;
+    sum += weights[i] * error * error;
   }
   return std::sqrt(sum / static_cast<double>(Truth::size));
+}
+/// The same with weights of one.
+template <class Estimate, class Truth>
+[[nodiscard]] double rmse(const Estimate& estimate, const Truth& truth, std::size_t lane) {
+  const std::vector<double> ones(Truth::size, 1.0);
+  return rmse(estimate, truth, lane, ones);
 }
 
 /// A mean and its 95 % confidence interval.

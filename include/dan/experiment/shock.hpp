@@ -13,6 +13,7 @@
 
 #include "dan/analysis/climatology.hpp"
 #include "dan/core/error.hpp"
+#include "dan/core/interrupt.hpp"
 #include "dan/core/parallel.hpp"
 #include "dan/experiment/score.hpp"
 #include "dan/problem/truth.hpp"
@@ -119,6 +120,7 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
   typename Method::Observed observed;
   typename Method::Estimate estimate;
   std::vector<double> normal(size + 2);
+  const std::vector<double> weights = problem.weights();
   for (std::size_t l = 0; l < width; ++l) {
     fill_normal<double>(twin.key(l).with(Purpose::first_guess), std::span(normal).first(size));
     for (std::size_t i = 0; i < size; ++i) switch (shock.start) {
@@ -132,7 +134,7 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
           guess.at(i, l) = shock.size;
           break;
         default:
-          guess.at(i, l) = twin.truth().at(i, l) + shock.deviation * normal[i];
+          guess.at(i, l) = twin.truth().at(i, l) + shock.deviation * problem.unit(i) * normal[i];
       }
   }
   guess.repeat_last_lane();
@@ -145,6 +147,8 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
   try {
     auto carried = method.start(guess, shock.deviation, twin.key(0));
     for (std::size_t k = 1; k <= config.cycles; ++k) {
+      throw_if_interrupted("run_shock", k - 1, " of ", config.cycles,
+                           " cycles; nothing is kept, run it again");
       twin.next();
       convert(twin.observed().values, observed.values);
       convert(twin.observed().precision, observed.precision);
@@ -168,8 +172,9 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
         fill_normal<double>(twin.key(l).with(Purpose::upset), std::span(normal));
         for (std::size_t i = 0; i < size; ++i) {
           if (shock.event == ShockEvent::jump)
-            move_carried<Method>(carried, l, i, shock.size * normal[i]);
-          if (shock.event == ShockEvent::shift) move_carried<Method>(carried, l, i, shock.size);
+            move_carried<Method>(carried, l, i, shock.size * problem.unit(i) * normal[i]);
+          if (shock.event == ShockEvent::shift)
+            move_carried<Method>(carried, l, i, shock.size * problem.unit(i));
         }
         if (shock.event == ShockEvent::outlier) {
           const double place = 0.5 * std::erfc(normal[size] / std::sqrt(2.0));  // uniform
@@ -184,7 +189,7 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
       method.analyse(carried, observed, twin.key(0).with(Purpose::analysis));
       method.estimate(carried, estimate);
       for (std::size_t l = 0; l < runs; ++l) {
-        const double error = rmse(estimate, twin.truth(), l);
+        const double error = rmse(estimate, twin.truth(), l, weights);
         if (k > config.cycles - last_cycles) late[l] += error / last_cycles;
         if (silent) continue;
         if (k > shock.every && std::isfinite(error)) errors += error, ++counted;
@@ -213,8 +218,8 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
 /// another model. Runs and chances are the same for every method: keyed by (seed, run, cycle). A
 /// jump or shift is added to what the method carries after its forecast: to all members of an
 /// ensemble, to the state and not the memory of a learned analysis (a smoother's window stays as it
-/// is). Throws ConfigError for no runs or too few cycles. Cost: truth and analysis, and for
-/// `FirstGuess::climate` a climatology.
+/// is). Throws ConfigError for no runs or too few cycles, Interrupted when told to stop. Cost:
+/// truth and analysis, and for `FirstGuess::climate` a climatology.
 template <class Problem, class Method>
 [[nodiscard]] ShockOutcome run_shock(const Problem& problem, const Method& method,
                                      const Shock& shock, const ShockConfig& config = {}) {

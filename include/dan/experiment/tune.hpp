@@ -3,12 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <filesystem>
-#include <functional>
 #include <initializer_list>
 #include <limits>
-#include <mutex>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,8 +15,8 @@
 #include "dan/core/error.hpp"
 #include "dan/core/parallel.hpp"
 #include "dan/core/progress.hpp"
+#include "dan/experiment/trials.hpp"
 #include "dan/experiment/twin.hpp"
-#include "dan/io/json.hpp"
 
 namespace dan {
 
@@ -30,128 +26,12 @@ struct TunedParameter {
   std::vector<double> values;
 };
 
-/// How a search is carried out.
-struct TuneConfig {
-  std::size_t threads = 1;       ///< trials at a time; 0: one per core; changes no bit of the table
-  bool progress = false;         ///< show a progress bar if it takes long
-  std::filesystem::path file{};  ///< trials are kept here; a search that was killed goes on from it
-  /// What is tuned on what; a file of another one is refused. `tune_analysis` sees itself whether
-  /// problem and analysis are those of the file, the others know this text only.
-  std::string problem{};
-};
-
-/// What a search for the best parameters tried, in the order of the grid or of the search.
-struct Tuning {
-  struct Trial {
-    std::vector<double> values;  ///< one per name
-    double score;                ///< not finite if it failed
-  };
-  std::vector<std::string> names{};
-  std::vector<Trial> trials{};
-  Trial best{{}, std::numeric_limits<double>::infinity()};  ///< least finite score, the first such
-
-  void add(Trial trial) {
-    if (trial.score < best.score) best = trial;
-    trials.push_back(std::move(trial));
-  }
-};
-
 /// The aRMSE, or infinity if a run failed: what a search minimises.
 [[nodiscard]] inline double score_to_tune(const TwinScores& scores) {
   return scores.failures.empty() ? scores.analysis_rmse : std::numeric_limits<double>::infinity();
 }
 
 namespace detail {
-
-/// Finished trials of a search, in memory and in a file that every new one rewrites as a whole.
-///
-/// `check(values)` is a cheap number that changes with all that a score depends on; it is kept for
-/// the first trial and must be the same, bit for bit, when a search goes on.
-class TrialRecord {
- public:
-  using Check = std::function<double(std::span<const double>)>;
-
-  /// Throws FileError if the file is damaged or holds trials of other parameters, another problem,
-  /// or other than `check` tells.
-  TrialRecord(std::vector<std::string> names, const TuneConfig& config, Check check = nullptr)
-      : names_(std::move(names)),
-        file_(config.file),
-        problem_(config.problem),
-        check_(std::move(check)) {
-    if (file_.empty() || !std::filesystem::exists(file_)) return;
-    const auto json = read_json(file_);
-    const auto fail = [&](const auto&... found) {
-      throw FileError(text("tune: ", file_.string(), " ", found..., "; remove it"));
-    };
-    const auto number = [&](const nlohmann::json& value) {
-      if (!value.is_number()) fail("is damaged: it has ", value.dump(), " for a number");
-      return value.get<double>();
-    };
-    const auto score = [&](const nlohmann::json& value) {
-      return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : number(value);
-    };
-    try {
-      if (json.at("names").get<std::vector<std::string>>() != names_)
-        fail("holds trials of ", json.at("names").dump(), ", expected ",
-             nlohmann::json(names_).dump());
-      if (json.at("problem").get<std::string>() != problem_)
-        fail("holds trials of the problem ", json.at("problem").dump(), ", expected \"", problem_,
-             "\"");
-      if (!json.at("trials").is_array()) fail("is damaged: its trials are no list");
-      for (const auto& trial : json.at("trials")) {
-        std::vector<double> values;
-        for (const auto& value : trial.at("values")) values.push_back(number(value));
-        if (!trial.at("values").is_array() || values.size() != names_.size())
-          fail("is damaged: it has a trial with ", trial.at("values").dump(), ", expected ",
-               names_.size(), " numbers");
-        if (find(values)) fail("is damaged: it has ", trial.at("values").dump(), " twice");
-        trials_.push_back({values, score(trial.at("score"))});
-      }
-      if (!check_ || trials_.empty()) return;
-      first_ = score(json.at("check"));
-      const double now = check_(trials_.front().values);
-      if (now != first_ && (std::isfinite(now) || std::isfinite(first_)))
-        fail("holds trials of another problem or analysis, or of a program built in another way");
-    } catch (const nlohmann::json::exception& e) {
-      throw FileError(text("tune: ", file_.string(), " is no table of trials: ", e.what()));
-    }
-  }
-
-  [[nodiscard]] std::optional<double> find(const std::vector<double>& values) {
-    const std::lock_guard lock(mutex_);
-    for (const auto& trial : trials_)
-      if (trial.values == values) return trial.score;
-    return std::nullopt;
-  }
-
-  /// Throws ConfigError if a value is not finite and is to be kept in a file.
-  void add(const std::vector<double>& values, double score) {
-    const std::lock_guard lock(mutex_);
-    if (!file_.empty())
-      for (const double value : values)
-        if (!std::isfinite(value))
-          throw ConfigError(text("tune: a value to try is ", value,
-                                 ", which no file keeps, expected finite values"));
-    trials_.push_back({values, score});
-    if (file_.empty()) return;
-    if (check_ && trials_.size() == 1) first_ = check_(values);
-    nlohmann::json json{
-        {"problem", problem_}, {"names", names_}, {"trials", nlohmann::json::array()}};
-    if (check_) json["check"] = first_;
-    for (const auto& trial : trials_)
-      json["trials"].push_back({{"values", trial.values}, {"score", trial.score}});
-    write_json(file_, json);
-  }
-
- private:
-  std::vector<std::string> names_;
-  std::filesystem::path file_;
-  std::string problem_;
-  Check check_;
-  double first_ = 0;  ///< check_ of the first trial
-  std::vector<Tuning::Trial> trials_;
-  std::mutex mutex_;
-};
 
 inline void require_best(const Tuning& tuning, std::string_view function) {
   if (!std::isfinite(tuning.best.score))
@@ -183,9 +63,7 @@ template <class Evaluate>
     Progress progress("tuning", count, config.progress);
     Workers(config.threads).for_each(count, [&](std::size_t n) {
       const std::vector<double> values = point(n);
-      const auto known = record.find(values);
-      scores[n] = known ? *known : evaluate(std::span<const double>(values));
-      if (!known) record.add(values, scores[n]);
+      scores[n] = record.score(values, [&] { return evaluate(std::span<const double>(values)); });
       progress.advance();
     });
   }
@@ -203,7 +81,8 @@ template <class Evaluate>
 /// safe to call from several threads and should itself use one; the table does not depend on the
 /// number of threads. With a file, a trial found there (same problem, names and values) is not
 /// repeated. Throws ConfigError if there is no parameter or one has no
-/// value, NumericalError if no score is finite, FileError if the file does not fit.
+/// value, NumericalError if no score is finite, FileError if the file does not fit, Interrupted
+/// when told to stop: with a file the same call goes on after the trials that were finished.
 template <class Evaluate>
 [[nodiscard]] Tuning tune_on_grid(const std::vector<TunedParameter>& grid, const Evaluate& evaluate,
                                   const TuneConfig& config = {}) {
@@ -239,9 +118,7 @@ template <class Evaluate>
   detail::TrialRecord record(tuning.names, config);
   Progress progress("tuning " + name, trials, config.progress);
   const auto score = [&](double value) {
-    const auto known = record.find({value});
-    const double found = known ? *known : evaluate(value);
-    if (!known) record.add({value}, found);
+    const double found = record.score({value}, [&] { return evaluate(value); });
     tuning.add({{value}, found});
     progress.advance();
     return std::isfinite(found) ? found : std::numeric_limits<double>::infinity();

@@ -6,17 +6,24 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <limits>
-#include <numeric>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "dan/core/error.hpp"
+#include "dan/core/interrupt.hpp"
 #include "dan/core/parallel.hpp"
 #include "dan/core/progress.hpp"
+#include "dan/experiment/loss_of_truth.hpp"
+#include "dan/experiment/record.hpp"
+#include "dan/experiment/record_climate.hpp"
+#include "dan/experiment/record_fields.hpp"
+#include "dan/experiment/record_series.hpp"
 #include "dan/experiment/score.hpp"
 #include "dan/problem/truth.hpp"
 
@@ -33,6 +40,17 @@ struct TwinConfig {
   bool progress = true;              ///< show a progress bar if it takes long
   std::size_t keep_series = 0;       ///< first cycles, burn-in included, to keep the RMSE of
   std::size_t keep_fields = 0;       ///< first scored cycles of run 0 to keep the states of
+
+  /// Throws ConfigError, in the name of `function`, for a number out of its range.
+  void require_valid(std::string_view function) const {
+    require_at_least(function, "runs", runs, 1);
+    if (burn_in >= cycles)
+      throw ConfigError(text(function, ": burn_in is ", burn_in,
+                             ", expected less than the cycles of a run, ", cycles));
+    if (!(first_guess_deviation >= 0 && std::isfinite(first_guess_deviation)))
+      throw ConfigError(text(function, ": first_guess_deviation is ", first_guess_deviation,
+                             ", expected a finite number, not negative"));
+  }
 };
 
 /// A run that an analysis could not finish; its scores up to there count.
@@ -61,193 +79,192 @@ struct TwinScores {
 
 namespace detail {
 
-/// What is known of one run, per cycle, and why it ended early. `smoothed`: after the burn-in only.
-struct TwinRun {
-  std::vector<double> analysis, forecast, spread, smoothed, at_bounds, went_back;
-  std::vector<double> origin;        ///< the truth before the first cycle
-  std::vector<double> sum, squares;  ///< of each element of truth − origin, over the cycles
-  std::string failure;
-};
-
-/// The climate's deviation, √(mean over elements of the truth's variance over all runs).
-inline double deviation_of_truth(const std::vector<TwinRun>& runs) {
-  double variance = 0, cycles = 0;
-  for (const TwinRun& run : runs) cycles += static_cast<double>(run.analysis.size());
-  const std::size_t size = runs.front().sum.size();
-  for (std::size_t i = 0; i < size; ++i) {
-    // About the first run's origin, so that nothing is lost where the mean is large.
-    double sum = 0, squares = 0;
-    for (const TwinRun& run : runs) {
-      const auto n = static_cast<double>(run.analysis.size());
-      const double shift = run.origin[i] - runs.front().origin[i];
-      sum += run.sum[i] + n * shift;
-      squares += run.squares[i] + 2 * shift * run.sum[i] + n * shift * shift;
-    }
-    variance += (squares - sum * sum / cycles) / cycles / static_cast<double>(size);
-  }
-  return std::sqrt(variance);
-}
-
-/// Cycles over which a run's errors are averaged to tell whether it has lost the truth.
-inline constexpr std::size_t lost_length = 100;
-
-/// Where a run has lost the truth, see run_twin: the first cycle (from 1) after the burn-in of
-/// `lost_length` in which it has, and why; cycle 0: nowhere.
-inline std::pair<std::size_t, std::string> first_lost_cycle(const TwinRun& run, std::size_t burn_in,
-                                                            double deviation) {
-  constexpr std::size_t length = lost_length;
-  const std::size_t cycles = run.analysis.size();
-  const bool has_spread = run.spread.size() == cycles, has_bounds = run.at_bounds.size() == cycles;
-  double error = 0, spread = 0, at_bounds = 0;  // sums over `length` cycles
-  for (std::size_t c = burn_in; c < cycles; ++c) {
-    error += run.analysis[c];
-    if (has_spread) spread += run.spread[c];
-    if (has_bounds) at_bounds += run.at_bounds[c];
-    if (c + 1 < burn_in + length) continue;
-    const auto mean = [&](double sum) { return sum / static_cast<double>(length); };
-    const auto because = [&](const auto&... why) {
-      return std::pair(c + 2 - length,
-                       text("lost the truth: a mean error of ", mean(error), " over ", length,
-                            " cycles, ", why..., "; the climatological deviation is ", deviation));
-    };
-    if (at_bounds > 0.5 * length)
-      return because(std::round(100 * mean(at_bounds)),
-                     " % of the state at the bounds of the learned analysis: it is outside the "
-                     "problem that it was trained for");
-    if (!(mean(error) <= 1.2 * deviation))
-      return because(
-          "more than that of the climatology; an ensemble wants more members, inflation "
-          "or localisation");
-    if (has_spread && mean(error) > 0.5 * deviation && error > 3 * spread)
-      return because("where its own spread is only ", mean(spread),
-                     "; an ensemble wants more members, inflation or localisation");
-    if (has_spread && !(mean(spread) <= 1.5 * deviation) && !(spread <= 3 * error))
-      return because("where its own spread is ", mean(spread),
-                     ", more than any state is from another");
-    const std::size_t first = c + 1 - length;
-    error -= run.analysis[first];
-    if (has_spread) spread -= run.spread[first];
-    if (has_bounds) at_bounds -= run.at_bounds[first];
-  }
-  return {};
-}
-
-/// Runs the group of `runs.size()` ≤ Method::runs runs that begins with run `first`.
-template <class Problem, class Method>
-void run_twin_group(const Problem& problem, const Method& analysis, const TwinConfig& config,
-                    std::size_t first, std::span<TwinRun> runs, TwinScores& scores,
-                    Progress& progress) {
-  constexpr std::size_t width = Method::runs, size = Problem::size;
-  TwinTruth<Problem, width> twin(problem, {.seed = config.seed, .first_run = first});
+/// Truth + deviation · N(0, 1) units of the norm, keyed by the run.
+template <class Method, class Problem, class Twin>
+typename Method::FirstGuessBatch first_guess(const Problem& problem, const Twin& twin,
+                                             double deviation) {
   typename Method::FirstGuessBatch guess;
-  typename Method::Observed observed;
-  typename Method::Estimate estimate;
-  std::array<double, size> error;
-  for (std::size_t l = 0; l < width; ++l) {
+  std::vector<double> error(Twin::size);
+  for (std::size_t l = 0; l < Twin::runs; ++l) {
     fill_normal<double>(twin.key(l).with(Purpose::first_guess), error);
-    for (std::size_t i = 0; i < size; ++i)
-      guess.at(i, l) = twin.truth().at(i, l) + config.first_guess_deviation * error[i];
+    for (std::size_t i = 0; i < Twin::size; ++i)
+      guess.at(i, l) = twin.truth().at(i, l) + deviation * problem.unit(i) * error[i];
   }
   guess.repeat_last_lane();
+  return guess;
+}
 
-  // Adds the RMSE of every run that is still going to the series that `member` points to.
-  const auto score = [&](const auto& carried, std::vector<double> TwinRun::*member) {
+/// Runs the group of `runs` ≤ Method::runs runs that begins with run `first`; returns why each
+/// ended early, nothing if it did not.
+template <class Problem, class Method, class... Recorders>
+std::vector<std::string> run_twin_group(const Problem& problem, const Method& analysis,
+                                        const TwinConfig& config, std::span<const double> weights,
+                                        std::size_t first, std::size_t runs, Progress& progress,
+                                        Recorders&... recorders) {
+  constexpr std::size_t width = Method::runs;
+  TwinTruth<Problem, width> twin(problem, {.seed = config.seed, .first_run = first});
+  typename Method::Observed observed;
+  typename Method::Estimate estimate;
+  std::vector<std::string> failures(runs);
+  std::array<double, width> errors{};
+  const TwinGroup<Problem, Method> group{analysis,      twin,           first,    runs,
+                                         config.cycles, config.burn_in, failures, weights};
+  // Finds estimate and errors; returns whether a run is still going.
+  const auto score = [&](const auto& carried) {
     analysis.estimate(carried, estimate);
-    for (std::size_t l = 0; l < runs.size(); ++l) {
-      if (!runs[l].failure.empty()) continue;
-      const double value = rmse(estimate, twin.truth(), l);
-      if (std::isfinite(value))
-        (runs[l].*member).push_back(value);
+    bool any = false;
+    for (std::size_t l = 0; l < runs; ++l) {
+      if (!group.going(l)) continue;
+      errors[l] = rmse(estimate, twin.truth(), l, weights);
+      if (std::isfinite(errors[l]))
+        any = true;
       else
-        runs[l].failure =
+        failures[l] =
             "the estimate is not finite: the analysis has diverged; shorten the model's time step, "
             "or give the background or ensemble more spread";
     }
-    return std::ranges::any_of(runs, [](const TwinRun& run) { return run.failure.empty(); });
+    return any;
   };
-
-  const auto keep = [&](const std::array<double, width>& values,
-                        std::vector<double> TwinRun::*member) {
-    for (std::size_t l = 0; l < runs.size(); ++l)
-      if (runs[l].failure.empty()) (runs[l].*member).push_back(values[l]);
-  };
-
-  // The same for a smoother's oldest state, which belongs to a truth of some cycles ago.
-  std::deque<typename TwinTruth<Problem, width>::Truth> truths{twin.truth()};
-  std::size_t longest = 0;
-  const auto score_smoothed = [&](const auto& carried, std::size_t cycle) {
-    if constexpr (requires { analysis.smoothed(carried, estimate); }) {
-      truths.push_back(twin.truth());
-      const std::size_t lag = analysis.smoothed(carried, estimate);
-      if (lag >= longest && cycle > config.burn_in)
-        for (std::size_t l = 0; l < runs.size(); ++l)
-          if (runs[l].failure.empty())
-            runs[l].smoothed.push_back(rmse(estimate, truths[truths.size() - 1 - lag], l));
-      longest = std::max(longest, lag);
-      while (truths.size() > longest + 1) truths.pop_front();
-    }
-  };
-
-  for (std::size_t l = 0; l < runs.size(); ++l) {
-    runs[l].sum.assign(size, 0), runs[l].squares.assign(size, 0);
-    for (std::size_t i = 0; i < size; ++i) runs[l].origin.push_back(twin.truth().at(i, l));
-  }
+  (recorders.begin(group), ...);
   try {
+    const auto guess = first_guess<Method>(problem, twin, config.first_guess_deviation);
     auto carried = analysis.start(guess, config.first_guess_deviation, twin.key(0));
+    const TwinView<Problem, Method> view{group, carried, observed, estimate, errors};
     std::size_t shown = 0;
     for (std::size_t cycle = 1; cycle <= config.cycles; ++cycle) {
+      throw_if_interrupted("run_twin", cycle - 1, " of ", config.cycles,
+                           " cycles; nothing is kept, run it again");
       twin.next();
       convert(twin.observed().values, observed.values);
       convert(twin.observed().precision, observed.precision);
       analysis.forecast(carried);
-      if (!score(carried, &TwinRun::forecast)) break;
+      if (!score(carried)) break;
+      (recorders.after_forecast(view), ...);
       analysis.analyse(carried, observed, twin.key(0).with(Purpose::analysis));
-      if (!score(carried, &TwinRun::analysis)) break;
-      if constexpr (requires(std::span<double> to) { analysis.spread(carried, to); }) {
-        std::array<double, width> spread;
-        analysis.spread(carried, spread);
-        keep(spread, &TwinRun::spread);
-      }
-      if constexpr (requires(std::span<double> to) { analysis.at_bounds(carried, to); }) {
-        std::array<double, width> share;
-        analysis.at_bounds(carried, share);
-        keep(share, &TwinRun::at_bounds);
-      }
-      if constexpr (requires(std::span<double> to) { analysis.went_back(carried, to); }) {
-        std::array<double, width> back;
-        analysis.went_back(carried, back);
-        keep(back, &TwinRun::went_back);
-      }
-      if (first == 0 && runs[0].failure.empty() && cycle > config.burn_in &&
-          cycle <= config.burn_in + config.keep_fields) {
-        auto& truth = scores.truth.emplace_back(size);
-        auto& field = scores.analysis.emplace_back(size);
-        for (std::size_t i = 0; i < size; ++i)
-          truth[i] = twin.truth().at(i, 0), field[i] = estimate.at(i, 0);
-      }
-      for (std::size_t l = 0; l < runs.size(); ++l) {
-        if (!runs[l].failure.empty()) continue;
-        for (std::size_t i = 0; i < size; ++i) {
-          const double x = twin.truth().at(i, l) - runs[l].origin[i];
-          runs[l].sum[i] += x, runs[l].squares[i] += x * x;
-        }
-      }
-      score_smoothed(carried, cycle);
+      if (!score(carried)) break;
+      (recorders.after_analysis(view), ...);
       if (cycle % 64 == 0 || cycle == config.cycles)
-        progress.advance((cycle - std::exchange(shown, cycle)) * runs.size());
+        progress.advance((cycle - std::exchange(shown, cycle)) * runs);
     }
   } catch (const NumericalError& e) {
-    for (auto& run : runs)
-      if (run.failure.empty()) run.failure = e.what();
+    for (auto& failure : failures)
+      if (failure.empty()) failure = e.what();
   }
+  return failures;
 }
+
+/// Runs all groups in parallel and merges their recorders in the order of the runs; returns why
+/// each run ended early.
+template <class Problem, class Method, class... Recorders>
+std::vector<std::string> run_twin_groups(const Problem& problem, const Method& analysis,
+                                         const TwinConfig& config, std::span<const double> weights,
+                                         Recorders&... recorders) {
+  constexpr std::size_t width = Method::runs;
+  const std::size_t groups = (config.runs + width - 1) / width;
+  std::vector<std::optional<std::tuple<Recorders...>>> copies(groups);
+  for (auto& copy : copies) copy.emplace(recorders...);
+  std::vector<std::vector<std::string>> failures(groups);
+  Progress progress("twin experiment", config.runs * config.cycles, config.progress);
+  Workers(config.threads).for_each(groups, [&](std::size_t g) {
+    const std::size_t first = g * width, runs = std::min(width, config.runs - first);
+    std::apply(
+        [&](auto&... own) {
+          failures[g] =
+              run_twin_group(problem, analysis, config, weights, first, runs, progress, own...);
+        },
+        *copies[g]);
+  });
+  std::vector<std::string> all;
+  for (std::size_t g = 0; g < groups; ++g) {
+    std::apply([&](const auto&... own) { (recorders.merge(own), ...); }, *copies[g]);
+    copies[g].reset();  // not all twice in memory
+    all.insert(all.end(), failures[g].begin(), failures[g].end());
+  }
+  return all;
+}
+
+/// Per cycle, of the first `keep`: the mean over the runs that came that far.
+inline std::vector<double> mean_over_runs(const RunSeries& series, std::size_t keep) {
+  std::vector<double> means;
+  for (std::size_t c = 0; c < keep; ++c) {
+    double sum = 0, count = 0;
+    for (const auto& run : series.runs)
+      if (c < run.size()) sum += run[c], ++count;
+    means.push_back(sum / count);
+  }
+  return means;
+}
+
+/// The recorders of TwinScores, as one.
+template <class Truth>
+struct Scoring {
+  ErrorRecorder errors{};
+  SpreadRecorder spread{};
+  BoundsRecorder bounds{};
+  WayBackRecorder way_back{};
+  SmootherRecorder<Truth> smoother{};
+  ClimateRecorder climate{};
+  FieldRecorder fields{};
+
+  template <class F>
+  void for_each(const F& f) {
+    f(errors), f(spread), f(bounds), f(way_back), f(smoother), f(climate), f(fields);
+  }
+  void begin(const auto& group) {
+    for_each([&](auto& recorder) { recorder.begin(group); });
+  }
+  void after_forecast(const auto& view) {
+    for_each([&](auto& recorder) { recorder.after_forecast(view); });
+  }
+  void after_analysis(const auto& view) {
+    for_each([&](auto& recorder) { recorder.after_analysis(view); });
+  }
+  void merge(const Scoring& next) {
+    errors.merge(next.errors), spread.merge(next.spread), bounds.merge(next.bounds);
+    way_back.merge(next.way_back), smoother.merge(next.smoother);
+    climate.merge(next.climate), fields.merge(next.fields);
+  }
+
+  /// `failures`: why each run ended early, empty if it did not.
+  [[nodiscard]] TwinScores scores(const TwinConfig& config,
+                                  const std::vector<std::string>& failures) const {
+    TwinScores out;
+    const auto mean_of = [&](const RunSeries& series) {
+      return interval_of(series.after(config.burn_in)).mean;
+    };
+    const auto analyses = errors.analysis.after(config.burn_in);
+    for (const auto& run : analyses) {
+      out.cycles += run.size();
+      out.run_rmse.push_back(interval_of({run}).mean);
+    }
+    out.interval = interval_of(analyses);
+    out.analysis_rmse = out.interval.mean;
+    out.smoothing_interval = interval_of(smoother.series.after(0));
+    out.smoothing_rmse = out.smoothing_interval.mean;
+    out.forecast_rmse = mean_of(errors.forecast);
+    out.spread = mean_of(spread.series);
+    out.went_back = mean_of(way_back.series);
+    const double deviation = climate.deviation();
+    for (std::size_t r = 0; r < config.runs; ++r) {
+      const auto& error = errors.analysis.runs[r];
+      if (!failures[r].empty()) out.failures.push_back({r, error.size() + 1, failures[r]});
+      const auto [cycle, reason] = first_lost_cycle(
+          {error, spread.series.runs[r], bounds.series.runs[r]}, config.burn_in, deviation);
+      if (cycle > 0) out.lost.push_back({r, cycle, reason});
+    }
+    out.series = mean_over_runs(errors.analysis, std::min(config.keep_series, config.cycles));
+    out.truth = fields.truth;
+    out.analysis = fields.analysis;
+    return out;
+  }
+};
 
 }  // namespace detail
 
 /// Runs an analysis against known truths and scores it.
 ///
 ///   aRMSE = mean over runs and cycles after the burn-in of
-///           √(mean over the state of (estimate − truth)²).
+///           √(mean over the state of w (estimate − truth)²), w the weights of the problem's norm.
 /// Run r has the same truth, observations and first guess (truth + N(0, first_guess_deviation²))
 /// for every analysis: all are keyed by (seed, r, cycle). Groups of `Analysis::runs` runs are
 /// worked off in parallel; `runs` need not be a multiple. `analysis` may hold another model than
@@ -262,73 +279,23 @@ void run_twin_group(const Problem& problem, const Method& analysis, const TwinCo
 ///  - its error is above 1.2 times the truth's own deviation (two unrelated states are √2 times
 ///    apart), or above half of that and three times its spread (a diverged filter),
 ///  - its spread is above 1.5 times that deviation and three times its error;
-/// it still counts. Throws ConfigError
-/// unless runs > 0, burn_in < cycles and the deviation is finite and not negative. Cost: truth and
-/// analysis; memory: up to 6 · runs · cycles numbers.
-template <class Problem, Analysis Method>
-[[nodiscard]] TwinScores run_twin(const Problem& problem, const Method& analysis,
-                                  const TwinConfig& config = {}) {
+/// it still counts. `recorders` measure what else is wanted, see Recorder. Throws ConfigError
+/// unless runs > 0, burn_in < cycles and the deviation is finite and not negative, and Interrupted
+/// when told to stop. Cost: truth and analysis; memory: up to 6 · runs · cycles numbers.
+template <class Problem, Analysis Method, Recorder<Problem, Method>... Recorders>
+TwinScores run_twin(const Problem& problem, const Method& analysis, const TwinConfig& config = {},
+                    Recorders&... recorders) {
   static_assert(Method::points == Problem::points && Method::channels == Problem::channels &&
                     Method::slots == Problem::slots,
                 "run_twin: the analysis must be made for states and slots like the problem's");
-  require_at_least("run_twin", "runs", config.runs, 1);
-  if (config.burn_in >= config.cycles)
-    throw ConfigError(text("run_twin: burn_in is ", config.burn_in,
-                           ", expected less than the cycles of a run, ", config.cycles));
-  if (!(config.first_guess_deviation >= 0 && std::isfinite(config.first_guess_deviation)))
-    throw ConfigError(text("run_twin: first_guess_deviation is ", config.first_guess_deviation,
-                           ", expected a finite number, not negative"));
-
-  using detail::TwinRun;
-  std::vector<TwinRun> runs(config.runs);
-  TwinScores scores;
+  config.require_valid("run_twin");
   const auto begin = std::chrono::steady_clock::now();
-  {
-    Progress progress("twin experiment", config.runs * config.cycles, config.progress);
-    constexpr std::size_t width = Method::runs;
-    Workers(config.threads).for_each((config.runs + width - 1) / width, [&](std::size_t group) {
-      const std::size_t first = group * width, count = std::min(width, config.runs - first);
-      detail::run_twin_group(problem, analysis, config, first,
-                             std::span(runs).subspan(first, count), scores, progress);
-    });
-  }
-
-  // Summed in the order of the runs, whichever thread did them.
-  const auto scored = [&](std::vector<double> TwinRun::*member) {
-    std::vector<std::span<const double>> out;
-    for (const TwinRun& run : runs)
-      if ((run.*member).size() > config.burn_in)
-        out.push_back(std::span(run.*member).subspan(config.burn_in));
-    return out;
-  };
-  const auto analyses = scored(&TwinRun::analysis);
-  for (const auto& run : analyses) {
-    scores.cycles += run.size();
-    scores.run_rmse.push_back(interval_of({run}).mean);
-  }
-  scores.interval = interval_of(analyses);
-  scores.analysis_rmse = scores.interval.mean;
-  std::vector<std::span<const double>> smoothed;
-  for (const TwinRun& run : runs) smoothed.emplace_back(run.smoothed);
-  scores.smoothing_interval = interval_of(smoothed);
-  scores.smoothing_rmse = scores.smoothing_interval.mean;
-  scores.forecast_rmse = interval_of(scored(&TwinRun::forecast)).mean;
-  scores.spread = interval_of(scored(&TwinRun::spread)).mean;
-  scores.went_back = interval_of(scored(&TwinRun::went_back)).mean;
-  for (std::size_t r = 0; r < config.runs; ++r)
-    if (!runs[r].failure.empty())
-      scores.failures.push_back({r, runs[r].analysis.size() + 1, runs[r].failure});
-  const double deviation = detail::deviation_of_truth(runs);
-  for (std::size_t r = 0; r < config.runs; ++r)
-    if (const auto [cycle, reason] = detail::first_lost_cycle(runs[r], config.burn_in, deviation);
-        cycle > 0)
-      scores.lost.push_back({r, cycle, reason});
-  for (std::size_t c = 0; c < std::min(config.keep_series, config.cycles); ++c) {
-    double sum = 0, count = 0;
-    for (const TwinRun& run : runs)
-      if (c < run.analysis.size()) sum += run.analysis[c], ++count;
-    scores.series.push_back(sum / count);
-  }
+  const std::vector<double> weights = problem.weights();
+  detail::Scoring<typename TwinTruth<Problem, Method::runs>::Truth> scoring{
+      .fields = FieldRecorder(config.keep_fields)};
+  const auto failures =
+      detail::run_twin_groups(problem, analysis, config, weights, scoring, recorders...);
+  TwinScores scores = scoring.scores(config, failures);
   scores.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return scores;
 }

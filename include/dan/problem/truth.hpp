@@ -2,11 +2,13 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
 #include "dan/problem/problem.hpp"
 
@@ -33,6 +35,7 @@ class TwinTruth {
   using Truth = Batch<double, Problem::points, Problem::channels, Runs>;
   using Observed = Observations<double, slots, Runs>;
 
+  /// Throws NumericalError if the model diverges in the spin-up.
   TwinTruth(const Problem& problem, const TruthConfig& config)
       : problem_(problem), config_(config) {
     std::vector<double> start(size);
@@ -46,6 +49,13 @@ class TwinTruth {
         problem_.model.step(columns_[g].data(), columns_[g].data());
     }
     copy_truth();
+    for (std::size_t l = 0; l < Runs; ++l)
+      for (std::size_t i = 0; i < size; ++i)
+        if (!std::isfinite(truth_.at(i, l)))
+          throw NumericalError(text("TwinTruth: the truth of run ", config.first_run + l,
+                                    " is not finite after the spin-up of ", problem_.start.spin_up,
+                                    " cycles; give the problem a start in the units of the model "
+                                    "(Problem::start), or take a smaller time step"));
   }
 
   /// Advances the truth by one cycle and observes it.

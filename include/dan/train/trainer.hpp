@@ -18,6 +18,7 @@
 #include "dan/analysis/cycle.hpp"
 #include "dan/analysis/ensrf.hpp"
 #include "dan/autodiff/unroll.hpp"
+#include "dan/core/interrupt.hpp"
 #include "dan/core/parallel.hpp"
 #include "dan/core/progress.hpp"
 #include "dan/network/weights.hpp"
@@ -227,8 +228,10 @@ class Trainer {
   ///
   /// With `checkpoint`, goes on from that file if it is there, else writes it at once, so that a
   /// place that cannot be written is told before the work; then writes it every `seconds_between`
-  /// seconds: a training that is killed loses no more than that.
+  /// seconds: a training that is killed loses no more than that. An interrupted one (see
+  /// core/interrupt.hpp) finishes its update, writes it and loses nothing.
   ///
+  /// Throws Interrupted when told to stop.
   /// Throws NumericalError when nothing is learned: from 500 updates after the warm-up on, and in
   /// the end, when in the mean of about the last 100 updates more than half of the runs lost the
   /// truth in every update, or more than half of the updates were left out.
@@ -246,17 +249,25 @@ class Trainer {
     }
     Progress progress("training", config_.updates, config_.progress, stderr, updates_);
     auto begin = Clock::now();
+    const auto keep = [&] {
+      report_.seconds += since(begin);
+      begin = Clock::now();
+      if (!checkpoint.empty()) save_checkpoint(checkpoint);
+    };
     while (updates_ < config_.updates) {
+      if (interrupted()) {
+        keep();
+        throw_if_interrupted("Trainer::run", updates_, " of ", config_.updates, " updates; ",
+                             checkpoint.empty() ? "nothing is kept: give `run` a checkpoint"
+                                                : "the same call goes on from ",
+                             checkpoint.string());
+      }
       const double rmse = update();
       progress.advance(1, text("RMSE ", std::round(rmse * 1e4) / 1e4));
       require_learning();
-      if (checkpoint.empty() || since(begin) < seconds_between) continue;
-      report_.seconds += since(begin);
-      begin = Clock::now();
-      save_checkpoint(checkpoint);
+      if (!checkpoint.empty() && since(begin) >= seconds_between) keep();
     }
-    report_.seconds += since(begin);
-    if (!checkpoint.empty()) save_checkpoint(checkpoint);
+    keep();
     return trained();
   }
 

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): sigaction is POSIX
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <string_view>
+
+#include "dan/core/error.hpp"
+
+/// \file
+/// Ctrl-C stops a long computation between two steps, not within one.
+///
+/// The library installs no handler by itself: without an `InterruptHandler` a signal ends the
+/// process at once, as ever.
+
+namespace dan {
+
+namespace detail {
+inline std::atomic<int> interrupt_signal{0};  ///< the signal that came, or 0
+inline std::atomic<int> interrupt_handlers{0};
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may write to it");
+
+extern "C" inline void dan_note_interrupt(int signal) {
+  const int error = errno;
+  interrupt_signal = signal;
+  constexpr std::string_view note = "\nstopping after this step; once more: at once\n";
+  (void)!::write(STDERR_FILENO, note.data(), note.size());
+  errno = error;
+}
+}  // namespace detail
+
+/// Whether SIGINT or SIGTERM has come since the outermost `InterruptHandler` was made.
+[[nodiscard]] inline bool interrupted() noexcept { return detail::interrupt_signal != 0; }
+
+/// Throws Interrupted, as `function: interrupted after <what>`, if `interrupted()`; the parts of
+/// `what` say what was done and how to go on.
+template <class... Parts>
+void throw_if_interrupted(std::string_view function, const Parts&... what) {
+  if (interrupted()) throw Interrupted(text(function, ": interrupted after ", what...));
+}
+
+/// As long as it lives, the first SIGINT or SIGTERM makes `interrupted()` true and the second of
+/// its kind ends the process.
+///
+/// What runs long (`Trainer::run`, `run_twin`, `run_shock`, `tune_on_grid`) then finishes its
+/// step, writes its checkpoint if it has one, and throws `Interrupted`. For the main program, which
+/// owns the signals:
+///     try {
+///       const InterruptHandler handler;
+///       trainer.run("checkpoint");
+///     } catch (const Interrupted& e) { std::fprintf(stderr, "%s\n", e.what()); return 130; }
+/// A handler inside another does nothing. The destructor of the outermost gives both signals back
+/// to those who had them and forgets what came. Not to be made in two threads at once.
+class InterruptHandler {
+ public:
+  InterruptHandler() {
+    if (detail::interrupt_handlers++ > 0) return;
+    outermost_ = true;
+    detail::interrupt_signal = 0;
+    struct sigaction action {};
+    action.sa_handler = detail::dan_note_interrupt;
+    action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;  // the second one ends us
+    ::sigemptyset(&action.sa_mask);
+    ::sigaction(SIGINT, &action, &interrupt_);
+    ::sigaction(SIGTERM, &action, &terminate_);
+  }
+  InterruptHandler(const InterruptHandler&) = delete;
+  InterruptHandler& operator=(const InterruptHandler&) = delete;
+  ~InterruptHandler() {
+    --detail::interrupt_handlers;
+    if (!outermost_) return;
+    ::sigaction(SIGINT, &interrupt_, nullptr);
+    ::sigaction(SIGTERM, &terminate_, nullptr);
+    detail::interrupt_signal = 0;
+  }
+
+ private:
+  bool outermost_ = false;
+  struct sigaction interrupt_ {};
+  struct sigaction terminate_ {};
+};
+
+}  // namespace dan

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "dan/core/error.hpp"
+
+namespace dan::detail {
+
+/// Cycles over which a run's errors are averaged to tell whether it has lost the truth.
+inline constexpr std::size_t lost_length = 100;
+
+/// What is known of one run, cycle by cycle; spread and at_bounds: empty if the method tells none.
+struct RunErrors {
+  std::span<const double> error, spread, at_bounds;
+};
+
+/// Where a run has lost the truth, see run_twin: the first cycle (from 1) after the burn-in of
+/// `lost_length` in which it has, and why; cycle 0: nowhere.
+inline std::pair<std::size_t, std::string> first_lost_cycle(const RunErrors& run,
+                                                            std::size_t burn_in, double deviation) {
+  constexpr std::size_t length = lost_length;
+  const std::size_t cycles = run.error.size();
+  const bool has_spread = run.spread.size() == cycles, has_bounds = run.at_bounds.size() == cycles;
+  double error = 0, spread = 0, at_bounds = 0;  // sums over `length` cycles
+  for (std::size_t c = burn_in; c < cycles; ++c) {
+    error += run.error[c];
+    if (has_spread) spread += run.spread[c];
+    if (has_bounds) at_bounds += run.at_bounds[c];
+    if (c + 1 < burn_in + length) continue;
+    const auto mean = [&](double sum) { return sum / static_cast<double>(length); };
+    const auto because = [&](const auto&... why) {
+      return std::pair(c + 2 - length,
+                       text("lost the truth: a mean error of ", mean(error), " over ", length,
+                            " cycles, ", why..., "; the climatological deviation is ", deviation));
+    };
+    if (at_bounds > 0.5 * length)
+      return because(std::round(100 * mean(at_bounds)),
+                     " % of the state at the bounds of the learned analysis: it is outside the "
+                     "problem that it was trained for");
+    if (!(mean(error) <= 1.2 * deviation))
+      return because(
+          "more than that of the climatology; an ensemble wants more members, inflation "
+          "or localisation");
+    if (has_spread && mean(error) > 0.5 * deviation && error > 3 * spread)
+      return because("where its own spread is only ", mean(spread),
+                     "; an ensemble wants more members, inflation or localisation");
+    if (has_spread && !(mean(spread) <= 1.5 * deviation) && !(spread <= 3 * error))
+      return because("where its own spread is ", mean(spread),
+                     ", more than any state is from another");
+    const std::size_t first = c + 1 - length;
+    error -= run.error[first];
+    if (has_spread) spread -= run.spread[first];
+    if (has_bounds) at_bounds -= run.at_bounds[first];
+  }
+  return {};
+}
+
+}  // namespace dan::detail

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include "dan/experiment/record.hpp"
+
+namespace dan {
+
+/// The deviation of the truth, √(mean over elements of the variance over all runs and cycles).
+///
+/// Sums are taken about the truth before the first cycle, so that nothing is lost where the mean
+/// is large. Memory: three states per run.
+class ClimateRecorder : public EmptyRecorder {
+ public:
+  void begin(const auto& group) {
+    weights_ = group.weights;
+    for (std::size_t l = 0; l < group.runs; ++l) {
+      Run& run = runs_.emplace_back();
+      const auto& truth = group.twin.truth();
+      for (std::size_t i = 0; i < truth.size; ++i) run.origin.push_back(truth.at(i, l));
+      run.sum.assign(truth.size, 0), run.squares.assign(truth.size, 0);
+    }
+  }
+  void after_analysis(const auto& view) {
+    for (std::size_t l = 0; l < view.runs; ++l) {
+      if (!view.going(l)) continue;
+      Run& run = runs_[l];
+      ++run.cycles;
+      for (std::size_t i = 0; i < run.sum.size(); ++i) {
+        const double x = view.twin.truth().at(i, l) - run.origin[i];
+        run.sum[i] += x, run.squares[i] += x * x;
+      }
+    }
+  }
+  void merge(const ClimateRecorder& next) {
+    weights_ = next.weights_;
+    runs_.insert(runs_.end(), next.runs_.begin(), next.runs_.end());
+  }
+
+  /// Of all runs; not a number without a cycle.
+  [[nodiscard]] double deviation() const {
+    double variance = 0, cycles = 0;
+    for (const Run& run : runs_) cycles += static_cast<double>(run.cycles);
+    const std::size_t size = runs_.front().sum.size();
+    for (std::size_t i = 0; i < size; ++i) {
+      double sum = 0, squares = 0;  // about the first run's origin
+      for (const Run& run : runs_) {
+        const auto n = static_cast<double>(run.cycles);
+        const double shift = run.origin[i] - runs_.front().origin[i];
+        sum += run.sum[i] + n * shift;
+        squares += run.squares[i] + 2 * shift * run.sum[i] + n * shift * shift;
+      }
+      variance +=
+          weights_[i] * ((squares - sum * sum / cycles) / cycles / static_cast<double>(size));
+    }
+    return std::sqrt(variance);
+  }
+
+ private:
+  struct Run {
+    std::size_t cycles = 0;
+    std::vector<double> origin{}, sum{}, squares{};  ///< of truth − origin
+  };
+  std::vector<Run> runs_;
+  std::span<const double> weights_;  ///< of the norm
+};
+
+}  // namespace dan
