@@ -183,7 +183,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     const double usual = trained_.trained_for ? trained_.trained_for->innovation : 1;
     Scratch<T> mean(size, Unset{}), h(slots, Unset{});
     Cycle::mean_of_members(x, mean.data());
-    problem_.observe.observe(mean.data(), h.data());
+    placed(problem_.observe, observed).observe(mean.data(), h.data());
     const T none(Real_(0)), one(Real_(1)), most(Real_(9)), scale(static_cast<Real_>(1 / usual));
     T count = none, limited = none, squares = none, precision = none;
     for (std::size_t j = 0; j < slots; ++j) {
@@ -210,7 +210,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   /// The static analysis of every member of the forecast x, in the lanes that have a variance for
   /// it.
   void analyse_statically(const T* x, const Observed& observed, Carried& carried) const {
-    const auto& network = problem_.observe;
+    const auto& operation = placed(problem_.observe, observed);
     T inverse(Real_(0));  // 1/v; where no lane asks, any number
     for (std::size_t l = 0; l < lanes_of<T>; ++l) {
       const double v = carried.static_variance[std::min(l, Runs - 1)];
@@ -226,18 +226,18 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     const auto bounds = trained_.network.bounds();
     for (std::size_t m = 0; m < members; ++m) {
       const T* const state = x + m * size;
-      uplift(network, observed, state, zeta.data());
-      network.observe_tangent(state, ones.data(), y.data());
+      uplift(operation, observed, state, zeta.data());
+      operation.observe_tangent(state, ones.data(), y.data());
       for (std::size_t j = 0; j < slots; ++j) y[j] = weigh(j);
       std::ranges::fill(precision, none);
-      network.observe_adjoint(state, y.data(), precision.data());
+      operation.observe_adjoint(state, y.data(), precision.data());
       T descent = none, curvature = none;
       for (std::size_t i = 0; i < size; ++i) {
         step[i] = zeta[i] / (inverse + maximum(none, precision[i]));
         descent += zeta[i] * step[i];
         curvature += inverse * step[i] * step[i];
       }
-      network.observe_tangent(state, step.data(), y.data());
+      operation.observe_tangent(state, step.data(), y.data());
       for (std::size_t j = 0; j < slots; ++j)
         curvature +=
             where_positive(observed.precision[j], T(observed.precision[j] * y[j] * y[j]), none);

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstddef>
+
+#include "dan/core/error.hpp"
+#include "dan/geometry/corner.hpp"
 
 namespace dan {
 
@@ -11,7 +17,7 @@ namespace dan {
 /// tap kernel − 1 − k of the k-th tap of p to be p.
 template <std::size_t Points>
 struct Ring {
-  static constexpr std::size_t points = Points;
+  static constexpr std::size_t points = Points, dimensions = 1;
 
   /// p + k − (kernel − 1)/2, modulo Points.
   static constexpr std::size_t tap(std::size_t p, std::size_t k, std::size_t kernel) {
@@ -22,6 +28,28 @@ struct Ring {
   /// q − k + (kernel − 1)/2, modulo Points.
   static constexpr std::size_t tap_source(std::size_t q, std::size_t k, std::size_t kernel) {
     return tap(q, kernel - 1 - k, kernel);
+  }
+
+  static std::array<double, 1> position(std::size_t p) { return {static_cast<double>(p)}; }
+  /// The shorter way around, in grid steps.
+  static double distance(std::size_t p, const std::array<double, 1>& position) {
+    const double steps = std::abs(static_cast<double>(p) - position[0]);
+    return std::min(steps, static_cast<double>(Points) - steps);
+  }
+
+  static constexpr std::size_t corners = 2;
+  /// Linear interpolation; throws ConfigError unless 0 ≤ position < Points.
+  static std::array<Corner, 2> corners_of(const std::array<double, 1>& position) {
+    if (!(position[0] >= 0 && position[0] < Points))
+      throw ConfigError(text("Ring::corners_of: position is ", position[0],
+                             ", expected a number from 0 to below ", Points));
+    const auto p = static_cast<std::size_t>(position[0]);
+    const double part = position[0] - static_cast<double>(p);
+    return {Corner{p, 1 - part}, Corner{(p + 1) % Points, part}};
+  }
+  /// A position that is uniform in the domain where `uniform` is in (0, 1).
+  static std::array<double, 1> at_random(const std::array<double, 1>& uniform) {
+    return {uniform[0] * Points};
   }
 };
 
