@@ -60,7 +60,7 @@ struct Nonlinear {
 
   /// The places of `inner`, if those come with the observations.
   template <std::size_t Lanes>
-  using Places = typename Operator::template Places<Lanes>;
+  using Places = typename detail::PlacesOf<Operator, Lanes>::type;
   template <class Given>
   [[nodiscard]] auto at(const Given& places) const requires PlacedOperator<Operator> {
     return Nonlinear<decltype(inner.at(places)), Function>{inner.at(places), function};

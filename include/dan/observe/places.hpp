@@ -86,6 +86,16 @@ concept PlacedOperator = ObservationOperator<N> &&
   many.set_lane(std::size_t(1), places);
 };
 
+namespace detail {
+/// `type`: the places of `Lanes` runs, if the operator has some.
+template <class Operator, std::size_t Lanes>
+struct PlacesOf {};
+template <PlacedOperator Operator, std::size_t Lanes>
+struct PlacesOf<Operator, Lanes> {
+  using type = typename Operator::template Places<Lanes>;
+};
+}  // namespace detail
+
 /// The operator of a cycle: at the places of these observations, or itself if it has none.
 template <class Operator, class Observed>
 [[nodiscard]] decltype(auto) placed(const Operator& operation, const Observed& observed) {
