@@ -146,8 +146,7 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
     auto carried = method.start(guess, shock.deviation, twin.key(0));
     for (std::size_t k = 1; k <= config.cycles; ++k) {
       twin.next();
-      convert(twin.observed().values, observed.values);
-      convert(twin.observed().precision, observed.precision);
+      convert(twin.observed(), observed);
       const bool quiet = shock.event == ShockEvent::none || k <= shock.every;
       const bool event = !quiet && k % shock.every == 0 && k + shock.every <= config.cycles + 1;
       const bool silent = shock.event == ShockEvent::gap && !quiet && k % shock.every != 0 &&

@@ -197,8 +197,7 @@ void run_twin_group(const Problem& problem, const Method& analysis, const TwinCo
     std::size_t shown = 0;
     for (std::size_t cycle = 1; cycle <= config.cycles; ++cycle) {
       twin.next();
-      convert(twin.observed().values, observed.values);
-      convert(twin.observed().precision, observed.precision);
+      convert(twin.observed(), observed);
       analysis.forecast(carried);
       if (!score(carried, &TwinRun::forecast)) break;
       analysis.analyse(carried, observed, twin.key(0).with(Purpose::analysis));
