@@ -93,7 +93,7 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
     }
     for (std::size_t j = 0; j < slots; ++j) {
       if (observed.precision[j] == 0) continue;
-      const double* gain = &lane_of(hp[j], 0);  // times the innovation variance
+      const double* gain = &lane_of(hp[j], 0);            // times the innovation variance
       here.observe_tangent(at.data(), gain, row.data());  // row j of H P Hᵀ
       const double variance = row[j] + 1 / observed.precision[j];
       if (!(variance > 0 && std::isfinite(variance * departure[j])))

@@ -43,8 +43,8 @@ struct ObservedOf {
 };
 template <PlacedOperator Operator, class Real, std::size_t Lanes>
 struct ObservedOf<Operator, Real, Lanes> {
-  using type = PlacedObservations<Real, Operator::slots, Lanes,
-                                  typename Operator::template Places<Lanes>>;
+  using type =
+      PlacedObservations<Real, Operator::slots, Lanes, typename Operator::template Places<Lanes>>;
 };
 }  // namespace detail
 
@@ -54,8 +54,8 @@ using observed_t = typename detail::ObservedOf<Operator, Real, Lanes>::type;
 
 /// Copies observations and rounds them to another precision; places are copied.
 template <class To, class From>
-requires(To::slots == From::slots && To::lanes == From::lanes)
-void convert(const From& from, To& to) {
+requires(To::slots == From::slots && To::lanes == From::lanes) void convert(const From& from,
+                                                                            To& to) {
   convert(from.values, to.values);
   convert(from.precision, to.precision);
   if constexpr (requires { to.places; }) to.places = from.places;

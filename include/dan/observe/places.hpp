@@ -111,7 +111,8 @@ template <class Operator, class Observed>
 template <class Operator>
 concept LocatedOperator = requires(const Operator& operation, std::size_t slot) {
   { operation.element(slot) } -> std::same_as<std::size_t>;
-} || requires(const Operator& operation, std::size_t slot) {
+}
+|| requires(const Operator& operation, std::size_t slot) {
   operation.place(slot).position;
   operation.place(slot).channel;
 };

@@ -39,8 +39,8 @@ struct AnalysisTypes {
   static constexpr std::size_t points = Problem::points, channels = Problem::channels;
   static constexpr std::size_t size = Problem::size, slots = Problem::slots, runs = Runs;
   using Observed = observed_t<typename Problem::Operator, Real, Runs>;  ///< what `analyse` reads
-  using FirstGuessBatch = Batch<double, points, channels, Runs>;  ///< what `start` reads
-  using Estimate = Batch<double, points, channels, Runs>;         ///< what `estimate` writes
+  using FirstGuessBatch = Batch<double, points, channels, Runs>;        ///< what `start` reads
+  using Estimate = Batch<double, points, channels, Runs>;               ///< what `estimate` writes
 };
 
 }  // namespace dan
