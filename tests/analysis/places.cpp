@@ -326,7 +326,6 @@ TEST_CASE("places: a twin experiment with random places") {
       run_twin(problem, Letkf<Random, 12>(problem, {.inflation = {.factor = 1.02}}), config);
   CHECK(enkf.failures.empty());
   CHECK(letkf.failures.empty());
-  MESSAGE("aRMSE: EnKF-N ", enkf.analysis_rmse, ", LETKF ", letkf.analysis_rmse);
   CHECK(enkf.analysis_rmse < 0.4);
   CHECK(letkf.analysis_rmse < 0.4);
 }

@@ -70,7 +70,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
       : problem_(problem),
         trained_(trained),
         config_(config),
-        deviations_(observation_deviations<Network>(problem)) {
+        deviations_(units(problem, trained)) {
     if (!trained.trained_for) return;
     std::string list;
     for (const auto& difference :
@@ -177,6 +177,15 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   }
 
  private:
+  /// s, see `observation_deviations`. Where places come with the observations so do their errors,
+  /// and those of the problem are nobody's: s is that of the training, if it is known.
+  static std::vector<double> units(const Problem& problem, const Trained<Network, Real_>& trained) {
+    if constexpr (PlacedOperator<typename Problem::Operator>)
+      if (trained.trained_for)
+        return std::vector<double>(size, std::sqrt(trained.trained_for->least_variance));
+    return observation_deviations<Network>(problem);
+  }
+
   /// v of the static analysis in the lanes whose innovations contradict the forecast x, else zero;
   /// returns whether there is one.
   bool find_lost(const T* x, const Observed& observed, std::array<double, Runs>& variance) const {
