@@ -38,8 +38,8 @@ Table table_of(const std::vector<double>& times) {
 
 /// A square with two coordinates.
 struct Square {
-  static constexpr std::size_t points = 1, dimensions = 2, corners = 1;
-  static std::array<Corner, 1> corners_of(const std::array<double, 2>& position) {
+  static constexpr std::size_t dimensions = 2, corners = 1;
+  static std::array<Corner, corners> corners_of(const std::array<double, 2>& position) {
     if (position[1] > 1) throw ConfigError("Square: outside");
     return {Corner{0, 1}};
   }
