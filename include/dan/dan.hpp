@@ -24,6 +24,7 @@
 
 // Where points are.
 #include "dan/geometry/concepts.hpp"
+#include "dan/geometry/corner.hpp"
 #include "dan/geometry/ring.hpp"
 #include "dan/geometry/interval.hpp"
 #include "dan/geometry/torus.hpp"
@@ -40,13 +41,17 @@
 #include "dan/models/lorenz96.hpp"
 
 // Observations.
+#include "dan/observe/places.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/observe/subset.hpp"
 #include "dan/observe/random.hpp"
+#include "dan/observe/interpolate.hpp"
 #include "dan/observe/nonlinear.hpp"
 #include "dan/observe/noise.hpp"
 #include "dan/observe/whitened.hpp"
 #include "dan/observe/observations.hpp"
+#include "dan/observe/table.hpp"
+#include "dan/observe/table_file.hpp"
 
 // Networks.
 #include "dan/network/activation.hpp"
@@ -116,4 +121,5 @@
 #include "dan/io/file.hpp"
 #include "dan/io/json.hpp"
 #include "dan/io/npy.hpp"
+#include "dan/io/csv.hpp"
 #include "dan/io/safetensors.hpp"

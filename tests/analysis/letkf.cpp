@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "dan/analysis/etkf.hpp"
+#include "dan/observe/nonlinear.hpp"
 #include "dan/observe/random.hpp"
 #include "dan/observe/whitened.hpp"
 #include "support/battery.hpp"
@@ -85,7 +86,7 @@ TEST_CASE("letkf: an observation changes the points in its reach and no other") 
     if (j != 8) observed.precision.at(j, 0) = 0;
   filter.analyse(carried, observed, {});
   for (std::size_t i = 0; i < 9; ++i) {
-    const double distance = RingDistance<9>{}(i, 8);
+    const double distance = Ring<9>::distance(i, {8});
     double moved = 0;
     for (std::size_t m = 0; m < 5; ++m)
       moved = std::max(moved, std::abs(carried.ensemble.at(i, m) - before.ensemble.at(i, m)));

@@ -7,8 +7,12 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <vector>
 
+#include "dan/geometry/ring.hpp"
+#include "dan/observe/nonlinear.hpp"
 #include "dan/observe/random.hpp"
+#include "dan/observe/subset.hpp"
 #include "dan/observe/whitened.hpp"
 
 using namespace dan;
@@ -28,48 +32,70 @@ TEST_CASE("localisation: the Gaspari-Cohn taper") {
   for (int wave = 0; wave <= 20; ++wave) {
     double sum = 0;
     for (int i = 0; i < 40; ++i)
-      sum += gaspari_cohn(RingDistance<40>{}(0, static_cast<std::size_t>(i)), 7.28) *
+      sum += gaspari_cohn(Ring<40>::distance(0, {static_cast<double>(i)}), 7.28) *
              std::cos(2 * 3.14159265358979 * wave * i / 40);
     CHECK(sum >= -1e-12);
   }
 }
 
 TEST_CASE("localisation: distances on a ring") {
-  const RingDistance<7> even_and_odd;
-  CHECK(even_and_odd(2, 2) == 0);
-  CHECK(even_and_odd(0, 6) == 1);
-  CHECK(even_and_odd(6, 0) == 1);
-  CHECK(even_and_odd(1, 5) == 3);
-  CHECK(RingDistance<8>{}(0, 4) == 4);
+  CHECK(Ring<7>::distance(2, {2}) == 0);
+  CHECK(Ring<7>::distance(0, {6}) == 1);
+  CHECK(Ring<7>::distance(6, {0}) == 1);
+  CHECK(Ring<7>::distance(1, {5}) == 3);
+  CHECK(Ring<7>::distance(6, {0.25}) == 1.25);
+  CHECK(Ring<8>::distance(0, {4}) == 4);
 }
 
 namespace mine {
-struct Network : ObserveAll<6> {};
-std::size_t slot_element(const Network&, std::size_t slot) { return 5 - slot; }
+struct Network : ObserveAll<6> {
+  [[nodiscard]] std::size_t element(std::size_t slot) const { return 5 - slot; }
+};
+struct Between : ObserveAll<6> {
+  [[nodiscard]] Place<1> place(std::size_t slot) const {
+    return {{static_cast<double>(slot) + 0.5}, 0};
+  }
+};
+/// Points on a line.
+struct Line {
+  static constexpr std::size_t points = 20, dimensions = 1;
+  static std::array<double, 1> position(std::size_t p) { return {static_cast<double>(p)}; }
+  static double distance(std::size_t p, const std::array<double, 1>& position) {
+    return std::abs(static_cast<double>(p) - position[0]);
+  }
+};
+/// The same, which knows better which points belong together.
+struct Pairs : Line {
+  static std::vector<std::vector<std::size_t>> batches(std::size_t) { return {{0, 10}, {5}}; }
+};
 }  // namespace mine
 
 TEST_CASE("localisation: where a slot is") {
   const std::array<std::size_t, 2> elements{4, 1};
-  CHECK(slot_element(ObserveAll<5>{}, 3) == 3);
-  CHECK(slot_element(ObserveRandom<5>{}, 3) == 3);
-  CHECK(slot_element(ObserveSubset<5, 2>(elements), 0) == 4);
-  CHECK(slot_element(Nonlinear<ObserveSubset<5, 2>, Square>{ObserveSubset<5, 2>(elements)}, 1) ==
-        1);
-  CHECK(slot_element(Nonlinear<mine::Network, Square>{}, 1) == 4);
+  CHECK(ObserveAll<5>{}.element(3) == 3);
+  CHECK(ObserveRandom<5>{}.element(3) == 3);
+  CHECK(ObserveSubset<5, 2>(elements).element(0) == 4);
+  CHECK(Nonlinear<ObserveSubset<5, 2>, Square>{ObserveSubset<5, 2>(elements)}.element(1) == 1);
+  CHECK(Nonlinear<mine::Network, Square>{}.element(1) == 4);
+  const auto place = place_of<Ring<5>>(ObserveSubset<5, 3, 2>({9, 0, 4}), 0);
+  CHECK(place.position[0] == 4);
+  CHECK(place.channel == 1);
+  CHECK(place_of<Ring<6>>(mine::Between{}, 3).position[0] == 3.5);  // before its element
+  CHECK(place_of<Ring<6>>(Nonlinear<mine::Between, Square>{}, 3).position[0] == 3.5);
   static_assert(LocatedOperator<ObserveRandom<5>>);
   static_assert(LocatedOperator<mine::Network>);
+  static_assert(LocatedOperator<mine::Between>);
   static_assert(!LocatedOperator<Whitened<ObserveAll<5>>>);
   static_assert(!LocatedOperator<Nonlinear<Whitened<ObserveAll<5>>, Square>>);
 }
 
 TEST_CASE("localisation: batches and their observations") {
   const ObserveSubset<10, 3, 2> network(std::array<std::size_t, 3>{0, 7, 19});  // points 0, 3, 9
-  const auto domains = local_domains(network, RingDistance<10>{}, 0.7, 4);      // reach 2.548
+  const auto domains = local_domains<Ring<10>>(network, 0.7, 4);                // reach 2.548
   REQUIRE(domains.size() == 3);
-  CHECK(domains[0].first == 0);
-  CHECK(domains[1].first == 4);
-  CHECK(domains[2].first == 8);
-  CHECK(domains[2].last == 10);
+  CHECK(domains[0].points == std::vector<std::size_t>{0, 1, 2, 3});
+  CHECK(domains[1].points == std::vector<std::size_t>{4, 5, 6, 7});
+  CHECK(domains[2].points == std::vector<std::size_t>{8, 9});
   // Mean distances of points 0..3: 1.5 to point 0, 1.5 to 3, 2.5 to 9 (below the cut).
   REQUIRE(domains[0].observations.size() == 2);
   CHECK(domains[0].observations[0].slot == 0);
@@ -83,20 +109,21 @@ TEST_CASE("localisation: batches and their observations") {
   CHECK(domains[2].observations[1].taper == gaspari_cohn(0.5, 1.82 * 0.7));
 }
 
-TEST_CASE("localisation: another geometry is another callable") {
-  const auto on_a_line = [](std::size_t p, std::size_t q) {
-    return std::abs(static_cast<double>(p) - static_cast<double>(q));
-  };
-  const auto line = local_domains(ObserveAll<20>{}, on_a_line, 1);
-  const auto ring = local_domains(ObserveAll<20>{}, RingDistance<20>{}, 1);
+TEST_CASE("localisation: another geometry, also one that makes the batches") {
+  const auto line = local_domains<mine::Line>(ObserveAll<20>{}, 1);
+  const auto ring = local_domains<Ring<20>>(ObserveAll<20>{}, 1);
   CHECK(line[0].observations.size() == 4);
   CHECK(ring[0].observations.size() == 7);
   CHECK(line[10].observations.size() == 7);
+  const auto pairs = local_domains<mine::Pairs>(ObserveAll<20>{}, 4, 2);
+  REQUIRE(pairs.size() == 2);
+  CHECK(pairs[0].points == std::vector<std::size_t>{0, 10});
+  CHECK(pairs[0].observations[3].taper == gaspari_cohn(5, 1.82 * 4));
 }
 
 TEST_CASE("localisation: bad input") {
   const auto domains = [](double radius, std::size_t batch) {
-    return local_domains(ObserveAll<5>{}, RingDistance<5>{}, radius, batch);
+    return local_domains<Ring<5>>(ObserveAll<5>{}, radius, batch);
   };
   CHECK_THROWS_WITH_AS(domains(0, 1), doctest::Contains("radius is 0, expected"), ConfigError);
   CHECK_THROWS_AS(domains(-1, 1), ConfigError);

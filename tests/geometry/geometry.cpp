@@ -125,3 +125,44 @@ TEST_CASE("geometry: latitudes and their areas") {
     CHECK(sum == doctest::Approx(1.0 / (degree + 1)).epsilon(1e-12));
   }
 }
+
+namespace {
+/// Σ weight f(point) at a position.
+template <class G, class F>
+double interpolated(const std::array<double, G::dimensions>& position, const F& f) {
+  double sum = 0, weights = 0;
+  for (const Corner& corner : G::corners_of(position)) {
+    CHECK(corner.point < G::points);
+    CHECK(corner.weight >= 0);
+    sum += corner.weight * f(G::position(corner.point));
+    weights += corner.weight;
+  }
+  CHECK(weights == doctest::Approx(1).epsilon(1e-14));
+  return sum;
+}
+}  // namespace
+
+TEST_CASE("geometry: interpolation") {
+  using Flat = Torus<5, 6>;
+  const auto bilinear = [](const std::array<double, 2>& at) { return 2 + at[0] * (3 - at[1]); };
+  CHECK(interpolated<Flat>({2.25, 3.5}, bilinear) == doctest::Approx(bilinear({2.25, 3.5})));
+  CHECK(interpolated<Flat>({4.5, 5.5}, [](const auto& at) { return at[0] + at[1]; }) ==
+        doctest::Approx(2 + 2.5));  // around the corner: means of 4, 0 and 5, 0
+  CHECK(interpolated<Interval<5>>({1.3}, [](const auto& at) { return at[0]; }) ==
+        doctest::Approx(1.3));
+  CHECK(interpolated<Interval<5>>({-0.4}, [](const auto& at) { return at[0]; }) == 0);
+  CHECK(interpolated<Interval<5>>({4.5}, [](const auto& at) { return at[0]; }) == 4);
+  // A smooth field on the sphere, everywhere, at the poles too, to the square of the grid step.
+  using Globe = LatLon<36, 72, Latitudes::gaussian>;
+  const auto smooth = [](const std::array<double, 2>& at) {
+    const double a = at[0] * std::numbers::pi / 180, b = at[1] * std::numbers::pi / 180;
+    return std::cos(a) * std::cos(b) + std::sin(a);  // x + z
+  };
+  for (const double latitude : {-90.0, -89.0, -3.0, 47.0, 88.5, 90.0})
+    for (const double longitude : {0.0, 12.3, 181.0, 359.9})
+      CHECK(std::abs(interpolated<Globe>({latitude, longitude}, smooth) -
+                     smooth({latitude, longitude})) < 0.004);
+  CHECK_THROWS_AS((void)Flat::corners_of({5, 0}), ConfigError);
+  CHECK_THROWS_AS((void)Globe::corners_of({91, 0}), ConfigError);
+  CHECK_THROWS_AS((void)Interval<5>::corners_of({4.6}), ConfigError);
+}

@@ -8,9 +8,11 @@
 #include <cmath>
 #include <cstddef>
 
+#include "dan/geometry/ring.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
+#include "dan/observe/interpolate.hpp"
 #include "dan/observe/random.hpp"
 #include "dan/problem/climate.hpp"
 #include "support/battery.hpp"
@@ -56,6 +58,38 @@ TEST_CASE("truth: a run has the same bits for any number of lanes and any first 
   for (const std::size_t first : {0U, 1U, 7U, 15U}) check_same<1>(first);
   for (const std::size_t first : {0U, 3U, 11U}) check_same<5>(first);
   check_same<16>(0);
+}
+
+TEST_CASE("truth: random places are those of run and cycle, and the truth is observed there") {
+  using Operator = ObserveRandomPlaces<Ring<40>, 12>;
+  using Moving = Problem<Rk4<Lorenz96<40>>, Operator>;
+  const Moving problem{.observe = Operator(4, 12), .noise = DiagonalNoise<12>(0.25)};
+  TwinTruth<Moving, 3> all(problem, {.seed = 5, .first_run = 2});
+  TwinTruth<Moving, 1> one(problem, {.seed = 5, .first_run = 3});
+  bool same = true, right = true, elsewhere = false;
+  std::array<double, 12> errors{};
+  std::array<bool, 12> mask{};
+  for (int cycle = 0; cycle < 20; ++cycle) {
+    const double before = all.observed().places.sight(0, 0).place.position[0];
+    all.next(), one.next();
+    elsewhere = elsewhere || all.observed().places.sight(0, 0).place.position[0] != before;
+    problem.noise.sample(all.key(1), errors);
+    problem.observe.available(all.key(1), mask.data());
+    for (std::size_t j = 0; j < 12; ++j) {
+      const double at = all.observed().places.sight(1, j).place.position[0];
+      same = same && at == one.observed().places.sight(0, j).place.position[0] &&
+             all.observed().values.at(j, 1) == one.observed().values.at(j, 0);
+      const auto p = static_cast<std::size_t>(at);
+      const double part = at - std::floor(at);
+      const double x = (1 - part) * all.truth().at(p, 1) + part * all.truth().at((p + 1) % 40, 1);
+      const double y = mask[j] ? x + errors[j] : 0;
+      right = right && std::abs(all.observed().values.at(j, 1) - y) <= 1e-13 &&
+              all.observed().precision.at(j, 1) == (mask[j] ? 4 : 0);
+    }
+  }
+  CHECK(same);
+  CHECK(right);
+  CHECK(elsewhere);
 }
 
 TEST_CASE("truth: seeds and runs differ") {

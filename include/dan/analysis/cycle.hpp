@@ -24,12 +24,19 @@ namespace dan {
 /// state are much alike from point to point, even where those of observations are not: beside a
 /// precise observation a coarse one tells little. An element without observed taps has the root of
 /// the mean square of the others, in units of the norm, and where nothing is observed all have one.
-/// points · channels numbers. Cost: slots · size flops.
+/// Where places come with the observations, any element may be one of them: all have the smallest
+/// deviation of the noise. points · channels numbers. Cost: slots · size
+/// flops.
 template <class Network, class Problem>
 [[nodiscard]] std::vector<double> observation_deviations(const Problem& problem) {
   constexpr std::size_t size = Problem::size, slots = Problem::slots;
   constexpr std::size_t channels = Problem::channels, width = Network::shape.kernel;
   std::vector<double> precision(size), x(size), unit(slots), row(size), out(size);
+  if constexpr (PlacedOperator<typename Problem::Operator>) {
+    double largest = 0;
+    for (std::size_t j = 0; j < slots; ++j) largest = std::max(largest, problem.noise.precision(j));
+    return std::vector<double>(size, 1 / std::sqrt(largest));
+  }
   for (std::size_t j = 0; j < slots; ++j) {
     std::ranges::fill(row, 0.0);
     unit[j] = 1;
@@ -245,10 +252,11 @@ struct LearnedCycle {
     static_assert(Problem::Operator::linear,
                   "LearnedCycle: derivatives need a linear observation operator");
     Scratch<T> d_y(Problem::slots, Unset{});
-    problem.observe.observe_tangent(dx, dx, d_y.data());
+    const auto& here = placed(problem.observe, observed);
+    here.observe_tangent(dx, dx, d_y.data());
     for (std::size_t j = 0; j < Problem::slots; ++j) d_y[j] = -(observed.precision[j] * d_y[j]);
     for (std::size_t i = 0; i < size; ++i) d_zeta[i] = T(real_t<T>(0));
-    problem.observe.observe_adjoint(dx, d_y.data(), d_zeta);
+    here.observe_adjoint(dx, d_y.data(), d_zeta);
   }
   /// d_x of every member += its share of −Hᵀ R⁻¹ H d_zeta (the operator is its own adjoint).
   template <class T>

@@ -86,18 +86,19 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
     Columns& p = carried.covariance;
     const Estimate at = carried.state;
     std::array<double, slots> departure, row;
-    problem_.observe.observe(at.data(), departure.data());
+    const auto& here = placed(problem_.observe, observed);
+    here.observe(at.data(), departure.data());
     for (std::size_t j = 0; j < slots; ++j) departure[j] = observed.values[j] - departure[j];
     std::vector<T, AlignedAllocator<T>> hp(slots);  // H P: rows are states
     {
       Columns x;
       for (std::size_t i = 0; i < size; ++i) x[i] = T(at[i]);
-      problem_.observe.observe_tangent(x.data(), p.data(), hp.data());
+      here.observe_tangent(x.data(), p.data(), hp.data());
     }
     for (std::size_t j = 0; j < slots; ++j) {
       if (observed.precision[j] == 0) continue;
-      const double* gain = &lane_of(hp[j], 0);  // times the innovation variance
-      problem_.observe.observe_tangent(at.data(), gain, row.data());  // row j of H P Hᵀ
+      const double* gain = &lane_of(hp[j], 0);            // times the innovation variance
+      here.observe_tangent(at.data(), gain, row.data());  // row j of H P Hᵀ
       const double variance = row[j] + 1 / observed.precision[j];
       if (!(variance > 0 && std::isfinite(variance * departure[j])))
         throw NumericalError(text("Ekf::analyse: the innovation variance of slot ", j, " is ",

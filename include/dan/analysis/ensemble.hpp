@@ -386,7 +386,7 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
       throw NumericalError(text(function,
                                 ": the forecast ensemble is not finite, the filter has "
                                 "diverged; use more members or more inflation"));
-    problem_.observe.observe(carried.ensemble.data(), carried.observed.data());
+    placed(problem_.observe, observed).observe(carried.ensemble.data(), carried.observed.data());
     carried.space.clear();
     for (std::size_t j = 0; j < slots; ++j) {
       if (observed.precision[j] == 0) continue;

@@ -117,7 +117,7 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
     for (std::size_t m = 0; m < Members; ++m) {
       const T* state = carried.ensemble.data() + m * size;
       for (std::size_t i = 0; i < size; ++i) x[i * Members + m] = state[i];
-      problem_.observe.observe(state, carried.observed.data());
+      placed(problem_.observe, observed).observe(state, carried.observed.data());
       for (std::size_t j = 0; j < slots; ++j)
         x[(size + j) * Members + m] = where_reporting(observed, j, carried.observed[j]);
     }

@@ -143,6 +143,8 @@ class Ienks : public EnsembleFilter<Problem, Members> {
     require_valid_observations("Ienks::analyse", observed);
     require_finite(carried);
     carried.window.newest() = observed;
+    if constexpr (PlacedOperator<typename Problem::Operator>)  // the forecast did not know where
+      observe_batch(carried, carried.window.batches() - 1);
     carried.iterations = 0;
     carried.converged = true;
     if (!carried.window.due()) return;
@@ -186,14 +188,18 @@ class Ienks : public EnsembleFilter<Problem, Members> {
 
   /// `ensemble` from the start to the newest time, and what is observed of it at every batch.
   void propagate(Carried& carried) const {
-    const auto& model = Base::problem_.model;
-    const auto& network = Base::problem_.observe;
     T* x = carried.ensemble.data();
-    if (carried.window.length() == 0) network.observe(x, carried.observed.data());
+    if (carried.window.length() == 0) observe_batch(carried, 0);
     for (std::size_t b = 0; b < carried.window.length(); ++b) {
-      model.step(x, x);
-      network.observe(x, &carried.observed[b * slots]);
+      Base::problem_.model.step(x, x);
+      observe_batch(carried, b);
     }
+  }
+
+  /// What batch b sees of `ensemble`.
+  void observe_batch(Carried& carried, std::size_t b) const {
+    placed(Base::problem_.observe, carried.window.batch(b))
+        .observe(carried.ensemble.data(), &carried.observed[b * slots]);
   }
 
   /// The trajectory of the ensemble x̄ 1ᵀ + X (w 1ᵀ + T), `scaled`: x̄ 1ᵀ + X (w 1ᵀ + ε I).

@@ -75,7 +75,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
         trained_(trained),
         config_(config),
         weights_(problem.weights()),
-        deviations_(observation_deviations<Network>(problem)) {
+        deviations_(units(problem, trained)) {
     for (std::size_t i = 0; i < size; ++i)
       climate_variance_ += weights_[i] *
                            std::pow(trained.network.input_deviation[i % channels], 2) /
@@ -198,6 +198,15 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   }
 
  private:
+  /// s, see `observation_deviations`. Where places come with the observations so do their errors,
+  /// and those of the problem are nobody's: s is that of the training, if it is known.
+  static std::vector<double> units(const Problem& problem, const Trained<Network, Real_>& trained) {
+    if constexpr (PlacedOperator<typename Problem::Operator>)
+      if (trained.trained_for)
+        return std::vector<double>(size, std::sqrt(trained.trained_for->least_variance));
+    return observation_deviations<Network>(problem);
+  }
+
   /// v of the static analysis in the lanes whose innovations contradict the forecast x, else zero;
   /// returns whether there is one.
   bool find_lost(const T* x, const Observed& observed, std::array<double, Runs>& variance) const {
@@ -205,10 +214,11 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     Scratch<T> mean(size, Unset{}), h(slots, Unset{});
     Scratch<T> climate(size, Unset{}), seen(slots, Unset{});  // deviations, and H of them
     Cycle::mean_of_members(x, mean.data());
-    problem_.observe.observe(mean.data(), h.data());
+    const auto& operation = placed(problem_.observe, observed);
+    operation.observe(mean.data(), h.data());
     for (std::size_t i = 0; i < size; ++i)
       climate[i] = T(static_cast<Real_>(trained_.network.input_deviation[i % channels]));
-    problem_.observe.observe_tangent(mean.data(), climate.data(), seen.data());
+    operation.observe_tangent(mean.data(), climate.data(), seen.data());
     const T none(Real_(0)), one(Real_(1)), most(Real_(9)), scale(static_cast<Real_>(1 / usual));
     T count = none, limited = none, squares = none, precision = none;
     for (std::size_t j = 0; j < slots; ++j) {
@@ -233,7 +243,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   /// The static analysis of every member of the forecast x, in the lanes that have a variance for
   /// it.
   void analyse_statically(const T* x, const Observed& observed, Carried& carried) const {
-    const auto& network = problem_.observe;
+    const auto& operation = placed(problem_.observe, observed);
     T inverse(Real_(0));  // 1/v; where no lane asks, any number
     for (std::size_t l = 0; l < lanes_of<T>; ++l) {
       const double v = carried.static_variance[std::min(l, Runs - 1)];
@@ -249,11 +259,11 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     const auto bounds = trained_.network.bounds();
     for (std::size_t m = 0; m < members; ++m) {
       const T* const state = x + m * size;
-      uplift(network, observed, state, zeta.data());
-      network.observe_tangent(state, ones.data(), y.data());
+      uplift(operation, observed, state, zeta.data());
+      operation.observe_tangent(state, ones.data(), y.data());
       for (std::size_t j = 0; j < slots; ++j) y[j] = weigh(j);
       std::ranges::fill(precision, none);
-      network.observe_adjoint(state, y.data(), precision.data());
+      operation.observe_adjoint(state, y.data(), precision.data());
       T descent = none, curvature = none;
       for (std::size_t i = 0; i < size; ++i) {
         const auto climate = trained_.network.input_deviation[i % channels];
@@ -262,7 +272,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
         descent += zeta[i] * step[i];
         curvature += b * step[i] * step[i];
       }
-      network.observe_tangent(state, step.data(), y.data());
+      operation.observe_tangent(state, step.data(), y.data());
       for (std::size_t j = 0; j < slots; ++j)
         curvature +=
             where_positive(observed.precision[j], T(observed.precision[j] * y[j] * y[j]), none);

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-#include <algorithm>
 #include <cmath>
-#include <concepts>
 #include <cstddef>
 #include <vector>
 
-#include "dan/observe/all.hpp"
-#include "dan/observe/nonlinear.hpp"
-#include "dan/observe/subset.hpp"
+#include "dan/core/error.hpp"
+#include "dan/observe/places.hpp"
 
 /// \file
 /// Which observations a local analysis uses, and with what weight.
@@ -28,79 +25,54 @@ namespace dan {
   return 4 - 2 / (3 * z) + z * (-5 + z * (5.0 / 3 + z * (5.0 / 8 + z * (-1.0 / 2 + z / 12))));
 }
 
-/// The distance of two points on a ring of `Points`, in grid steps.
-///
-/// Another geometry is another callable (point, point) → distance.
-template <std::size_t Points>
-struct RingDistance {
-  [[nodiscard]] double operator()(std::size_t p, std::size_t q) const {
-    const std::size_t steps = p < q ? q - p : p - q;
-    return static_cast<double>(std::min(steps, Points - steps));
-  }
-};
-
-/// The element of the state that a slot of the operator sees. Overload this for your own operator.
-template <std::size_t Points, std::size_t Channels>
-[[nodiscard]] std::size_t slot_element(const ObserveAll<Points, Channels>&, std::size_t slot) {
-  return slot;
-}
-template <std::size_t Points, std::size_t Slots, std::size_t Channels>
-[[nodiscard]] std::size_t slot_element(const ObserveSubset<Points, Slots, Channels>& observed,
-                                       std::size_t slot) {
-  return observed.elements()[slot];
-}
-template <class Operator, class Function>
-requires requires(const Operator& n) { slot_element(n, std::size_t(0)); }
-[[nodiscard]] std::size_t slot_element(const Nonlinear<Operator, Function>& observed,
-                                       std::size_t slot) {
-  return slot_element(observed.inner, slot);
-}
-
-/// An observation operator each of whose slots has a place.
-template <class Operator>
-concept LocatedOperator = requires(const Operator& observed, std::size_t slot) {
-  { slot_element(observed, slot) } -> std::same_as<std::size_t>;
-};
-
 /// Points that share one local analysis, and the observations it uses.
 struct LocalDomain {
   struct Observation {
     std::size_t slot;
     double taper;  ///< factor of the precision
   };
-  std::size_t first, last;  ///< points first ≤ p < last
+  std::vector<std::size_t> points;
   std::vector<Observation> observations;
 };
 
-/// Cuts the state into batches of `batch` consecutive points (the last one may be smaller), each
-/// with the observations whose taper is above 1e-3.
+/// Cuts the points of a geometry into batches of `batch` consecutive ones (the last one may be
+/// smaller), each with the observations whose taper is above 1e-3.
 ///
 /// The taper is Gaspari–Cohn with half-width 1.82 · radius (so that it is about exp(−½) at
-/// distance `radius`) of the mean distance between the slot and the points of the batch.
+/// distance `radius`) of the mean distance between the slot's place and the points of the batch.
+/// A geometry that knows better which points belong together has `batches(batch)`, a list of lists
+/// of points.
 /// Throws ConfigError unless radius > 0 and batch ≥ 1. Cost: points · slots distances; memory: one
 /// entry per pair kept.
 /// Source: conventions of DAPPER's localisation.
-template <LocatedOperator Operator, class Distance>
-[[nodiscard]] std::vector<LocalDomain> local_domains(const Operator& observed,
-                                                     const Distance& distance, double radius,
+template <class Geometry, LocatedOperator Operator>
+[[nodiscard]] std::vector<LocalDomain> local_domains(const Operator& operation, double radius,
                                                      std::size_t batch = 1) {
+  static_assert(Geometry::points == Operator::points,
+                "local_domains: the geometry must have the points of the observation operator");
   if (!(std::isfinite(radius) && radius > 0))
     throw ConfigError(text("local_domains: radius is ", radius,
                            ", expected a finite number of grid steps greater than zero; for an "
                            "analysis without localisation take Etkf"));
   require_at_least("local_domains", "batch", batch, 1);
   std::vector<LocalDomain> domains;
-  for (std::size_t first = 0; first < Operator::points; first += batch) {
-    LocalDomain domain{first, std::min(first + batch, Operator::points), {}};
-    for (std::size_t slot = 0; slot < Operator::slots; ++slot) {
-      const std::size_t seen = slot_element(observed, slot) / Operator::channels;
+  if constexpr (requires { Geometry::batches(batch); }) {
+    for (const auto& points : Geometry::batches(batch)) domains.push_back({points, {}});
+  } else {
+    for (std::size_t p = 0; p < Geometry::points; ++p) {
+      if (p % batch == 0) domains.emplace_back();
+      domains.back().points.push_back(p);
+    }
+  }
+  for (std::size_t slot = 0; slot < Operator::slots; ++slot) {
+    const auto position = place_of<Geometry>(operation, slot).position;
+    for (LocalDomain& domain : domains) {
       double sum = 0;
-      for (std::size_t p = first; p < domain.last; ++p) sum += distance(p, seen);
+      for (const std::size_t p : domain.points) sum += Geometry::distance(p, position);
       const double taper =
-          gaspari_cohn(sum / static_cast<double>(domain.last - first), 1.82 * radius);
+          gaspari_cohn(sum / static_cast<double>(domain.points.size()), 1.82 * radius);
       if (taper > 1e-3) domain.observations.push_back({slot, taper});
     }
-    domains.push_back(domain);
   }
   return domains;
 }

@@ -70,9 +70,10 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
                                 ", expected none below zero; take the covariance of states, as "
                                 "climatology_of does"));
     for (double& b : span_of(background_)) b *= scale;
-    if constexpr (Problem::Operator::linear) {
+    if constexpr (fixed) {
       const std::vector<double> x(size);
-      observed_ = std::make_shared<const Covariances<double>>(covariances_at(x.data()));
+      observed_ =
+          std::make_shared<const Covariances<double>>(covariances_at(problem_.observe, x.data()));
     }
   }
 
@@ -88,7 +89,7 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
     require_valid_observations("Var3d::analyse", observed);
     T* x = carried.state.data();
-    if constexpr (Problem::Operator::linear) {
+    if constexpr (fixed) {
       if (carried.covariances != observed_ ||
           !std::ranges::equal(carried.precision.numbers(), observed.precision.numbers())) {
         carried.covariances = nullptr;  // the next cycle must not use the factor of a failure
@@ -106,7 +107,7 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
       }
       correct(*observed_, carried.factor.data(), observed, x);
     } else {
-      auto covariances = covariances_at(x);
+      auto covariances = covariances_at(placed(problem_.observe, observed), x);
       for (std::size_t j = 0; j < slots; ++j) {
         for (std::size_t i = 0; i < size; ++i) {
           T& c = covariances.states[j * size + i];
@@ -131,18 +132,22 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
   }
 
  private:
+  /// Whether H is the same in all cycles.
+  static constexpr bool fixed =
+      Problem::Operator::linear && !PlacedOperator<typename Problem::Operator>;
+
   /// At x, of `size` elements of U.
-  template <class U>
-  [[nodiscard]] Covariances<U> covariances_at(const U* x) const {
+  template <class Operator, class U>
+  [[nodiscard]] Covariances<U> covariances_at(const Operator& operation, const U* x) const {
     Covariances<U> out{Many<U>(slots * size), Many<U>(slots * slots)};
     Many<U> row(size), seen(slots);
     for (std::size_t i = 0; i < size; ++i) {
       for (std::size_t k = 0; k < size; ++k) row[k] = U(background_(i, k));
-      problem_.observe.observe_tangent(x, row.data(), seen.data());
+      operation.observe_tangent(x, row.data(), seen.data());
       for (std::size_t j = 0; j < slots; ++j) out.states[j * size + i] = seen[j];
     }
     for (std::size_t j = 0; j < slots; ++j)
-      problem_.observe.observe_tangent(x, &out.states[j * size], &out.slots[j * slots]);
+      operation.observe_tangent(x, &out.states[j * size], &out.slots[j * slots]);
     return out;
   }
 
@@ -167,7 +172,7 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
                T* x) const {
     using std::sqrt;
     std::array<T, slots> d;
-    problem_.observe.observe(x, d.data());
+    placed(problem_.observe, observed).observe(x, d.data());
     for (std::size_t i = 0; i < slots; ++i) {
       d[i] = sqrt(observed.precision[i]) * departure_of(observed, i, d[i]);
       for (std::size_t j = 0; j < i; ++j) d[i] -= l[i * slots + j] * d[j];

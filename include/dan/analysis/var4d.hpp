@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dan/analysis/climatology.hpp"
@@ -182,7 +183,7 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
     T sum(0.0);
     for (std::size_t i = 0; i < size; ++i) sum += v[i] * v[i];
     for_batches(carried, [&](const Observed& observed, std::size_t n) {
-      problem_.observe.observe(&x[n * size], d.data());
+      placed(problem_.observe, observed).observe(&x[n * size], d.data());
       for (std::size_t j = 0; j < slots; ++j) {
         d[j] = departure_of(observed, j, d[j]);
         sum += observed.precision[j] * d[j] * d[j];
@@ -206,10 +207,10 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
     };
     for_batches(carried, [&](const Observed& observed, std::size_t n) {
       back_to(n);
-      problem_.observe.observe(&x[n * size], d.data());
+      placed(problem_.observe, observed).observe(&x[n * size], d.data());
       for (std::size_t j = 0; j < slots; ++j)
         d[j] = -observed.precision[j] * departure_of(observed, j, d[j]);
-      problem_.observe.observe_adjoint(&x[n * size], d.data(), d_x.data());
+      placed(problem_.observe, observed).observe_adjoint(&x[n * size], d.data(), d_x.data());
     });
     back_to(0);
     std::copy_n(v, size, gradient);
@@ -260,19 +261,22 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
   [[nodiscard]] Columns tangents(const Carried& carried, const Numbers& x) const {
     Columns columns;
     columns.newest.resize(size * size);
-    std::vector<std::size_t> times;
-    for_batches(carried, [&](const Observed&, std::size_t n) {
+    std::vector<std::pair<const Observed*, std::size_t>> batches;  // and their times
+    for_batches(carried, [&](const Observed& observed, std::size_t n) {
       columns.observed.emplace_back(size * slots);
-      times.push_back(n);
+      batches.emplace_back(&observed, n);
     });
     for (std::size_t k = 0; k < size; ++k) {
       T* dx = &columns.newest[k * size];
       for (std::size_t i = 0; i < size; ++i) dx[i] = T(root_(i, k));
-      std::size_t left = times.size();
+      std::size_t left = batches.size();
       for (std::size_t n = 0; n <= carried.window.length(); ++n) {
         if (n > 0) problem_.model.step_tangent(&x[(n - 1) * size], dx, dx);
-        if (left > 0 && times[left - 1] == n)
-          problem_.observe.observe_tangent(&x[n * size], dx, &columns.observed[--left][k * slots]);
+        if (left > 0 && batches[left - 1].second == n) {
+          const Observed& observed = *batches[--left].first;
+          placed(problem_.observe, observed)
+              .observe_tangent(&x[n * size], dx, &columns.observed[left][k * slots]);
+        }
       }
     }
     std::size_t used = 0;
@@ -294,7 +298,7 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
     std::size_t used = 0;
     for_batches(carried, [&](const Observed& observed, std::size_t n) {
       const Numbers& y = columns.observed[used++];
-      problem_.observe.observe(&x[n * size], d.data());
+      placed(problem_.observe, observed).observe(&x[n * size], d.data());
       for (std::size_t j = 0; j < slots; ++j) d[j] = departure_of(observed, j, d[j]);
       for (std::size_t i = 0; i < size; ++i) {
         std::array<T, slots> weighted;
@@ -323,7 +327,7 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
     std::size_t used = 0;
     for_batches(carried, [&](const Observed& observed, std::size_t n) {
       const Numbers& y = columns.observed[used];
-      problem_.observe.observe(&x[n * size], h.data());
+      placed(problem_.observe, observed).observe(&x[n * size], h.data());
       for (std::size_t j = 0; j < slots; ++j) {
         const double root = std::sqrt(observed.precision.at(j, lane));
         const T departure = departure_of(observed, j, h[j]);

@@ -150,8 +150,7 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
       throw_if_interrupted("run_shock", k - 1, " of ", config.cycles,
                            " cycles; nothing is kept, run it again");
       twin.next();
-      convert(twin.observed().values, observed.values);
-      convert(twin.observed().precision, observed.precision);
+      convert(twin.observed(), observed);
       const bool quiet = shock.event == ShockEvent::none || k <= shock.every;
       const bool event = !quiet && k % shock.every == 0 && k + shock.every <= config.cycles + 1;
       const bool silent = shock.event == ShockEvent::gap && !quiet && k % shock.every != 0 &&

@@ -135,8 +135,7 @@ std::vector<std::string> run_twin_group(const Problem& problem, const Method& an
       throw_if_interrupted("run_twin", cycle - 1, " of ", config.cycles,
                            " cycles; nothing is kept, run it again");
       twin.next();
-      convert(twin.observed().values, observed.values);
-      convert(twin.observed().precision, observed.precision);
+      convert(twin.observed(), observed);
       analysis.forecast(carried);
       if (!score(carried)) break;
       (recorders.after_forecast(view), ...);

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
+
+#include "dan/core/error.hpp"
+#include "dan/geometry/corner.hpp"
 
 namespace dan {
 
@@ -32,6 +36,23 @@ struct Interval {
     return std::abs(static_cast<double>(p) - position[0]);
   }
   static double area(std::size_t) { return 1; }
+
+  static constexpr std::size_t corners = 2;
+  /// Linear interpolation, constant beyond the outermost points; throws ConfigError unless
+  /// −½ ≤ position ≤ Points − ½.
+  static std::array<Corner, 2> corners_of(const std::array<double, 1>& position) {
+    if (!(position[0] >= -0.5 && position[0] <= Points - 0.5))
+      throw ConfigError(text("Interval::corners_of: position is ", position[0],
+                             ", expected a number from -0.5 to ", Points - 0.5));
+    const double inside = std::clamp(position[0], 0.0, static_cast<double>(Points - 1));
+    const auto p = static_cast<std::size_t>(inside);
+    const double part = inside - static_cast<double>(p);
+    return {Corner{p, 1 - part}, Corner{std::min(p + 1, Points - 1), part}};
+  }
+  /// A position that is uniform in the domain where `uniform` is in (0, 1).
+  static std::array<double, 1> at_random(const std::array<double, 1>& uniform) {
+    return {uniform[0] * Points - 0.5};
+  }
 };
 
 }  // namespace dan

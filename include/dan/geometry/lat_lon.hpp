@@ -6,6 +6,9 @@
 #include <cstddef>
 #include <numbers>
 
+#include "dan/core/error.hpp"
+#include "dan/geometry/corner.hpp"
+
 namespace dan {
 
 /// Where the rows of a grid on the sphere are.
@@ -65,6 +68,39 @@ struct LatLon {
     return 2 * std::asin(std::min(1.0, std::sqrt(h))) * Columns / (2 * std::numbers::pi);
   }
   static double area(std::size_t p) { return table().weight[p / Columns]; }
+
+  static constexpr std::size_t corners = 4;
+  /// Bilinear interpolation in latitude and longitude, across a pole too; right for scalars. Throws
+  /// ConfigError unless −90 ≤ latitude ≤ 90 and 0 ≤ longitude < 360.
+  static std::array<Corner, 4> corners_of(const std::array<double, 2>& position) {
+    const auto [degrees, longitude] = position;
+    if (!(degrees >= -90 && degrees <= 90 && longitude >= 0 && longitude < 360))
+      throw ConfigError(text("LatLon::corners_of: position is (", degrees, ", ", longitude,
+                             "), expected a latitude from -90 to 90 and a longitude from 0 to "
+                             "below 360"));
+    std::size_t below = 0;  // first row to the south
+    while (below < Rows && latitude(below) > degrees) ++below;
+    const double column = longitude * Columns / 360;
+    // A row is a latitude and a shift of half a turn if it lies across a pole.
+    const double north = below == 0 ? 180 - latitude(0) : latitude(below - 1);
+    const double south = below == Rows ? -180 - latitude(Rows - 1) : latitude(below);
+    const double part = (north - degrees) / (north - south);
+    const auto row = [&](std::size_t r, bool across, double weight, Corner* to) {
+      const auto first = static_cast<std::size_t>(column);
+      const double right = column - static_cast<double>(first);
+      const std::size_t shift = across ? Columns / 2 : 0;
+      to[0] = {r * Columns + (first + shift) % Columns, weight * (1 - right)};
+      to[1] = {r * Columns + (first + 1 + shift) % Columns, weight * right};
+    };
+    std::array<Corner, 4> all;
+    row(below == 0 ? 0 : below - 1, below == 0, 1 - part, &all[0]);
+    row(below == Rows ? Rows - 1 : below, below == Rows, part, &all[2]);
+    return all;
+  }
+  /// A position that is uniform on the sphere where both numbers are in (0, 1).
+  static std::array<double, 2> at_random(const std::array<double, 2>& uniform) {
+    return {std::asin(2 * uniform[0] - 1) * 180 / std::numbers::pi, 360 * uniform[1]};
+  }
 
  private:
   static constexpr double radians(double degrees) { return degrees * std::numbers::pi / 180; }

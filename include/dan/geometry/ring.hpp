@@ -5,6 +5,9 @@
 #include <cmath>
 #include <cstddef>
 
+#include "dan/core/error.hpp"
+#include "dan/geometry/corner.hpp"
+
 namespace dan {
 
 /// Points on a ring, a grid step apart; positions are numbers from 0 to below `Points`.
@@ -32,6 +35,21 @@ struct Ring {
     return std::min(steps, static_cast<double>(Points) - steps);
   }
   static double area(std::size_t) { return 1; }
+
+  static constexpr std::size_t corners = 2;
+  /// Linear interpolation; throws ConfigError unless 0 ≤ position < Points.
+  static std::array<Corner, 2> corners_of(const std::array<double, 1>& position) {
+    if (!(position[0] >= 0 && position[0] < Points))
+      throw ConfigError(text("Ring::corners_of: position is ", position[0],
+                             ", expected a number from 0 to below ", Points));
+    const auto p = static_cast<std::size_t>(position[0]);
+    const double part = position[0] - static_cast<double>(p);
+    return {Corner{p, 1 - part}, Corner{(p + 1) % Points, part}};
+  }
+  /// A position that is uniform in the domain where `uniform` is in (0, 1).
+  static std::array<double, 1> at_random(const std::array<double, 1>& uniform) {
+    return {uniform[0] * Points};
+  }
 };
 
 }  // namespace dan

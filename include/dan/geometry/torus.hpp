@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include "dan/core/error.hpp"
+#include "dan/geometry/corner.hpp"
 #include "dan/geometry/ring.hpp"
 
 namespace dan {
@@ -37,6 +39,25 @@ struct Torus {
                       Ring<Columns>::distance(p % Columns, {position[1]}));
   }
   static double area(std::size_t) { return 1; }
+
+  static constexpr std::size_t corners = 4;
+  /// Bilinear interpolation; throws ConfigError unless 0 ≤ row < Rows and 0 ≤ column < Columns.
+  static std::array<Corner, 4> corners_of(const std::array<double, 2>& position) {
+    if (!(position[0] >= 0 && position[0] < Rows && position[1] >= 0 && position[1] < Columns))
+      throw ConfigError(text("Torus::corners_of: position is (", position[0], ", ", position[1],
+                             "), expected numbers from 0 to below (", Rows, ", ", Columns, ")"));
+    std::array<Corner, 4> all;
+    const auto along = Ring<Rows>::corners_of({position[0]});
+    const auto across = Ring<Columns>::corners_of({position[1]});
+    for (std::size_t n = 0; n < 4; ++n)
+      all[n] = {along[n / 2].point * Columns + across[n % 2].point,
+                along[n / 2].weight * across[n % 2].weight};
+    return all;
+  }
+  /// A position that is uniform in the domain where both numbers are in (0, 1).
+  static std::array<double, 2> at_random(const std::array<double, 2>& uniform) {
+    return {uniform[0] * Rows, uniform[1] * Columns};
+  }
 };
 
 }  // namespace dan

@@ -35,6 +35,8 @@ struct ObserveAll {
   void observe_adjoint(const T*, const T* d_y, T* d_x) const {
     for (std::size_t i = 0; i < slots; ++i) d_x[i] += d_y[i];
   }
+  /// The element that a slot sees.
+  [[nodiscard]] std::size_t element(std::size_t slot) const { return slot; }
   /// Every slot reports in every cycle.
   void available(const RandomKey&, bool* mask) const { std::fill_n(mask, slots, true); }
 };

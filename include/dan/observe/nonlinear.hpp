@@ -6,6 +6,7 @@
 
 #include "dan/concepts.hpp"
 #include "dan/core/simd.hpp"
+#include "dan/observe/places.hpp"
 
 namespace dan {
 
@@ -48,6 +49,25 @@ struct Nonlinear {
   }
   /// The slots that report are those of `inner`.
   void available(const RandomKey& key, bool* mask) const { inner.available(key, mask); }
+
+  /// Where `inner` looks, if that is somewhere.
+  [[nodiscard]] std::size_t element(std::size_t slot) const requires requires {
+    inner.element(slot);
+  }
+  { return inner.element(slot); }
+  [[nodiscard]] auto place(std::size_t slot) const requires requires { inner.place(slot); }
+  { return inner.place(slot); }
+
+  /// The places of `inner`, if those come with the observations.
+  template <std::size_t Lanes>
+  using Places = typename detail::PlacesOf<Operator, Lanes>::type;
+  template <class Given>
+  [[nodiscard]] auto at(const Given& places) const requires PlacedOperator<Operator> {
+    return Nonlinear<decltype(inner.at(places)), Function>{inner.at(places), function};
+  }
+  [[nodiscard]] auto draw(const RandomKey& key) const requires PlacedOperator<Operator> {
+    return inner.draw(key);
+  }
 };
 
 /// f(h) = h².

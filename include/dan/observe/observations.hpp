@@ -14,6 +14,7 @@
 #include "dan/core/simd.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/observe/noise.hpp"
+#include "dan/observe/places.hpp"
 
 namespace dan {
 
@@ -28,19 +29,57 @@ struct Observations {
   Batch<Real, Slots, 1, Lanes> values, precision;
 };
 
+/// Observations that bring the places of their cycle along: what a PlacedOperator sees.
+template <std::floating_point Real, std::size_t Slots, std::size_t Lanes, class Places_>
+struct PlacedObservations : Observations<Real, Slots, Lanes> {
+  using Places = Places_;
+  Places places{};
+};
+
+namespace detail {
+template <class Operator, class Real, std::size_t Lanes>
+struct ObservedOf {
+  using type = Observations<Real, Operator::slots, Lanes>;
+};
+template <PlacedOperator Operator, class Real, std::size_t Lanes>
+struct ObservedOf<Operator, Real, Lanes> {
+  using type =
+      PlacedObservations<Real, Operator::slots, Lanes, typename Operator::template Places<Lanes>>;
+};
+}  // namespace detail
+
+/// The observations of one cycle of an operator, for `Lanes` independent runs.
+template <class Operator, class Real, std::size_t Lanes = 1>
+using observed_t = typename detail::ObservedOf<Operator, Real, Lanes>::type;
+
+/// Copies observations and rounds them to another precision; places are copied.
+template <class To, class From>
+requires(To::slots == From::slots && To::lanes == From::lanes) void convert(const From& from,
+                                                                            To& to) {
+  convert(from.values, to.values);
+  convert(from.precision, to.precision);
+  if constexpr (requires { to.places; }) to.places = from.places;
+}
+
 /// Throws NumericalError, in the name of `function`, unless in every slot and lane the precision is
-/// finite and not negative and, where it is positive, the value finite.
+/// finite and not negative and, where it is positive, the value finite; ConfigError if such a slot
+/// lacks a place.
 /// Cost: a comparison or two per number; allocates only to throw.
-template <std::floating_point Real, std::size_t Slots, std::size_t Lanes>
-void require_valid_observations(std::string_view function,
-                                const Observations<Real, Slots, Lanes>& observed) {
-  for (std::size_t j = 0; j < Slots; ++j)
-    for (std::size_t l = 0; l < Lanes; ++l) {
-      const Real value = observed.values.at(j, l), precision = observed.precision.at(j, l);
+template <class Observed>
+void require_valid_observations(std::string_view function, const Observed& observed) {
+  constexpr std::size_t slots = Observed::slots, lanes = Observed::lanes;
+  for (std::size_t j = 0; j < slots; ++j)
+    for (std::size_t l = 0; l < lanes; ++l) {
+      const auto value = observed.values.at(j, l), precision = observed.precision.at(j, l);
       if (precision == 0) continue;
+      const auto lane = [&] { return lanes > 1 ? text(" of lane ", l) : std::string(); };
+      if constexpr (requires { observed.places.sees(l, j); })
+        if (!observed.places.sees(l, j))
+          throw ConfigError(text(function, ": observation ", j, lane(),
+                                 " has no place, expected one for each that reports; give "
+                                 "set_observations the places"));
       if (precision > 0 && std::isfinite(precision) && std::isfinite(value)) continue;
-      const std::string lane = Lanes > 1 ? text(" of lane ", l) : "";
-      throw NumericalError(text(function, ": observation ", j, lane, " is ", value,
+      throw NumericalError(text(function, ": observation ", j, lane(), " is ", value,
                                 " with precision ", precision,
                                 ", expected finite numbers, the precision (1 / variance) not "
                                 "negative; give a missing observation the precision zero, or "
@@ -65,16 +104,11 @@ template <class Observed, class T>
 /// What to do with a missing (NaN) observation.
 enum class MissingValues { refuse, unobserved };
 
-/// Writes the observations of one run into lane `lane` of `to`.
-///
-/// `values`: one number per slot. NaN means missing: an error, or with
-/// `MissingValues::unobserved` a silent slot. Throws ShapeError for a wrong number of values or a
-/// lane that is not there, and NumericalError for a value that is missing (and refused), and for a
-/// value or a precision that is infinite in `Real`; `to` is then unchanged.
-template <std::floating_point Real, std::size_t Slots, std::size_t Lanes>
-void set_observations(Observations<Real, Slots, Lanes>& to, std::size_t lane,
-                      std::span<const double> values, const DiagonalNoise<Slots>& noise,
-                      MissingValues missing = MissingValues::refuse) {
+namespace detail {
+/// Throws unless `values` and the precisions 1 / variance(slot) can be written to lane `lane`.
+template <class Real, std::size_t Slots, std::size_t Lanes, class Variance>
+void require_writable(std::size_t lane, std::span<const double> values, const Variance& variance,
+                      MissingValues missing) {
   require_size("set_observations", "values", values.size(), Slots,
                "slot of the observation operator");
   if (lane >= Lanes)
@@ -87,16 +121,79 @@ void set_observations(Observations<Real, Slots, Lanes>& to, std::size_t lane,
       throw NumericalError(text("set_observations: values[", i, "] is ", values[i],
                                 ", expected a finite number, at most ", largest,
                                 "; pass MissingValues::unobserved to treat NaN as not observed"));
-    if (there && noise.precision(i) > largest)
+    if (there && !(std::isfinite(variance(i)) && variance(i) > 0))
+      throw NumericalError(text("set_observations: the variance of slot ", i, " is ", variance(i),
+                                ", expected a finite number greater than zero; give a missing "
+                                "observation the value NaN"));
+    if (there && 1 / variance(i) > largest)
       throw NumericalError(text("set_observations: the precision of slot ", i, " is ",
-                                noise.precision(i), ", expected at most ", largest,
+                                1 / variance(i), ", expected at most ", largest,
                                 "; use a larger variance, or double"));
   }
+}
+
+/// Writes what is writable.
+template <std::floating_point Real, std::size_t Slots, std::size_t Lanes, class Variance>
+void write_observations(Observations<Real, Slots, Lanes>& to, std::size_t lane,
+                        std::span<const double> values, const Variance& variance) {
   for (std::size_t i = 0; i < Slots; ++i) {
     const bool there = !std::isnan(values[i]);
     to.values.at(i, lane) = there ? static_cast<Real>(values[i]) : Real(0);
-    to.precision.at(i, lane) = there ? static_cast<Real>(noise.precision(i)) : Real(0);
+    to.precision.at(i, lane) = there ? static_cast<Real>(1 / variance(i)) : Real(0);
   }
+}
+}  // namespace detail
+
+/// Writes the observations of one run into lane `lane` of `to`.
+///
+/// `values`: one number per slot. NaN means missing: an error, or with
+/// `MissingValues::unobserved` a silent slot. Throws ShapeError for a wrong number of values or a
+/// lane that is not there, and NumericalError for a value that is missing (and refused), and for a
+/// value or a precision that is infinite in `Real`; `to` is then unchanged.
+template <std::floating_point Real, std::size_t Slots, std::size_t Lanes>
+void set_observations(Observations<Real, Slots, Lanes>& to, std::size_t lane,
+                      std::span<const double> values, const DiagonalNoise<Slots>& noise,
+                      MissingValues missing = MissingValues::refuse) {
+  const auto variance = [&](std::size_t i) { return noise.variance(i); };
+  detail::require_writable<Real, Slots, Lanes>(lane, values, variance, missing);
+  detail::write_observations(to, lane, values, variance);
+}
+
+/// The same with errors of their own: `variances`, one number per slot, of this cycle only. Throws
+/// NumericalError as well for a variance that is not a finite number above zero, unless its value
+/// is missing.
+template <std::floating_point Real, std::size_t Slots, std::size_t Lanes>
+void set_observations(Observations<Real, Slots, Lanes>& to, std::size_t lane,
+                      std::span<const double> values, std::span<const double> variances,
+                      MissingValues missing = MissingValues::refuse) {
+  require_size("set_observations", "variances", variances.size(), Slots,
+               "slot of the observation operator");
+  const auto variance = [&](std::size_t i) { return variances[i]; };
+  detail::require_writable<Real, Slots, Lanes>(lane, values, variance, missing);
+  detail::write_observations(to, lane, values, variance);
+}
+
+/// The same at places of their own: `places`, one per slot, of this cycle only. Throws ConfigError
+/// as well for a place outside the domain, unless its value is missing.
+template <std::floating_point Real, std::size_t Slots, std::size_t Lanes, class Places>
+void set_observations(PlacedObservations<Real, Slots, Lanes, Places>& to, std::size_t lane,
+                      std::span<const double> values, std::span<const double> variances,
+                      std::span<const typename Places::PlaceType> places,
+                      MissingValues missing = MissingValues::refuse) {
+  require_size("set_observations", "places", places.size(), Slots,
+               "slot of the observation operator");
+  require_size("set_observations", "variances", variances.size(), Slots,
+               "slot of the observation operator");
+  const auto variance = [&](std::size_t i) { return variances[i]; };
+  detail::require_writable<Real, Slots, Lanes>(lane, values, variance, missing);
+  std::array<typename Places::Sight, Slots> sights{};
+  for (std::size_t i = 0; i < Slots; ++i) try {
+      if (!std::isnan(values[i])) sights[i] = Places::sight_at(places[i]);
+    } catch (const ConfigError& e) {
+      throw ConfigError(text("set_observations: places[", i, "] is not in the domain: ", e.what()));
+    }
+  for (std::size_t i = 0; i < Slots; ++i) to.places.set(lane, i, sights[i]);
+  detail::write_observations(to, lane, values, variance);
 }
 
 /// The observation information in state space, ζ = Hᵀ R⁻¹ (y − H(x)) (the "uplift").
@@ -113,7 +210,8 @@ void uplift(const Operator& op, const Observed& observed, const T* x, T* zeta,
                 "uplift: the observations must have one slot per slot of the observation operator");
   using std::sqrt;
   std::array<T, Operator::slots> departure;
-  op.observe(x, departure.data());
+  const auto& here = placed(op, observed);
+  here.observe(x, departure.data());
   for (std::size_t j = 0; j < Operator::slots; ++j) {
     const T bound = T(static_cast<real_t<T>>(most)) / sqrt(observed.precision[j]);
     T& d = departure[j];
@@ -121,7 +219,7 @@ void uplift(const Operator& op, const Observed& observed, const T* x, T* zeta,
     d = observed.precision[j] * minimum(bound, maximum(T(-bound), d));
   }
   for (std::size_t i = 0; i < Operator::points * Operator::channels; ++i) zeta[i] = T(real_t<T>(0));
-  op.observe_adjoint(x, departure.data(), zeta);
+  here.observe_adjoint(x, departure.data(), zeta);
 }
 
 }  // namespace dan

@@ -38,6 +38,7 @@ class ObserveSubset {
     return text(Slots, " of ", Points * Channels, " numbers observed, always the same");
   }
   [[nodiscard]] const std::array<std::size_t, Slots>& elements() const { return elements_; }
+  [[nodiscard]] std::size_t element(std::size_t slot) const { return elements_[slot]; }
 
   /// y_j = x_{elements[j]}.
   template <class T>

@@ -10,6 +10,7 @@
 #include "dan/core/error.hpp"
 #include "dan/core/linalg.hpp"
 #include "dan/core/tensor.hpp"
+#include "dan/observe/places.hpp"
 
 namespace dan {
 
@@ -23,6 +24,8 @@ namespace dan {
 template <ObservationOperator Operator>
 class Whitened {
  public:
+  static_assert(!PlacedOperator<Operator>,
+                "Whitened: one R cannot belong to places that change from cycle to cycle");
   static constexpr std::size_t points = Operator::points, channels = Operator::channels;
   static constexpr std::size_t slots = Operator::slots;
   static constexpr bool linear = Operator::linear;

@@ -56,9 +56,9 @@ struct AnalysisTypes {
   using Real = Real_;
   static constexpr std::size_t points = Problem::points, channels = Problem::channels;
   static constexpr std::size_t size = Problem::size, slots = Problem::slots, runs = Runs;
-  using Observed = Observations<Real, slots, Runs>;               ///< what `analyse` reads
-  using FirstGuessBatch = Batch<double, points, channels, Runs>;  ///< what `start` reads
-  using Estimate = Batch<double, points, channels, Runs>;         ///< what `estimate` writes
+  using Observed = observed_t<typename Problem::Operator, Real, Runs>;  ///< what `analyse` reads
+  using FirstGuessBatch = Batch<double, points, channels, Runs>;        ///< what `start` reads
+  using Estimate = Batch<double, points, channels, Runs>;               ///< what `estimate` writes
 };
 
 }  // namespace dan

@@ -24,7 +24,8 @@ struct TruthConfig {
 ///
 /// Truth: a model trajectory from the problem's random start keyed by (seed, run), after its
 /// spin-up.
-/// Observations: y = H(x) + ε on the reporting slots, keyed by (seed, run, cycle).
+/// Observations: y = H(x) + ε on the reporting slots, and their places if the operator draws them,
+/// keyed by (seed, run, cycle).
 /// Run r is the same bits for any `Runs` and any first run, because the truth is always computed
 /// in SIMD registers of double. Cost: one model step per `next`; memory: three states per run.
 template <class Problem_, std::size_t Runs>
@@ -33,7 +34,7 @@ class TwinTruth {
   using Problem = Problem_;
   static constexpr std::size_t runs = Runs, size = Problem::size, slots = Problem::slots;
   using Truth = Batch<double, Problem::points, Problem::channels, Runs>;
-  using Observed = Observations<double, slots, Runs>;
+  using Observed = observed_t<typename Problem::Operator, double, Runs>;
 
   /// Throws NumericalError if the model diverges in the spin-up.
   TwinTruth(const Problem& problem, const TruthConfig& config)
@@ -68,7 +69,13 @@ class TwinTruth {
     std::array<double, size> x;
     for (std::size_t l = 0; l < Runs; ++l) {
       for (std::size_t i = 0; i < size; ++i) x[i] = truth_.at(i, l);
-      problem_.observe.observe(x.data(), y.data());
+      if constexpr (PlacedOperator<typename Problem::Operator>) {
+        const auto places = problem_.observe.draw(key(l));
+        problem_.observe.at(places).observe(x.data(), y.data());
+        observed_.places.set_lane(l, places);
+      } else {
+        problem_.observe.observe(x.data(), y.data());
+      }
       problem_.observe.available(key(l), mask.data());
       problem_.noise.sample(key(l), errors);
       for (std::size_t j = 0; j < slots; ++j) {

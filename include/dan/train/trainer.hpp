@@ -372,7 +372,7 @@ class Trainer {
 
  private:
   using T = lanes_t<Real, Lanes>;
-  using Observed = Observations<Real, Problem::slots, Lanes>;
+  using Observed = observed_t<typename Problem::Operator, Real, Lanes>;
   /// A cycle that may have a target for its gain, and keeps a lane whose model runs away finite:
   /// NaN in one lane would be NaN in the sum of all gradients.
   struct Cycle : LearnedCycle<Problem, Network, Observed> {
@@ -628,8 +628,7 @@ class Trainer {
     const bool gain_taught = taught && Network::gain && config_.taught_gain > 0;
     for (std::size_t n = 0; n < cycles; ++n) {
       group.twin.next();
-      convert(group.twin.observed().values, group.observed[n].values);
-      convert(group.twin.observed().precision, group.observed[n].precision);
+      convert(group.twin.observed(), group.observed[n]);
       convert(group.twin.truth(), group.target[n]);
       for (std::size_t l = 0; l < Lanes; ++l)
         for (std::size_t j = 0; j < Problem::slots && group.twin.cycle() <= group.silent_until[l];
@@ -711,7 +710,7 @@ class Trainer {
         problem_, trained_.network, group.observed[cycles - 1], deviations_, bounds_};
     last.forecast(window.state(cycles - 1), x.data());
     last.mean_of_members(x.data(), mean.data());
-    problem_.observe.observe(mean.data(), h.data());
+    placed(problem_.observe, group.observed[cycles - 1]).observe(mean.data(), h.data());
     T squares(Real(0)), count(Real(0));
     for (std::size_t j = 0; j < slots; ++j) {
       const T p = group.observed[cycles - 1].precision[j];

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <vector>
+
+#include "dan/concepts.hpp"
+#include "dan/core/error.hpp"
+#include "dan/geometry/corner.hpp"
+
+/// \file
+/// Where observations are: places that belong to the observations of one cycle, and the places of
+/// operators that always see the same.
+
+namespace dan {
+
+/// Where something is observed: a position of a geometry, and the channel that is seen there.
+template <std::size_t Dimensions>
+struct Place {
+  std::array<double, Dimensions> position{};
+  std::size_t channel = 0;
+};
+
+/// The places of `Slots` observations, for each of `Lanes` runs, and the grid points around them.
+///
+/// In the beginning no slot sees anything. Memory: a place and `Geometry::corners` weights for each
+/// slot and lane.
+template <class Geometry_, std::size_t Slots, std::size_t Channels, std::size_t Lanes = 1>
+class SlotPlaces {
+ public:
+  using Geometry = Geometry_;
+  using PlaceType = Place<Geometry::dimensions>;
+  static constexpr std::size_t slots = Slots, channels = Channels, lanes = Lanes;
+
+  /// What one slot sees: Σ_k weight_k · x[point_k · Channels + channel].
+  struct Sight {
+    PlaceType place{};
+    std::array<Corner, Geometry::corners> corners{};
+  };
+
+  /// The sight at a place; throws ConfigError if it is outside the domain.
+  [[nodiscard]] static Sight sight_at(const PlaceType& place) {
+    if (place.channel >= Channels)
+      throw ConfigError(text("SlotPlaces: channel is ", place.channel, ", expected less than ",
+                             Channels, ", the channels of the state"));
+    return {place, Geometry::corners_of(place.position)};
+  }
+
+  [[nodiscard]] const Sight& sight(std::size_t lane, std::size_t slot) const {
+    return sights_[lane * Slots + slot];
+  }
+  /// Whether a slot has a place.
+  [[nodiscard]] bool sees(std::size_t lane, std::size_t slot) const {
+    return std::ranges::any_of(sight(lane, slot).corners,
+                               [](const Corner& corner) { return corner.weight != 0; });
+  }
+  void set(std::size_t lane, std::size_t slot, const Sight& sight) {
+    sights_[lane * Slots + slot] = sight;
+  }
+  /// The places of one run become those of lane `lane`.
+  void set_lane(std::size_t lane, const SlotPlaces<Geometry, Slots, Channels, 1>& from) {
+    for (std::size_t j = 0; j < Slots; ++j) {
+      const auto& [place, corners] = from.sight(0, j);
+      set(lane, j, {place, corners});
+    }
+  }
+
+ private:
+  std::vector<Sight> sights_ = std::vector<Sight>(Slots * Lanes);
+};
+
+/// An operator that is bound to places which come with the observations of each cycle.
+///
+/// `Places<Lanes>` is a value; `at(places)` is the operator at these places, an
+/// ObservationOperator that refers to them; `draw(key)` are the places of a run and cycle of a twin
+/// experiment, which `Places<Lanes>::set_lane(lane, places)` makes those of a lane. Its own
+/// `observe` is that at typical places, for what must be known before there are observations.
+template <class N>
+concept PlacedOperator = ObservationOperator<N> &&
+    requires(const N operation, const typename N::template Places<1>& places,
+             typename N::template Places<2>& many, const RandomKey& key) {
+  { operation.at(places) } -> ObservationOperator;
+  { operation.draw(key) } -> std::same_as<typename N::template Places<1>>;
+  many.set_lane(std::size_t(1), places);
+};
+
+namespace detail {
+/// `type`: the places of `Lanes` runs, if the operator has some.
+template <class Operator, std::size_t Lanes>
+struct PlacesOf {};
+template <PlacedOperator Operator, std::size_t Lanes>
+struct PlacesOf<Operator, Lanes> {
+  using type = typename Operator::template Places<Lanes>;
+};
+}  // namespace detail
+
+/// The operator of a cycle: at the places of these observations, or itself if it has none.
+template <class Operator, class Observed>
+[[nodiscard]] decltype(auto) placed(const Operator& operation, const Observed& observed) {
+  if constexpr (PlacedOperator<Operator>)
+    return operation.at(observed.places);
+  else
+    return (operation);
+}
+
+/// Each slot of the operator sees one element of the state, or something at one place.
+///
+/// An operator of yours has a member `element(slot)`, p · channels + c, or `place(slot)`, a Place.
+template <class Operator>
+concept LocatedOperator = requires(const Operator& operation, std::size_t slot) {
+  { operation.element(slot) } -> std::same_as<std::size_t>;
+}
+|| requires(const Operator& operation, std::size_t slot) {
+  operation.place(slot).position;
+  operation.place(slot).channel;
+};
+
+/// Where a slot of the operator is.
+template <class Geometry, LocatedOperator Operator>
+[[nodiscard]] Place<Geometry::dimensions> place_of(const Operator& operation, std::size_t slot) {
+  if constexpr (requires { operation.place(slot); }) {
+    return operation.place(slot);
+  } else {
+    const std::size_t element = operation.element(slot);
+    return {Geometry::position(element / Operator::channels), element % Operator::channels};
+  }
+}
+
+}  // namespace dan
