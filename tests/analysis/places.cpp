@@ -307,6 +307,66 @@ TEST_CASE("places: the gradient of 4D-Var is that of its cost") {
   CHECK(taylor_slope(cost, tangent, v, u).passes());
 }
 
+namespace {
+/// Instruments whose gains come with the observations: y_i = g_i x_i. Places are any value.
+template <std::size_t Lanes>
+struct Gains {
+  std::array<std::array<double, 8>, Lanes> gain{};
+  void set_lane(std::size_t lane, const Gains<1>& from) { gain[lane] = from.gain[0]; }
+};
+struct Instruments : ObserveAll<8> {
+  const Gains<1>* gains = nullptr;
+
+  template <std::size_t Lanes>
+  using Places = Gains<Lanes>;
+  template <std::size_t Lanes>
+  [[nodiscard]] Instruments at(const Gains<Lanes>& given) const {
+    static_assert(Lanes == 1, "Instruments: of one run only");
+    Instruments bound;
+    bound.gains = &given;
+    return bound;
+  }
+  [[nodiscard]] Gains<1> draw(const RandomKey&) const { return {}; }
+
+  template <class T>
+  void observe(const T* x, T* y) const {
+    for (std::size_t i = 0; i < 8; ++i) y[i] = T(gains == nullptr ? 1 : gains->gain[0][i]) * x[i];
+  }
+  template <class T>
+  void observe_tangent(const T*, const T* dx, T* dy) const {
+    observe(dx, dy);
+  }
+  template <class T>
+  void observe_adjoint(const T*, const T* d_y, T* d_x) const {
+    for (std::size_t i = 0; i < 8; ++i)
+      d_x[i] += T(gains == nullptr ? 1 : gains->gain[0][i]) * d_y[i];
+  }
+};
+}  // namespace
+
+TEST_CASE("places: of an operator of one's own") {
+  using Own = Problem<Model, Instruments>;
+  const Letkf<Own, 6> own({});
+  const Letkf<Full, 6> full({});
+  auto a = own.start({}, 1, {.seed = 5});
+  auto b = full.start({}, 1, {.seed = 5});
+  for (std::size_t cycle = 1; cycle < 4; ++cycle) {
+    Letkf<Own, 6>::Observed measured;
+    Letkf<Full, 6>::Observed observed;
+    for (std::size_t i = 0; i < 8; ++i) {  // powers of two lose no bit
+      const double gain = std::ldexp(1, static_cast<int>((i + cycle) % 3));
+      const auto y = static_cast<double>(i);
+      measured.places.gain[0][i] = gain;
+      measured.values[i] = gain * y, measured.precision[i] = 1 / (gain * gain);
+      observed.values[i] = y, observed.precision[i] = 1;
+    }
+    own.forecast(a), full.forecast(b);
+    own.analyse(a, measured, {}), full.analyse(b, observed, {});
+  }
+  for (std::size_t n = 0; n < a.ensemble.numbers().size(); ++n)
+    CHECK(a.ensemble.numbers()[n] == doctest::Approx(b.ensemble.numbers()[n]).epsilon(1e-12));
+}
+
 TEST_CASE("places: a reporting slot without a place is an error") {
   const EnkfN<Placed, 6> filter(placed_problem());
   auto carried = filter.start({}, 1, {});

@@ -63,7 +63,8 @@ TEST_CASE("truth: a run has the same bits for any number of lanes and any first 
 TEST_CASE("truth: random places are those of run and cycle, and the truth is observed there") {
   using Operator = ObserveRandomPlaces<Ring<40>, 12>;
   using Moving = Problem<Rk4<Lorenz96<40>>, Operator>;
-  const Moving problem{.observe = Operator(4, 12), .noise = DiagonalNoise<12>(0.25)};
+  const Moving problem{
+      .observe = Operator(4, 12), .noise = DiagonalNoise<12>(0.25), .start = {.spin_up = 20}};
   TwinTruth<Moving, 3> all(problem, {.seed = 5, .first_run = 2});
   TwinTruth<Moving, 1> one(problem, {.seed = 5, .first_run = 3});
   bool same = true, right = true, elsewhere = false;
