@@ -30,6 +30,10 @@
 
 // Differentiable maps.
 #include "dan/autodiff/map.hpp"
+#include "dan/autodiff/functions.hpp"
+#include "dan/autodiff/dual.hpp"
+#include "dan/autodiff/tape.hpp"
+#include "dan/autodiff/derivatives.hpp"
 #include "dan/autodiff/unroll.hpp"
 #include "dan/autodiff/checks.hpp"
 

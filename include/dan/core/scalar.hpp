@@ -82,8 +82,8 @@ template <ScalarClass T, Number N>
 }
 
 /// Where a < b: `yes`, elsewhere `no`; for plain numbers.
-template <std::floating_point T>
-[[nodiscard]] inline T where_less(T a, T b, T yes, T no) {
+template <Number A, Number B, Number C, Number D>
+[[nodiscard]] inline std::common_type_t<C, D> where_less(A a, B b, C yes, D no) {
   return a < b ? yes : no;
 }
 
