@@ -38,6 +38,8 @@
 #include "dan/autodiff/checks.hpp"
 
 // Models and their integrators.
+#include "dan/integrate/tableau.hpp"
+#include "dan/integrate/runge_kutta.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz63.hpp"
 #include "dan/models/lorenz96.hpp"
