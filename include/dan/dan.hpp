@@ -41,6 +41,8 @@
 #include "dan/integrate/tableau.hpp"
 #include "dan/integrate/runge_kutta.hpp"
 #include "dan/integrate/rk4.hpp"
+#include "dan/integrate/repeated.hpp"
+#include "dan/models/black_box.hpp"
 #include "dan/models/lorenz63.hpp"
 #include "dan/models/lorenz96.hpp"
 

@@ -49,10 +49,9 @@ struct RungeKutta {
   /// y = M(x); y may be x.
   template <class T>
   void step(const T* x, T* y) const {
-    const Weights<T> h(time_step);
     Stages<T> k;
     if (x != y) std::copy_n(x, size, y);
-    for (std::size_t n = 0; n < steps; ++n) one_step(h, k, y, y);
+    for (std::size_t n = 0; n < steps; ++n) one_step(k, y, y);
   }
 
   /// dy = M'(x) dx; dy may be dx.
@@ -79,17 +78,16 @@ struct RungeKutta {
   /// d_x += M'(x)ᵀ d_y; d_x and d_y must not overlap.
   template <class T>
   void step_adjoint(const T* x, const T* d_y, T* d_x) const {
-    const Weights<T> h(time_step);
     Stages<T> k;
     TendencyAdjoint<Ode, T> tendency_adjoint(ode);
     std::vector<T, AlignedAllocator<T>> inputs(size * std::max<std::size_t>(steps, 1));
     std::copy_n(x, size, inputs.data());
     for (std::size_t n = 0; n + 1 < steps; ++n)
-      one_step(h, k, &inputs[n * size], &inputs[(n + 1) * size]);
+      one_step(k, &inputs[n * size], &inputs[(n + 1) * size]);
     State<T> d;
     std::copy_n(d_y, size, d.data());
     for (std::size_t n = steps; n-- > 0;)
-      one_step_adjoint(h, tendency_adjoint, k, &inputs[n * size], d);
+      one_step_adjoint(tendency_adjoint, k, &inputs[n * size], d);
     for (std::size_t i = 0; i < size; ++i) d_x[i] += d[i];
   }
 
@@ -118,10 +116,10 @@ struct RungeKutta {
       const auto times = [h = static_cast<real_t<T>>(time_step)](const Fraction& c) {
         return h * static_cast<real_t<T>>(c.above) / static_cast<real_t<T>>(c.below);
       };
-      for (std::size_t s = 0; s < stages; ++s) {
+      for_each<stages>([&](auto s) {  // unrolled, so that they stay in registers
         b[s] = times(Tableau::b[s]);
-        for (std::size_t r = 0; r < s; ++r) a[s][r] = times(Tableau::a[s][r]);
-      }
+        for_each<s>([&](auto r) { a[s][r] = times(Tableau::a[s][r]); });
+      });
     }
   };
 
@@ -182,7 +180,8 @@ struct RungeKutta {
   static constexpr std::size_t first_weight = Tableau::b[0] != zero ? 0 : 1;
 
   template <class T>
-  void one_step(const Weights<T>& h, Stages<T>& k, const T* x, T* y) const {
+  void one_step(Stages<T>& k, const T* x, T* y) const {
+    const Weights<T> h(time_step);
     State<T> point;
     for_each<stages>([&](auto s) { ode.tendency(before<s>(h, x, k, point), k[s].data()); });
     for (std::size_t i = 0; i < size; ++i) y[i] = x[i] + increment(h, k, i);
@@ -190,8 +189,8 @@ struct RungeKutta {
 
   /// d = M'(x)ᵀ d for one step from x.
   template <class T, class Adjoint>
-  void one_step_adjoint(const Weights<T>& h, Adjoint& tendency_adjoint, Stages<T>& k, const T* x,
-                        State<T>& d) const {
+  void one_step_adjoint(Adjoint& tendency_adjoint, Stages<T>& k, const T* x, State<T>& d) const {
+    const Weights<T> h(time_step);
     Stages<T> point, d_point;
     std::array<const T*, stages> at;
     for_each<stages>([&](auto s) {
