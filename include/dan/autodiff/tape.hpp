@@ -24,6 +24,18 @@ namespace dan {
 template <class T>
 class Tape;
 
+namespace detail {
+/// A copy that moves whole registers; compilers copy a pack in smaller parts, and who reads it next
+/// waits for all of them.
+template <class T>
+[[nodiscard, gnu::always_inline]] inline T copied(const T& v) {
+  if constexpr (requires { v.part; })
+    return T::map([&](std::size_t i) { return v.part[i]; });
+  else
+    return v;
+}
+}  // namespace detail
+
 /// A number that remembers how it was computed; without a tape it is a constant.
 template <class T>
 struct Variable {
@@ -34,7 +46,15 @@ struct Variable {
   std::uint32_t index;  ///< of its gradient on the tape
 
   Variable() = default;
-  Variable(const T& v, Tape<T>* on, std::uint32_t i) : value(v), tape(on), index(i) {}
+  Variable(const T& v, Tape<T>* on, std::uint32_t i)
+      : value(detail::copied(v)), tape(on), index(i) {}
+  Variable(const Variable& v) : value(detail::copied(v.value)), tape(v.tape), index(v.index) {}
+  Variable& operator=(const Variable& v) {
+    value = detail::copied(v.value);
+    tape = v.tape;
+    index = v.index;
+    return *this;
+  }
   /// A constant.
   template <Number N>
   Variable(N v)  // NOLINT(google-explicit-constructor): numbers mix with variables in formulas
@@ -97,65 +117,72 @@ class Tape {
   enum class Kind : std::uint32_t { input, sum, difference, negative, one, two };
 
   /// Forgets everything, keeps the memory.
-  void clear() {
-    nodes_.clear();
-    partials_.clear();
-  }
+  void clear() { used_ = inputs_ = weights_ = 0; }
+
   /// An independent variable.
-  Variable<T> input(const T& value) { return add(value, Kind::input, 0); }
+  Variable<T> input(const T& value) {
+    if (used_ == inputs_) ++inputs_;
+    return add(value, Kind::input, 0);
+  }
 
   /// A result that is a, a sum, a difference or a negative.
   Variable<T> add(const T& value, Kind kind, std::uint32_t a, std::uint32_t b = 0) {
-    nodes_.push_back({a, b, kind});
-    return {value, this, static_cast<std::uint32_t>(nodes_.size() - 1)};
+    if (used_ == room_) [[unlikely]]
+      grow();
+    nodes_[used_] = {a, b, kind};
+    return {value, this, static_cast<std::uint32_t>(used_++)};
   }
   /// A result with the derivative `along` by the variable x.
   Variable<T> add(const T& value, std::uint32_t x, const T& along) {
-    partials_.push_back(along);
-    return add(value, Kind::one, x);
+    const Variable<T> result = add(value, Kind::one, x);
+    partials_[weights_++] = detail::copied(along);
+    return result;
   }
   /// A result with derivatives by the variables a and b.
   Variable<T> add(const T& value, std::uint32_t a, const T& along_a, std::uint32_t b,
                   const T& along_b) {
-    partials_.push_back(along_a);
-    partials_.push_back(along_b);
-    return add(value, Kind::two, a, b);
+    const Variable<T> result = add(value, Kind::two, a, b);
+    partials_[weights_] = detail::copied(along_a);
+    partials_[weights_ + 1] = detail::copied(along_b);
+    weights_ += 2;
+    return result;
   }
 
   /// Computes the gradients of Σ_j d_y_j y_j by all that is on the tape; y and d_y are as long.
   /// Gradients of zero add nothing, also where a derivative is not finite. Cost: one to two
   /// multiplications and additions per result.
   void sweep(std::span<const Variable<T>> y, const T* d_y) {
-    gradients_.assign(nodes_.size(), constant<T>(0));
+    gradients_.assign(used_, constant<T>(0));
     for (std::size_t j = 0; j < y.size(); ++j)
-      if (y[j].tape) gradients_[y[j].index] = gradients_[y[j].index] + d_y[j];
+      if (y[j].tape) gradients_[y[j].index] = detail::copied(T(gradients_[y[j].index] + d_y[j]));
     T* const g = gradients_.data();
-    const T* partial = partials_.data() + partials_.size();
-    for (std::size_t k = nodes_.size(); k-- > 0;) {
-      const Node node = nodes_[k];
-      const T& d = g[k];
-      switch (node.kind) {
+    const Node* const node = nodes_.data();
+    const T* partial = partials_.data() + weights_;
+    for (std::size_t k = used_; k-- > inputs_;) {
+      const std::uint32_t a = node[k].a, b = node[k].b;
+      const T d = detail::copied(g[k]);
+      switch (node[k].kind) {
         case Kind::input:
           break;
         case Kind::sum:
-          g[node.a] = g[node.a] + d;
-          g[node.b] = g[node.b] + d;
+          add_to(g[a], d);
+          add_to(g[b], d);
           break;
         case Kind::difference:
-          g[node.a] = g[node.a] + d;
-          g[node.b] = g[node.b] - d;
+          add_to(g[a], d);
+          add_to(g[b], -d);
           break;
         case Kind::negative:
-          g[node.a] = g[node.a] - d;
+          add_to(g[a], -d);
           break;
         case Kind::one:
           partial -= 1;
-          g[node.a] = g[node.a] + times(partial[0], d);
+          add_to(g[a], times(partial[0], d));
           break;
         case Kind::two:
           partial -= 2;
-          g[node.a] = g[node.a] + times(partial[0], d);
-          g[node.b] = g[node.b] + times(partial[1], d);
+          add_to(g[a], times(partial[0], d));
+          add_to(g[b], times(partial[1], d));
           break;
       }
     }
@@ -174,6 +201,19 @@ class Tape {
     std::uint32_t a, b;
     Kind kind;
   };
+  /// Room for twice as many results.
+  [[gnu::noinline]] void grow() {
+    room_ = std::max<std::size_t>(1024, 2 * room_);
+    nodes_.resize(room_);
+    partials_.resize(2 * room_);
+  }
+  [[gnu::always_inline]] static void add_to(T& gradient, const T& d) {
+    if constexpr (requires { d.part; })
+      for (std::size_t i = 0; i < T::registers; ++i)
+        gradient.part[i] = gradient.part[i] + d.part[i];
+    else
+      gradient = gradient + d;
+  }
   static T times(const T& partial, const T& d) {
     using std::abs;
     if constexpr (CarriesDerivative<T>)
@@ -184,6 +224,9 @@ class Tape {
 
   Scratch<Node> nodes_{0, Unset{}};
   Scratch<T> partials_{0, Unset{}}, gradients_{0, Unset{}};
+  std::size_t used_ = 0, weights_ = 0;  ///< of nodes and partials
+  std::size_t inputs_ = 0;              ///< before the first result
+  std::size_t room_ = 0;                ///< for nodes
 };
 
 }  // namespace dan
