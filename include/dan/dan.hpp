@@ -36,6 +36,7 @@
 #include "dan/autodiff/derivatives.hpp"
 #include "dan/autodiff/unroll.hpp"
 #include "dan/autodiff/checks.hpp"
+#include "dan/autodiff/battery.hpp"
 
 // Models and their integrators.
 #include "dan/integrate/tableau.hpp"

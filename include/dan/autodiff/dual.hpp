@@ -34,12 +34,10 @@ struct Dual {
   friend Dual operator-(const Dual& a) { return {-a.value, -a.slope}; }
 
   /// A number that depends on x with the derivative `along`, or on a and b.
-  friend Dual chained(const Dual& x, const T& value, const T& along) {
-    return {value, along * x.slope};
-  }
-  friend Dual chained(const Dual& a, const Dual& b, const T& value, const T& along_a,
+  friend Dual chained(const Dual& x, const T& y, const T& along) { return {y, along * x.slope}; }
+  friend Dual chained(const Dual& a, const Dual& b, const T& y, const T& along_a,
                       const T& along_b) {
-    return {value, along_a * a.slope + along_b * b.slope};
+    return {y, along_a * a.slope + along_b * b.slope};
   }
   friend Dual where_less(const Dual& a, const Dual& b, const Dual& yes, const Dual& no) {
     return {where_less(a.value, b.value, yes.value, no.value),

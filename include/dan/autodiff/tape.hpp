@@ -79,15 +79,15 @@ struct Variable {
   }
 
   /// A number that depends on x with the derivative `along`, or on a and b.
-  friend Variable chained(const Variable& x, const T& value, const T& along) {
-    if (!x.tape) return {value, nullptr, 0};
-    return x.tape->add(value, x.index, along);
+  friend Variable chained(const Variable& x, const T& y, const T& along) {
+    if (!x.tape) return {y, nullptr, 0};
+    return x.tape->add(y, x.index, along);
   }
-  friend Variable chained(const Variable& a, const Variable& b, const T& value, const T& along_a,
+  friend Variable chained(const Variable& a, const Variable& b, const T& y, const T& along_a,
                           const T& along_b) {
-    if (!b.tape) return chained(a, value, along_a);
-    if (!a.tape) return chained(b, value, along_b);
-    return a.tape->add(value, a.index, along_a, b.index, along_b);
+    if (!b.tape) return chained(a, y, along_a);
+    if (!a.tape) return chained(b, y, along_b);
+    return a.tape->add(y, a.index, along_a, b.index, along_b);
   }
   friend Variable where_less(const Variable& a, const Variable& b, const Variable& yes,
                              const Variable& no) {
