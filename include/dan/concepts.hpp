@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "dan/core/random.hpp"
+#include "dan/core/simd.hpp"
 
 /// \file
 /// The contracts of the library as C++20 concepts; docs/architecture.md tells them in words.
@@ -17,41 +18,65 @@ concept HasState = requires {
   { M::channels } -> std::convertible_to<std::size_t>;
 };
 
-/// An ordinary differential equation dx/dt = f(x) with its tangent and adjoint.
+namespace detail {
+/// Contracts are tried with double and with this pack: numbers side by side.
+using Side = Pack<double, simd_width<double>>;
+}  // namespace detail
+
+// Compilers print the lines below that a type does not fulfil, with the remedies at their ends.
+
+/// An ordinary differential equation dx/dt = f(x): a tendency that is a template on the scalar.
 template <class Ode>
 concept DifferentialEquation = HasState<Ode> &&
-    requires(const Ode ode, const double* x, const double* dx, double* out) {
-  ode.tendency(x, out);
-  ode.tendency_tangent(x, dx, out);
-  ode.tendency_adjoint(x, dx, out);
+    requires(const Ode ode, const double* x, double* y, const detail::Side* s, detail::Side* t) {
+  ode.tendency(x, y);  // write: template <class T> void tendency(const T* x, T* dxdt) const
+  ode.tendency(s, t);  // write: template <class T> void tendency(const T* x, T* dxdt) const
 };
 
-/// Advances a state by one cycle: x(k+1) = M(x(k)).
+/// An equation with a tangent and an adjoint by hand; other equations have them by dual numbers
+/// and the tape (autodiff/derivatives.hpp).
+template <class Ode>
+concept DifferentiableEquation = DifferentialEquation<Ode> &&
+    requires(const Ode ode, const detail::Side* x, const detail::Side* d, detail::Side* out) {
+  ode.tendency_tangent(x, d, out);
+  ode.tendency_adjoint(x, d, out);
+};
+
+/// Advances a state by one cycle: x(k+1) = M(x(k)); the step is a template on the scalar.
 template <class M>
-concept DynamicalModel = HasState<M> && requires(const M model, const double* x, double* y) {
-  model.step(x, y);
+concept DynamicalModel = HasState<M> &&
+    requires(const M model, const double* x, double* y, const detail::Side* s, detail::Side* t) {
+  model.step(x, y);  // an equation (a tendency alone) becomes a model in Rk4<...>
+  model.step(s, t);  // write: template <class T> void step(const T*, T*), or use BlackBox<...>
 };
 
 /// A model with tangent dy = M'(x) dx and adjoint d_x += M'(x)ᵀ d_y.
 template <class M>
 concept DifferentiableModel = DynamicalModel<M> &&
-    requires(const M model, const double* x, const double* dx, double* out) {
-  model.step_tangent(x, dx, out);
-  model.step_adjoint(x, dx, out);
+    requires(const M model, const detail::Side* x, const detail::Side* d, detail::Side* out) {
+  model.step_tangent(x, d, out);  // write it by hand, or put the model into Differentiated<...>
+  model.step_adjoint(x, d, out);  // write it by hand, or put the model into Differentiated<...>
 };
 
-/// Maps a state to `slots` observations, with tangent and adjoint, and says which slots report.
-/// The adjoint adds nothing for a slot with d_y = 0, also where its slope is not finite.
+/// Maps a state to `slots` observations, and says which slots report.
 template <class N>
 concept ObservationOperator = HasState<N> &&
-    requires(const N operation, const double* x, const double* dx, double* out, bool* mask,
-             const RandomKey& key) {
+    requires(const N operation, const double* x, double* y, const detail::Side* s, detail::Side* t,
+             bool* mask, const RandomKey& key) {
   { N::slots } -> std::convertible_to<std::size_t>;
-  { N::linear } -> std::convertible_to<bool>;
-  operation.observe(x, out);
-  operation.observe_tangent(x, dx, out);
-  operation.observe_adjoint(x, dx, out);
+  operation.observe(x, y);  // write: template <class T> void observe(const T* x, T* y) const
+  operation.observe(s, t);  // write: template <class T> void observe(const T* x, T* y) const
   operation.available(key, mask);
+};
+
+/// An observation operator with tangent and adjoint, that says whether it is linear.
+/// The adjoint adds nothing for a slot with d_y = 0, also where its slope is not finite.
+template <class N>
+concept DifferentiableOperator = ObservationOperator<N> &&
+    requires(const N operation, const detail::Side* x, const detail::Side* d, detail::Side* out) {
+  { N::linear } -> std::convertible_to<bool>;
+  operation.observe_tangent(x, d, out);  // by hand, or put the operator into Differentiated<...>
+  operation.observe_adjoint(x, d, out);  // by hand, or put the operator into Differentiated<...>
 };
 
 /// Turns forecasts and observations into analyses, and carries something between cycles.

@@ -9,6 +9,10 @@
 #include "dan/version.hpp"
 #include "dan/core/compiler.hpp"
 #include "dan/core/error.hpp"
+#include "dan/core/scalar.hpp"
+#include "dan/core/registers.hpp"
+#include "dan/core/pack.hpp"
+#include "dan/core/pack_functions.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/core/symmetric_eigen.hpp"
@@ -32,11 +36,20 @@
 
 // Differentiable maps.
 #include "dan/autodiff/map.hpp"
+#include "dan/autodiff/functions.hpp"
+#include "dan/autodiff/dual.hpp"
+#include "dan/autodiff/tape.hpp"
+#include "dan/autodiff/derivatives.hpp"
 #include "dan/autodiff/unroll.hpp"
 #include "dan/autodiff/checks.hpp"
+#include "dan/autodiff/battery.hpp"
 
 // Models and their integrators.
+#include "dan/integrate/tableau.hpp"
+#include "dan/integrate/runge_kutta.hpp"
 #include "dan/integrate/rk4.hpp"
+#include "dan/integrate/repeated.hpp"
+#include "dan/models/black_box.hpp"
 #include "dan/models/lorenz63.hpp"
 #include "dan/models/lorenz96.hpp"
 

@@ -11,7 +11,10 @@ struct Bad {
   void step(double* x) const { x[0] += 1; }
 };
 struct Good : Bad {
-  void step(const double* x, double* y) const { y[0] = x[0] + 1; }
+  template <class T>
+  void step(const T* x, T* y) const {
+    y[0] = x[0] + 1;
+  }
 };
 static_assert(!dan::DynamicalModel<Bad>);
 static_assert(dan::DynamicalModel<Good> && !dan::DifferentiableModel<Good>);

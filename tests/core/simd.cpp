@@ -72,6 +72,54 @@ TEST_CASE_TEMPLATE("simd: functions are those of the standard library", Real, fl
   check_lanes(abs(a), [&](std::size_t l) { return std::abs(a[l]); });
 }
 
+TEST_CASE_TEMPLATE("simd: more functions of the standard library, by their unqualified names", Real,
+                   float, double) {
+  const double tolerance = 16 * static_cast<double>(std::numeric_limits<Real>::epsilon());
+  const auto a = numbers<Real>(0), unit = a / Real(20), positive = a * a + Real(0.1);
+  const auto each = [&](const auto& f, const auto& x) {
+    check_lanes(
+        f(x), [&](std::size_t l) { return f(x[l]); }, tolerance);
+  };
+  using std::fabs, std::pow, std::atan2, std::min, std::max;
+  using std::tan, std::asin, std::acos, std::atan, std::sinh, std::cosh, std::log, std::erf;
+  each([](const auto& x) { return tan(x); }, unit);
+  each([](const auto& x) { return asin(x); }, unit);
+  each([](const auto& x) { return acos(x); }, unit);
+  each([](const auto& x) { return atan(x); }, a);
+  each([](const auto& x) { return sinh(x); }, a);
+  each([](const auto& x) { return cosh(x); }, a);
+  each([](const auto& x) { return log(x); }, positive);
+  each([](const auto& x) { return erf(x); }, a);
+  each([](const auto& x) { return fabs(x); }, a);
+  each([](const auto& x) { return pow(x, Real(1.5)); }, positive);
+  each([](const auto& x) { return pow(Real(1.5), x); }, a);
+  each([](const auto& x) { return pow(x, x); }, positive);
+  each([](const auto& x) { return atan2(x, Real(-0.3)); }, a);
+  each([](const auto& x) { return atan2(Real(0.7), x); }, a);
+  for (int n = -3; n <= 5; ++n)
+    each([n](const auto& x) { return static_cast<std::decay_t<decltype(x)>>(pow(x, n)); }, a);
+  each([](const auto& x) { return min(x, Real(0.2)) + max(Real(0.1), x) + min(x, x) + max(x, x); },
+       a);
+}
+
+TEST_CASE_TEMPLATE("simd: numbers of every kind mix with packs", Real, float, double) {
+  const auto a = numbers<Real>(0);
+  const double tolerance = 4 * static_cast<double>(std::numeric_limits<Real>::epsilon());
+  check_lanes(
+      0.1 * a + 1 - a / 3 - 2.5F + 1 / (a + 20) + (7 - a) * 2,
+      [&](std::size_t l) {
+        const auto x = static_cast<double>(a[l]);
+        return 0.1 * x + 1 - x / 3 - 2.5 + 1 / (x + 20) + (7 - x) * 2;
+      },
+      4 * tolerance);
+  check_lanes(constant<Twice<Real>>(0.25), [](std::size_t) { return 0.25; });
+  CHECK(constant<Real>(0.25) == Real(0.25));
+  check_lanes(where_less(a, 0, -a, a), [&](std::size_t l) { return std::abs(a[l]); });
+  check_lanes(where_less(0.5, a, 1, 0), [&](std::size_t l) { return Real(0.5) < a[l] ? 1 : 0; });
+  CHECK(where_less(Real(1), Real(2), Real(3), Real(4)) == Real(3));
+  CHECK(!std::is_convertible_v<Twice<Real>, double>);
+}
+
 TEST_CASE_TEMPLATE("simd: choices and sums, for packs and for plain numbers", Real, float, double) {
   const double tolerance = 32 * static_cast<double>(std::numeric_limits<Real>::epsilon());
   const auto a = numbers<Real>(0), b = -a;

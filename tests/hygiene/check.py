@@ -31,7 +31,7 @@ LEVELS = {"core": 1, "geometry": 2, "autodiff": 2, "io": 2, "integrate": 3, "obs
           "network": 3, "models": 4, "problem": 4, "analysis": 5, "experiment": 6, "train": 6,
           "diagnose": 7}
 NAMES = {r"\bxtensor\b|\bxt::": ["core/tensor.hpp", "core/linalg.hpp"],
-         r"\bxsimd\b": ["core/simd.hpp"],
+         r"\bxsimd\b": ["core/registers.hpp"],
          r"xtensor-blas|\bxlinalg\b|\bxt::linalg\b|\bcblas|\bLAPACK": ["core/linalg.hpp"]}
 
 

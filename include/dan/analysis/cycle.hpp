@@ -84,6 +84,9 @@ struct LearnedCycle {
                     std::is_same_v<typename Problem::Geometry, NoGeometry>,
                 "LearnedCycle: the network must have the geometry of the problem; take "
                 "NetworkFor<Problem, Shape>");
+  static_assert(DifferentiableOperator<typename Problem::Operator>,
+                "LearnedCycle: the observation operator must have observe_tangent, "
+                "observe_adjoint and linear; write them, or put it into Differentiated<...>");
 
   static constexpr std::size_t members = Network::members, size = Problem::size;
   static constexpr std::size_t states = members * size;
@@ -144,6 +147,10 @@ struct LearnedCycle {
   template <class Real, class T>
   void backward(const Real* params, const T* in, const Cache<T>& cache, const T* d_out, T* d_in,
                 Real* d_params, const T* d_gain = nullptr) const {
+    static_assert(
+        DifferentiableModel<typename Problem::Model>,
+        "LearnedCycle::backward: the model must have step_tangent and step_adjoint; write "
+        "them, or put it into Differentiated<...>");
     Scratch<T> d_x(Network::inputs);  // gradient of x^f, z and the memory
     Scratch<T> d_result(carried, Unset{});
     const T seen = information<T>(), none(Real(0));

@@ -39,8 +39,11 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
  public:
   using Problem = Problem_;
   static_assert(DifferentiableModel<typename Problem::Model>,
-                "Ekf: the model must have step_tangent and step_adjoint; write them, or take an "
-                "ensemble filter");
+                "Ekf: the model must have step_tangent and step_adjoint; write them, put it "
+                "into Differentiated<...>, or take an ensemble filter");
+  static_assert(DifferentiableOperator<typename Problem::Operator>,
+                "Ekf: the observation operator must have observe_tangent, observe_adjoint and "
+                "linear; write them, put it into Differentiated<...>, or take an ensemble filter");
   using Types = AnalysisTypes<Problem, double, 1>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
   using Types::size, Types::slots;

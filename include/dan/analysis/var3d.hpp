@@ -34,6 +34,9 @@ template <class Problem_, std::size_t Runs = simd_width<double>>
 class Var3d : public AnalysisTypes<Problem_, double, Runs> {
  public:
   using Problem = Problem_;
+  static_assert(DifferentiableOperator<typename Problem::Operator>,
+                "Var3d: the observation operator must have observe_tangent, observe_adjoint and "
+                "linear; write them, or put it into Differentiated<...>");
   using Types = AnalysisTypes<Problem, double, Runs>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
   using Types::size, Types::slots;

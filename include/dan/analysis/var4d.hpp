@@ -68,8 +68,11 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
  public:
   using Problem = Problem_;
   static_assert(DifferentiableModel<typename Problem::Model>,
-                "Var4d: the model must have step_tangent and step_adjoint; write them, or take "
-                "Ienks");
+                "Var4d: the model must have step_tangent and step_adjoint; write them, put it "
+                "into Differentiated<...>, or take Ienks");
+  static_assert(DifferentiableOperator<typename Problem::Operator>,
+                "Var4d: the observation operator must have observe_tangent, observe_adjoint and "
+                "linear; write them, put it into Differentiated<...>, or take Ienks");
   using Types = AnalysisTypes<Problem, double, Runs>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
   using Types::size, Types::slots;

@@ -114,6 +114,9 @@ class Trainer {
   using Network = Network_;
   static_assert(Lanes % simd_width<Real> == 0,
                 "Trainer: Lanes must be a multiple of dan::simd_width<Real>");
+  static_assert(DifferentiableModel<typename Problem::Model>,
+                "Trainer: the model must have step_tangent and step_adjoint; write them, or put it "
+                "into Differentiated<...>");
   static constexpr std::size_t lanes = Lanes;
 
   /// Trains from random weights. Throws ConfigError for a value out of range.

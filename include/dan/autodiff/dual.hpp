@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include "dan/autodiff/functions.hpp"
+#include "dan/core/simd.hpp"
+
+namespace dan {
+
+/// A number with its derivative along one direction: x + ε ẋ with ε² = 0, so that
+///   f(x + ε ẋ) = f(x) + ε f'(x) ẋ.
+///
+/// `T` is a number, a pack (every lane along a direction of its own) or a dual number: the slope
+/// of the slope is a second derivative. Cost: two to three times that of `T`.
+/// Source: Griewank and Walther, Evaluating Derivatives (2nd ed., SIAM 2008), section 3.1.
+template <class T>
+struct Dual {
+  using Inner = T;
+
+  T value, slope;
+
+  Dual() = default;
+  Dual(const T& v, const T& s) : value(v), slope(s) {}
+  /// A constant.
+  template <Number N>
+  Dual(N v)  // NOLINT(google-explicit-constructor): numbers mix with dual numbers in formulas
+      : value(constant<T>(v)), slope(constant<T>(0)) {}
+  operator double() const = delete;  // write: using std::sin; sin(x), where_less(a, b, yes, no)
+
+  friend Dual operator+(const Dual& a, const Dual& b) {
+    return {a.value + b.value, a.slope + b.slope};
+  }
+  friend Dual operator-(const Dual& a, const Dual& b) {
+    return {a.value - b.value, a.slope - b.slope};
+  }
+  friend Dual operator-(const Dual& a) { return {-a.value, -a.slope}; }
+
+  /// A number that depends on x with the derivative `along`, or on a and b.
+  friend Dual chained(const Dual& x, const T& y, const T& along) { return {y, along * x.slope}; }
+  friend Dual chained(const Dual& a, const Dual& b, const T& y, const T& along_a,
+                      const T& along_b) {
+    return {y, along_a * a.slope + along_b * b.slope};
+  }
+  friend Dual where_less(const Dual& a, const Dual& b, const Dual& yes, const Dual& no) {
+    return {where_less(a.value, b.value, yes.value, no.value),
+            where_less(a.value, b.value, yes.slope, no.slope)};
+  }
+};
+
+template <class T>
+struct ScalarTraits<Dual<T>> {
+  using Real = real_t<T>;
+  static constexpr std::size_t lanes = lanes_of<T>;
+};
+
+}  // namespace dan

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <concepts>
+#include <cstddef>
+
+#include "dan/autodiff/map.hpp"
+#include "dan/core/simd.hpp"
+#include "dan/geometry/concepts.hpp"
+
+namespace dan {
+
+/// A model that steps one state in plain double, as wrapped C or Fortran code does: `points`,
+/// `channels`, and `step(const double* x, double* y) const` with y another array than x.
+template <class M>
+concept PlainModel = requires(const M model, const double* x, double* y) {
+  { M::points } -> std::convertible_to<std::size_t>;
+  { M::channels } -> std::convertible_to<std::size_t>;
+  model.step(x, y);
+};
+
+/// A model of plain double for every method that needs no derivative: each lane is stepped alone.
+///
+///     Problem<BlackBox<Mine>, ObserveAll<8>> problem;
+///
+/// `Mine::step` is called in the order of the lanes; experiments on several threads call it from
+/// all of them. States of other precision are rounded to double and back. Cost: one step per lane
+/// and a copy. It has no derivatives; a step that is a template on the scalar has them in
+/// `Differentiated`.
+template <PlainModel Mine>
+struct BlackBox {
+  using Geometry = geometry_of<Mine>;
+  static constexpr std::size_t points = Mine::points, channels = Mine::channels;
+  static constexpr std::size_t size = points * channels;
+
+  Mine model{};
+
+  /// y = M(x), lane by lane; y may be x.
+  template <class T>
+  requires(sizeof(T) == lanes_of<T> * sizeof(real_t<T>)) void step(const T* x, T* y) const {
+    Scratch<double> in(size, Unset{}), out(size, Unset{});
+    for (std::size_t l = 0; l < lanes_of<T>; ++l) {
+      for (std::size_t i = 0; i < size; ++i) in[i] = static_cast<double>(lane_of(x[i], l));
+      model.step(static_cast<const double*>(in.data()), out.data());
+      for (std::size_t i = 0; i < size; ++i) lane_of(y[i], l) = static_cast<real_t<T>>(out[i]);
+    }
+  }
+};
+
+}  // namespace dan

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dan/autodiff/dual.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+#include "support/functions.hpp"
+
+using namespace dan;
+
+TEST_CASE("dual: the slope of every function is its derivative") {
+  test::for_each_function([](const char* name, const auto& f, double x) {
+    CAPTURE(name);
+    CAPTURE(x);
+    const Dual<double> y = f(Dual<double>(x, 1.0));
+    const double h = 1e-5, difference = (f(x + h) - f(x - h)) / (2 * h);
+    CHECK(y.value == doctest::Approx(f(x)).epsilon(1e-15));
+    CHECK(std::abs(y.slope - difference) < 1e-8 * (1 + std::abs(difference)));
+    CHECK(f(Dual<double>(x, -3.0)).slope == doctest::Approx(-3 * y.slope).epsilon(1e-14));
+  });
+}
+
+TEST_CASE("dual: dual numbers of dual numbers have second derivatives") {
+  test::for_each_function([](const char* name, const auto& f, double x) {
+    CAPTURE(name);
+    CAPTURE(x);
+    using D = Dual<double>;
+    const Dual<D> y = f(Dual<D>(D(x, 1.0), D(1.0, 0.0)));
+    const auto slope = [&](double at) { return f(D(at, 1.0)).slope; };
+    const double h = 1e-5, difference = (slope(x + h) - slope(x - h)) / (2 * h);
+    CHECK(y.value.slope == y.slope.value);
+    CHECK(std::abs(y.slope.slope - difference) < 1e-7 * (1 + std::abs(difference)));
+  });
+  const Dual<Dual<double>> x({2.0, 1.0}, {1.0, 0.0});
+  CHECK((x * x * x).slope.slope == 12);
+  CHECK((1 / x).slope.slope == 0.25);
+}
+
+TEST_CASE_TEMPLATE("dual: a pack has a direction in every lane", Real, float, double) {
+  using T = Pack<Real, 2 * simd_width<Real>>;
+  const double tolerance = 64 * static_cast<double>(std::numeric_limits<Real>::epsilon());
+  test::for_each_function([&](const char* name, const auto& f, double x) {
+    CAPTURE(name);
+    T value, slope;
+    for (std::size_t l = 0; l < lanes_of<T>; ++l) {
+      value[l] = static_cast<Real>(x + 0.01 * static_cast<double>(l));
+      slope[l] = static_cast<Real>(1 + l);
+    }
+    const Dual<T> y = f(Dual<T>(value, slope));
+    double error = 0;
+    for (std::size_t l = 0; l < lanes_of<T>; ++l) {
+      const auto one =
+          f(Dual<double>(static_cast<double>(value[l]), static_cast<double>(slope[l])));
+      const auto far = [](double a, Real b) {
+        return std::abs(a - static_cast<double>(b)) / (1 + std::abs(a));
+      };
+      error = std::max({error, far(one.value, y.value[l]), far(one.slope, y.slope[l])});
+    }
+    CHECK(error < tolerance);
+  });
+}
+
+TEST_CASE("dual: is a scalar") {
+  using T = Dual<Pack<float, simd_width<float>>>;
+  static_assert(std::is_same_v<real_t<T>, float> && lanes_of<T> == simd_width<float>);
+  static_assert(ScalarClass<T> && CarriesDerivative<T> && CarriesDerivative<Dual<T>>);
+  static_assert(!std::is_convertible_v<T, double>);
+  const auto half = constant<Dual<double>>(0.5);
+  CHECK(half.value == 0.5);
+  CHECK(half.slope == 0);
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dan/autodiff/tape.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
+
+#include "dan/autodiff/dual.hpp"
+#include "support/functions.hpp"
+
+using namespace dan;
+
+TEST_CASE("tape: the gradient of every function is its derivative") {
+  Tape<double> tape;
+  test::for_each_function([&](const char* name, const auto& f, double at) {
+    CAPTURE(name);
+    CAPTURE(at);
+    tape.clear();
+    const auto x = tape.input(at);
+    const auto y = f(x);
+    tape.sweep(y);
+    const double h = 1e-5, difference = (f(at + h) - f(at - h)) / (2 * h);
+    CHECK(y.value == doctest::Approx(f(at)).epsilon(1e-15));
+    CHECK(std::abs(tape.gradient(x) - difference) < 1e-8 * (1 + std::abs(difference)));
+  });
+}
+
+TEST_CASE("tape: the example of its documentation") {
+  Tape<double> tape;
+  const auto x = tape.input(2.0), y = tape.input(3.0);
+  const auto f = x * y + sin(x);
+  tape.sweep(f);
+  CHECK(tape.gradient(x) == 3 + std::cos(2.0));
+  CHECK(tape.gradient(y) == 2);
+  tape.sweep(f, 2.0);
+  CHECK(tape.gradient(y) == 4);
+}
+
+TEST_CASE("tape: several results, results that are inputs, constants and nothing at all") {
+  Tape<double> tape;
+  const auto x = tape.input(2.0), y = tape.input(5.0);
+  const std::array<Variable<double>, 5> out{x * y, x, 3 + x, Variable<double>(7), y - y};
+  const std::array d{1.0, 10.0, 100.0, 1000.0, 1e4};
+  tape.sweep(out, d.data());
+  CHECK(tape.gradient(x) == 115);
+  CHECK(tape.gradient(y) == 2);
+  CHECK(tape.gradient(Variable<double>(7)) == 0);
+  const auto constant_only = Variable<double>(2) * 3 - 1;
+  CHECK(constant_only.value == 5);
+  CHECK(constant_only.tape == nullptr);
+}
+
+TEST_CASE("tape: a gradient of zero adds nothing where the derivative is not finite") {
+  Tape<double> tape;
+  const auto x = tape.input(-1.0), zero = tape.input(0.0);
+  const std::array out{log(zero) + sqrt(x) * x, x * 2};
+  const std::array d{0.0, 1.0};
+  tape.sweep(out, d.data());
+  CHECK(tape.gradient(x) == 2);
+  CHECK(tape.gradient(zero) == 0);
+  tape.sweep(log(zero));
+  CHECK(std::isinf(tape.gradient(zero)));
+  tape.sweep(out[1], std::numeric_limits<double>::quiet_NaN());
+  CHECK(std::isnan(tape.gradient(x)));
+}
+
+TEST_CASE_TEMPLATE("tape: a pack has its lanes on one tape", Real, float, double) {
+  using T = Pack<Real, 2 * simd_width<Real>>;
+  const double tolerance = 64 * static_cast<double>(std::numeric_limits<Real>::epsilon());
+  Tape<T> tape;
+  test::for_each_function([&](const char* name, const auto& f, double at) {
+    CAPTURE(name);
+    T value;
+    for (std::size_t l = 0; l < lanes_of<T>; ++l)
+      value[l] = static_cast<Real>(at + 0.01 * static_cast<double>(l));
+    tape.clear();
+    const auto x = tape.input(value);
+    tape.sweep(f(x));
+    double error = 0;
+    for (std::size_t l = 0; l < lanes_of<T>; ++l) {
+      const double slope = f(Dual<double>(static_cast<double>(value[l]), 1.0)).slope;
+      error = std::max(error, std::abs(slope - static_cast<double>(tape.gradient(x)[l])) /
+                                  (1 + std::abs(slope)));
+    }
+    CHECK(error < tolerance);
+  });
+}
+
+TEST_CASE("tape: over dual numbers it gives second derivatives") {
+  using D = Dual<double>;
+  Tape<D> tape;
+  test::for_each_function([&](const char* name, const auto& f, double at) {
+    CAPTURE(name);
+    tape.clear();
+    const auto x = tape.input(D(at, 1.0));
+    tape.sweep(f(x));
+    const double second = f(Dual<D>(D(at, 1.0), D(1.0, 0.0))).slope.slope;
+    CHECK(tape.gradient(x).slope == doctest::Approx(second).epsilon(1e-12));
+  });
+}

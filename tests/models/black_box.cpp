@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dan/models/black_box.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+
+#include "dan/analysis/etkf.hpp"
+#include "dan/experiment/twin.hpp"
+#include "dan/observe/all.hpp"
+#include "support/battery.hpp"
+
+using namespace dan;
+using test::Numbers;
+
+namespace {
+/// A model as C code has it: one state, plain double, x and y different arrays.
+struct Advection {
+  static constexpr std::size_t points = 8, channels = 1;
+  double share = 0.9;
+  void step(const double* x, double* y) const {
+    for (std::size_t i = 0; i < 8; ++i) y[i] = share * x[(i + 7) % 8] + (1 - share) * x[i];
+  }
+};
+}  // namespace
+
+TEST_CASE_TEMPLATE("black_box: every lane is stepped alone, in place too", T, double, float,
+                   Pack<double, 2 * simd_width<double>>, Pack<float, simd_width<float>>) {
+  static_assert(!DynamicalModel<Advection> && DynamicalModel<BlackBox<Advection>>);
+  static_assert(!DifferentiableModel<BlackBox<Advection>>);
+  const BlackBox<Advection> model{{.share = 0.75}};
+  test::Aligned<T> x(8), y(8);
+  for (std::size_t i = 0; i < 8; ++i)
+    for (std::size_t l = 0; l < lanes_of<T>; ++l)
+      lane_of(x[i], l) = static_cast<real_t<T>>(i * i + 100 * l);
+  model.step(x.data(), y.data());
+  const test::Aligned<T> before = x;
+  model.step(x.data(), x.data());
+  for (std::size_t i = 0; i < 8; ++i)
+    for (std::size_t l = 0; l < lanes_of<T>; ++l) {
+      const real_t<T> expected = static_cast<real_t<T>>(0.75) * lane_of(before[(i + 7) % 8], l) +
+                                 static_cast<real_t<T>>(0.25) * lane_of(before[i], l);
+      CHECK(lane_of(y[i], l) == expected);
+      CHECK(lane_of(x[i], l) == expected);
+    }
+}
+
+TEST_CASE("black_box: an ensemble filter runs on it") {
+  using Case = Problem<BlackBox<Advection>, ObserveAll<8>>;
+  const Case problem;
+  const Etkf<Case, 10> filter(problem, {.inflation = {.factor = 1.01}});
+  const auto scores = run_twin(problem, filter, {.runs = 2, .cycles = 100, .burn_in = 10});
+  CHECK(scores.failures.empty());
+  CHECK(scores.analysis_rmse < 0.5);
+}
