@@ -124,7 +124,7 @@ TEST_CASE(
     T part(problem, network, config);
     const InterruptHandler handler;
     const std::jthread ctrl_c([&] {
-      std::this_thread::sleep_for(time / 6);
+      std::this_thread::sleep_for(time / 20);
       ::kill(::getpid(), SIGINT);
     });
     try {

@@ -65,6 +65,8 @@ class Window {
     for (std::size_t b = 0; b < batches(); ++b) {
       archive.batch(text("window.", b, ".values"), queue_[b].values);
       archive.batch(text("window.", b, ".precision"), queue_[b].precision);
+      if constexpr (requires { queue_[b].places; })
+        queue_[b].places.transfer(text("window.", b, ".places"), archive);
     }
   }
 

@@ -102,28 +102,16 @@ void move_carried(typename Method::Carried& carried, std::size_t lane, std::size
   }
 }
 
-/// Puts the runs from number `first` through it. Sums the errors into `error` and
-/// `observed_cycles`.
-template <class Problem, class Method>
-void run_shock_group(const Problem& problem, const Method& method, const Shock& shock,
-                     const ShockConfig& config, std::span<const double> climate, std::size_t first,
-                     std::size_t runs, ShockOutcome& out, double& errors, double& counted) {
-  constexpr std::size_t width = Method::runs, size = Problem::size, slots = Problem::slots;
-  Problem truth = problem;
-  std::array<double, slots> variances;
-  for (std::size_t j = 0; j < slots; ++j)
-    variances[j] = shock.noise * shock.noise * problem.noise.variance(j);
-  truth.noise = DiagonalNoise<slots>(variances);
-  TwinTruth<Problem, width> twin(truth, {.seed = config.seed, .first_run = first});
-  const TwinTruth<Problem, width> other(truth, {.seed = config.seed + 1, .first_run = first});
+/// How the runs of a group begin; `other`: truths of other runs.
+template <class Method, class Problem, class Twin>
+typename Method::FirstGuessBatch shock_guess(const Problem& problem, const Shock& shock,
+                                             const Twin& twin, const Twin& other,
+                                             std::span<const double> climate) {
   typename Method::FirstGuessBatch guess;
-  typename Method::Observed observed;
-  typename Method::Estimate estimate;
-  std::vector<double> normal(size + 2);
-  const std::vector<double> weights = problem.weights();
-  for (std::size_t l = 0; l < width; ++l) {
-    fill_normal<double>(twin.key(l).with(Purpose::first_guess), std::span(normal).first(size));
-    for (std::size_t i = 0; i < size; ++i) switch (shock.start) {
+  std::vector<double> normal(Twin::size);
+  for (std::size_t l = 0; l < Twin::runs; ++l) {
+    fill_normal<double>(twin.key(l).with(Purpose::first_guess), normal);
+    for (std::size_t i = 0; i < Twin::size; ++i) switch (shock.start) {
         case FirstGuess::climate:
           guess.at(i, l) = climate[i];
           break;
@@ -138,6 +126,73 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
       }
   }
   guess.repeat_last_lane();
+  return guess;
+}
+
+/// What happens in a cycle.
+struct ShockTime {
+  bool event, silent;
+
+  ShockTime(const Shock& shock, std::size_t cycle, std::size_t cycles) {
+    const bool quiet = shock.event == ShockEvent::none || cycle <= shock.every;
+    const std::size_t after = cycle % shock.every;
+    event = !quiet && after == 0 && cycle + shock.every <= cycles + 1;
+    silent =
+        shock.event == ShockEvent::gap && !quiet && after != 0 && after >= shock.every - shock.gap;
+  }
+};
+
+/// Gives the observations the precision that is believed, or none of them any if it is `silent`.
+template <class Problem, class Observed>
+void believe(const Problem& problem, bool silent, Observed& observed) {
+  for (std::size_t j = 0; j < Observed::slots; ++j)
+    for (std::size_t l = 0; l < Observed::lanes; ++l) {
+      auto& precision = observed.precision.at(j, l);
+      if (precision > 0)
+        precision = static_cast<std::decay_t<decltype(precision)>>(problem.noise.precision(j));
+      if (silent) observed.values.at(j, l) = precision = 0;
+    }
+}
+
+/// The event of lane l, with the chances of `key`.
+template <class Method, class Problem>
+void strike(const Problem& problem, const Shock& shock, const RandomKey& key, std::size_t l,
+            typename Method::Carried& carried, typename Method::Observed& observed) {
+  constexpr std::size_t size = Problem::size, slots = Problem::slots;
+  std::vector<double> normal(size + 2);
+  fill_normal<double>(key.with(Purpose::upset), normal);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (shock.event == ShockEvent::jump)
+      move_carried<Method>(carried, l, i, shock.size * problem.unit(i) * normal[i]);
+    if (shock.event == ShockEvent::shift)
+      move_carried<Method>(carried, l, i, shock.size * problem.unit(i));
+  }
+  if (shock.event != ShockEvent::outlier) return;
+  const double place = 0.5 * std::erfc(normal[size] / std::sqrt(2.0));  // uniform
+  const auto j = std::min(slots - 1, static_cast<std::size_t>(place * slots));
+  auto& y = observed.values.at(j, l);
+  y += static_cast<std::decay_t<decltype(y)>>(std::copysign(shock.size, normal[size + 1]) *
+                                              std::sqrt(problem.noise.variance(j)));
+}
+
+/// Puts the runs from number `first` through it. Sums the errors into `errors`, over the
+/// `counted` cycles that were observed.
+template <class Problem, class Method>
+void run_shock_group(const Problem& problem, const Method& method, const Shock& shock,
+                     const ShockConfig& config, std::span<const double> climate, std::size_t first,
+                     std::size_t runs, ShockOutcome& out, double& errors, double& counted) {
+  constexpr std::size_t width = Method::runs, slots = Problem::slots;
+  Problem truth = problem;
+  std::array<double, slots> variances;
+  for (std::size_t j = 0; j < slots; ++j)
+    variances[j] = shock.noise * shock.noise * problem.noise.variance(j);
+  truth.noise = DiagonalNoise<slots>(variances);
+  TwinTruth<Problem, width> twin(truth, {.seed = config.seed, .first_run = first});
+  const TwinTruth<Problem, width> other(truth, {.seed = config.seed + 1, .first_run = first});
+  typename Method::Observed observed;
+  typename Method::Estimate estimate;
+  const std::vector<double> weights = problem.weights();
+  const auto guess = shock_guess<Method>(problem, shock, twin, other, climate);
   const bool bad_start = shock.start != FirstGuess::near;
   std::vector<std::size_t> since(runs);
   std::vector<bool> open(runs, bad_start);
@@ -151,37 +206,15 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
                            " cycles; nothing is kept, run it again");
       twin.next();
       convert(twin.observed(), observed);
-      const bool quiet = shock.event == ShockEvent::none || k <= shock.every;
-      const bool event = !quiet && k % shock.every == 0 && k + shock.every <= config.cycles + 1;
-      const bool silent = shock.event == ShockEvent::gap && !quiet && k % shock.every != 0 &&
-                          k % shock.every >= shock.every - shock.gap;
-      for (std::size_t j = 0; j < slots; ++j)
-        for (std::size_t l = 0; l < width; ++l) {
-          auto& precision = observed.precision.at(j, l);
-          if (precision > 0)  // what is believed
-            precision = static_cast<std::decay_t<decltype(precision)>>(problem.noise.precision(j));
-          if (silent) observed.values.at(j, l) = precision = 0;
-        }
+      const ShockTime now(shock, k, config.cycles);
+      believe(problem, now.silent, observed);
       method.forecast(carried);
-      for (std::size_t l = 0; l < runs && event; ++l) {
+      for (std::size_t l = 0; l < runs && now.event; ++l) {
         out.never += open[l];
         ++out.events;
         open[l] = true;
         since[l] = k;
-        fill_normal<double>(twin.key(l).with(Purpose::upset), std::span(normal));
-        for (std::size_t i = 0; i < size; ++i) {
-          if (shock.event == ShockEvent::jump)
-            move_carried<Method>(carried, l, i, shock.size * problem.unit(i) * normal[i]);
-          if (shock.event == ShockEvent::shift)
-            move_carried<Method>(carried, l, i, shock.size * problem.unit(i));
-        }
-        if (shock.event == ShockEvent::outlier) {
-          const double place = 0.5 * std::erfc(normal[size] / std::sqrt(2.0));  // uniform
-          const auto j = std::min(slots - 1, static_cast<std::size_t>(place * slots));
-          auto& y = observed.values.at(j, l);
-          y += static_cast<std::decay_t<decltype(y)>>(std::copysign(shock.size, normal[size + 1]) *
-                                                      std::sqrt(problem.noise.variance(j)));
-        }
+        strike<Method>(problem, shock, twin.key(l), l, carried, observed);
       }
       observed.values.repeat_last_lane();
       observed.precision.repeat_last_lane();
@@ -190,7 +223,7 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
       for (std::size_t l = 0; l < runs; ++l) {
         const double error = rmse(estimate, twin.truth(), l, weights);
         if (k > config.cycles - last_cycles) late[l] += error / last_cycles;
-        if (silent) continue;
+        if (now.silent) continue;
         if (k > shock.every && std::isfinite(error)) errors += error, ++counted;
         if (!open[l] || !(error < config.found)) continue;
         out.cycles.push_back(static_cast<double>(k - since[l]));

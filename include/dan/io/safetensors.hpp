@@ -118,37 +118,106 @@ void save_safetensors(const std::filesystem::path& path, const TensorFile<Real>&
   write_file_atomically(path, bytes + data);
 }
 
-/// Reads a safetensors file whose arrays are all of type Real; `load_safetensors<float>(path)`.
-///
-/// Everything is checked before it is used, the `checksum` too if there is one (it does not stay in
-/// the metadata, see `TensorFile::checked`); throws FileError if the file is missing, damaged, or
-/// of another type.
-template <class Real>
-[[nodiscard]] TensorFile<Real> load_safetensors(const std::filesystem::path& path) {
-  constexpr std::size_t longest_header = 100'000'000;  // as in the reference implementation
-  const auto fail = [&](const auto&... found) {
-    throw FileError(text("load_safetensors: ", path.string(), " ", found...,
-                         "; the file is damaged or of another kind"));
-  };
-  const std::string bytes = read_file("load_safetensors", path);
-  std::uint64_t length = 0;
-  if (bytes.size() < sizeof length)
-    fail("has ", bytes.size(), " bytes, expected at least 8 for the length of its header");
-  std::memcpy(&length, bytes.data(), sizeof length);
-  const std::size_t limit = std::min(bytes.size() - sizeof length, longest_header);
-  if (length > limit) fail("announces a header of ", length, " bytes, expected at most ", limit);
-  const std::string_view text_header = std::string_view(bytes).substr(sizeof length, length);
-  const std::string_view data = std::string_view(bytes).substr(sizeof length + length);
-  // The format: from the first byte an object, then nothing but spaces.
-  if (!text_header.starts_with('{') && !text_header.starts_with('['))
-    fail("has a header that does not begin with {");
-  if (const auto end = text_header.find_last_not_of(' ');
-      end != text_header.npos && text_header[end] != '}' && text_header[end] != ']')
-    fail("has a header that does not end with } and spaces");
-  auto header = parse_json("load_safetensors", text("the header of ", path.string()), text_header);
-  if (!header.is_object()) fail("has a header that is not a JSON object");
+namespace detail {
 
-  const auto numbers = [&](const std::string& name, const nlohmann::json& entry, const char* key) {
+/// A safetensors file that is being read: its parts, none of them used before it is checked.
+class SafetensorsReader {
+ public:
+  explicit SafetensorsReader(const std::filesystem::path& path)
+      : path_(path.string()), bytes_(read_file("load_safetensors", path)) {
+    constexpr std::size_t longest_header = 100'000'000;  // as in the reference implementation
+    std::uint64_t length = 0;
+    if (bytes_.size() < sizeof length)
+      fail("has ", bytes_.size(), " bytes, expected at least 8 for the length of its header");
+    std::memcpy(&length, bytes_.data(), sizeof length);
+    const std::size_t limit = std::min(bytes_.size() - sizeof length, longest_header);
+    if (length > limit) fail("announces a header of ", length, " bytes, expected at most ", limit);
+    data_from_ = sizeof length + length;
+    const auto header = std::string_view(bytes_).substr(sizeof length, length);
+    // The format: from the first byte an object, then nothing but spaces.
+    if (!header.starts_with('{') && !header.starts_with('['))
+      fail("has a header that does not begin with {");
+    if (const auto end = header.find_last_not_of(' ');
+        end != header.npos && header[end] != '}' && header[end] != ']')
+      fail("has a header that does not end with } and spaces");
+    header_ = parse_json("load_safetensors", text("the header of ", path_), header);
+    if (!header_.is_object()) fail("has a header that is not a JSON object");
+  }
+
+  /// The text dictionary, checksum included.
+  [[nodiscard]] std::map<std::string, std::string> metadata() const {
+    std::map<std::string, std::string> out;
+    const auto entry = header_.find(safetensors_metadata);
+    if (entry == header_.end()) return out;
+    if (!entry->is_object()) fail("has metadata that are not an object");
+    for (const auto& [key, value] : entry->items()) {
+      if (!value.is_string()) fail("has metadata ", key, " that are not a string");
+      out[key] = value.get<std::string>();
+    }
+    return out;
+  }
+
+  /// The arrays, in the order of their data, which they fill without overlap or gap.
+  template <class Real>
+  [[nodiscard]] std::vector<NamedTensor<Real>> tensors() const {
+    std::vector<Found<Real>> found;
+    for (const auto& [name, entry] : header_.items())
+      if (name != safetensors_metadata) found.push_back(tensor<Real>(name, entry));
+    std::ranges::stable_sort(found, {}, [](const auto& f) { return std::pair(f.begin, f.end); });
+    std::vector<NamedTensor<Real>> out;
+    std::size_t end = 0;
+    for (auto& f : found) {
+      if (f.begin != end)
+        fail("has data of tensor ", f.tensor.name, " from byte ", f.begin, ", expected from ", end,
+             " (no overlap, no gap)");
+      end = f.end;
+      out.push_back(std::move(f.tensor));
+    }
+    if (end != data().size())
+      fail("has ", data().size(), " bytes of data, expected ", end, " from its header");
+    return out;
+  }
+
+  /// Checks that the file has this checksum.
+  void require_checksum(const std::string& expected) const {
+    auto header = header_;
+    header[std::string(safetensors_metadata)].erase("checksum");
+    const std::string found = checksum({data(), header.dump()});
+    if (found != expected) fail("has the checksum ", found, ", expected ", expected);
+  }
+
+ private:
+  template <class Real>
+  struct Found {
+    std::size_t begin, end;  ///< bytes of the data
+    NamedTensor<Real> tensor;
+  };
+
+  [[nodiscard]] std::string_view data() const {
+    return std::string_view(bytes_).substr(data_from_);
+  }
+
+  template <class Real>
+  [[nodiscard]] Found<Real> tensor(const std::string& name, const nlohmann::json& entry) const {
+    const auto shape = numbers(name, entry, "shape"), place = numbers(name, entry, "data_offsets");
+    const auto type = entry.value("dtype", nlohmann::json());
+    if (type != safetensors_type<Real>)
+      fail("has type ", type.dump(), " for tensor ", name, ", expected ", safetensors_type<Real>);
+    if (place.size() != 2 || place[0] > place[1] || place[1] > data().size())
+      fail("places tensor ", name, " at ", nlohmann::json(place).dump(),
+           ", expected a range within its ", data().size(), " bytes of data");
+    const std::size_t size = place[1] - place[0];
+    if (size % sizeof(Real) != 0 || !is_shape_of(shape, size / sizeof(Real)))
+      fail("has ", size, " bytes for tensor ", name, ", expected ", sizeof(Real),
+           " times the product of its shape ", nlohmann::json(shape).dump());
+    std::vector<Real> values(size / sizeof(Real));
+    if (size > 0) std::memcpy(values.data(), data().data() + place[0], size);
+    return {place[0], place[1], {name, shape, std::move(values)}};
+  }
+
+  [[nodiscard]] std::vector<std::size_t> numbers(const std::string& name,
+                                                 const nlohmann::json& entry,
+                                                 const char* key) const {
     std::vector<std::size_t> out;
     if (!entry.is_object() || !entry.contains(key) || !entry[key].is_array())
       fail("has no array ", key, " for tensor ", name);
@@ -156,55 +225,34 @@ template <class Real>
       if (!number.is_number_unsigned())
         fail("has ", number.dump(), " in ", key, " of tensor ", name,
              ", expected an integer from zero");
-      out.push_back(number.template get<std::size_t>());
+      out.push_back(number.get<std::size_t>());
     }
     return out;
-  };
-
-  TensorFile<Real> file;
-  std::vector<std::pair<std::vector<std::size_t>, NamedTensor<Real>>> found;
-  for (const auto& [name, entry] : header.items()) {
-    if (name == detail::safetensors_metadata) {
-      if (!entry.is_object()) fail("has metadata that are not an object");
-      for (const auto& [key, value] : entry.items()) {
-        if (!value.is_string()) fail("has metadata ", key, " that are not a string");
-        file.metadata[key] = value.template get<std::string>();
-      }
-      continue;
-    }
-    const auto shape = numbers(name, entry, "shape"), place = numbers(name, entry, "data_offsets");
-    const auto type = entry.value("dtype", nlohmann::json());
-    if (type != detail::safetensors_type<Real>)
-      fail("has type ", type.dump(), " for tensor ", name, ", expected ",
-           detail::safetensors_type<Real>);
-    if (place.size() != 2 || place[0] > place[1] || place[1] > data.size())
-      fail("places tensor ", name, " at ", nlohmann::json(place).dump(),
-           ", expected a range within its ", data.size(), " bytes of data");
-    const std::size_t size = place[1] - place[0];
-    if (size % sizeof(Real) != 0 || !detail::is_shape_of(shape, size / sizeof(Real)))
-      fail("has ", size, " bytes for tensor ", name, ", expected ", sizeof(Real),
-           " times the product of its shape ", nlohmann::json(shape).dump());
-    std::vector<Real> values(size / sizeof(Real));
-    if (size > 0) std::memcpy(values.data(), data.data() + place[0], size);
-    found.push_back({place, {name, shape, std::move(values)}});
   }
 
-  std::ranges::stable_sort(found, {}, [](const auto& tensor) { return tensor.first; });
-  std::size_t end = 0;
-  for (auto& [place, tensor] : found) {
-    if (place[0] != end)
-      fail("has data of tensor ", tensor.name, " from byte ", place[0], ", expected from ", end,
-           " (no overlap, no gap)");
-    end = place[1];
-    file.tensors.push_back(std::move(tensor));
+  [[noreturn]] void fail(const auto&... found) const {
+    throw FileError(text("load_safetensors: ", path_, " ", found...,
+                         "; the file is damaged or of another kind"));
   }
-  if (end != data.size())
-    fail("has ", data.size(), " bytes of data, expected ", end, " from its header");
+
+  std::string path_, bytes_;
+  std::size_t data_from_ = 0;
+  nlohmann::json header_{};
+};
+
+}  // namespace detail
+
+/// Reads a safetensors file whose arrays are all of type Real; `load_safetensors<float>(path)`.
+///
+/// Everything is checked before it is used, the `checksum` too if there is one (it does not stay in
+/// the metadata, see `TensorFile::checked`); throws FileError if the file is missing, damaged, or
+/// of another type.
+template <class Real>
+[[nodiscard]] TensorFile<Real> load_safetensors(const std::filesystem::path& path) {
+  const detail::SafetensorsReader reader(path);
+  TensorFile<Real> file{reader.metadata(), reader.tensors<Real>()};
   if (const auto sum = file.metadata.extract("checksum")) {
-    header[std::string(detail::safetensors_metadata)].erase("checksum");
-    const std::string found_sum = detail::checksum({data, header.dump()});
-    if (sum.mapped() != found_sum)
-      fail("has the checksum ", found_sum, ", expected ", sum.mapped());
+    reader.require_checksum(sum.mapped());
     file.checked = true;
   }
   return file;

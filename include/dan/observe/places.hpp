@@ -4,6 +4,8 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "dan/concepts.hpp"
@@ -64,6 +66,27 @@ class SlotPlaces {
     for (std::size_t j = 0; j < Slots; ++j) {
       const auto& [place, corners] = from.sight(0, j);
       set(lane, j, {place, corners});
+    }
+  }
+
+  /// To and from a file, see save_carried: whether a slot has a place, its position and channel.
+  template <class Archive>
+  void transfer(const std::string& name, Archive& archive) {
+    constexpr std::size_t dimensions = Geometry::dimensions, each = dimensions + 2;
+    std::vector<double> numbers;
+    for (std::size_t l = 0; l < Lanes; ++l)
+      for (std::size_t j = 0; j < Slots; ++j) {
+        const PlaceType& place = sight(l, j).place;
+        numbers.push_back(sees(l, j) ? 1 : 0);
+        numbers.insert(numbers.end(), place.position.begin(), place.position.end());
+        numbers.push_back(static_cast<double>(place.channel));
+      }
+    archive.numbers(name, std::span(numbers), 1);
+    for (std::size_t n = 0; n < sights_.size(); ++n) {
+      const double* const from = &numbers[n * each];
+      PlaceType place{.channel = static_cast<std::size_t>(from[each - 1])};
+      std::copy_n(from + 1, dimensions, place.position.data());
+      sights_[n] = from[0] == 1 ? sight_at(place) : Sight{};
     }
   }
 
