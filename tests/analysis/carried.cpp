@@ -28,6 +28,7 @@
 #include "dan/experiment/record.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
+#include "dan/observe/interpolate.hpp"
 #include "dan/observe/nonlinear.hpp"
 #include "dan/observe/random.hpp"
 
@@ -78,8 +79,7 @@ class Run {
   }
   void observe() {
     twin_.next();
-    convert(twin_.observed().values, observed_.values);
-    convert(twin_.observed().precision, observed_.precision);
+    convert(twin_.observed(), observed_);
   }
   void analyse(const Method& method, typename Method::Carried& carried) const {
     method.analyse(carried, observed_, twin_.key(0).with(Purpose::analysis));
@@ -165,13 +165,21 @@ TEST_CASE("carried: the same of iterated smoothers") {
   check({.lag = 4, .assimilation = DataAssimilation::multiple, .inflation = {.factor = 1.02}});
 }
 
+TEST_CASE("carried: the places of the observations in a window are saved with them") {
+  using Operator = ObserveRandomPlaces<Ring<40>, 30>;
+  using Moving = Problem<Rk4<Lorenz96<40>>, Operator>;
+  const Moving problem{.observe = Operator(10, 30)};
+  const IenksConfig config{.lag = 5, .finite_size = true};
+  check_resumed(problem, [&] { return Ienks<Moving, 11>(problem, config); });
+}
+
 TEST_CASE("carried: the same of learned analyses, with members, memory and the way back") {
   constexpr NetworkShape plain{.filters = 4, .blocks = 1, .sub_blocks = 1};
   constexpr NetworkShape recurrent{
       .filters = 4, .blocks = 1, .sub_blocks = 1, .members = 2, .head = Head::gain, .memory = 3};
   const Sparse problem;
   const auto check = [&]<NetworkShape Shape>() {
-    using Network = AnalysisNetwork<Shape>;
+    using Network = AnalysisNetwork<Shape, Ring<40>>;
     Trained<Network> trained;
     Network::initialise(3, span_of(trained.parameters));
     trained.network.input_deviation.fill(3.6);
@@ -209,7 +217,7 @@ TEST_CASE("carried: another method, size, lag or network is refused, with both n
   refused(Var3d<Sparse, 1>(problem, climate()), "holds method = Var4d, expected Var3d");
 
   using Network =
-      AnalysisNetwork<NetworkShape{.filters = 4, .blocks = 1, .sub_blocks = 1, .memory = 2}>;
+      AnalysisNetwork<NetworkShape{.filters = 4, .blocks = 1, .sub_blocks = 1, .memory = 2}, Ring<40>>;
   Trained<Network> trained;
   Network::initialise(1, span_of(trained.parameters));
   save(Learned<Sparse, Network, 1>(problem, trained));
