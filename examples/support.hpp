@@ -37,7 +37,7 @@ struct Row {
 };
 
 /// `[low, high]`.
-inline std::string text_of(const dan::Interval& interval, int digits = 4) {
+inline std::string text_of(const dan::ConfidenceInterval& interval, int digits = 4) {
   char out[48];
   std::snprintf(out, sizeof out, "[%.*f, %.*f]", digits, interval.low, digits, interval.high);
   return out;

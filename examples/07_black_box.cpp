@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A model that can only step: a C function from somewhere else, without a template, without
+// derivatives.
+//
+// All ensemble methods run on it. A data assimilation network can be trained on it too, through
+// windows of one cycle (N_iter = 1): the gradient then ends at the forecast and never asks for the
+// model's adjoint. What that costs is in the table: the same network and as many updates, once with
+// the gradient through four cycles of the same model written as a template, once without.
+#include "support.hpp"
+
+extern "C" {
+/// Stands for a library in C or Fortran: Lorenz 96 with 40 variables, one Runge–Kutta step of 0.05.
+static void c_model_step(const double* x, double* y) {
+  enum { n = 40 };
+  double stage[n], k[n], sum[n];
+  static const double ahead[4] = {0, 0.025, 0.025, 0.05}, share[4] = {1, 2, 2, 1};
+  for (int i = 0; i < n; ++i) sum[i] = k[i] = 0;
+  for (int s = 0; s < 4; ++s) {
+    for (int i = 0; i < n; ++i) stage[i] = x[i] + ahead[s] * k[i];
+    for (int i = 0; i < n; ++i)
+      k[i] = (stage[(i + 1) % n] - stage[(i + n - 2) % n]) * stage[(i + n - 1) % n] - stage[i] + 8;
+    for (int i = 0; i < n; ++i) sum[i] += share[s] * k[i];
+  }
+  for (int i = 0; i < n; ++i) y[i] = x[i] + 0.05 / 6 * sum[i];
+}
+}
+
+namespace {
+
+using namespace dan;
+
+/// The C function as a model.
+struct Foreign {
+  using Geometry = Ring<40>;
+  static constexpr std::size_t points = 40, channels = 1;
+  void step(const double* x, double* y) const { c_model_step(x, y); }
+};
+
+using Foreign96 = Problem<BlackBox<Foreign>, ObserveAll<40>>;
+using Open96 = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
+using Network = NetworkFor<
+    Foreign96,
+    NetworkShape{
+        .filters = 24, .blocks = 3, .sub_blocks = 2, .head = Head::gain, .gain_radius = 5}>;
+
+void black_box(const example::Options& options) {
+  const Foreign96 problem;
+  const TwinConfig unseen{.runs = 16,
+                          .cycles = options.quick ? 60U : 1200U,
+                          .burn_in = options.quick ? 20U : 200U,
+                          .seed = options.seed + 1,
+                          .threads = options.threads};
+  std::vector<example::Row> rows;
+  example::print_heading();
+  const auto add = [&](const std::string& name, const auto& method) {
+    rows.push_back({name, run_twin(problem, method, unseen)});
+    example::print_row(rows.back());
+  };
+  const Climate climate = climatology_of(problem);
+  add("3D-Var", Var3d<Foreign96>(problem, climate, tune_var3d(problem, climate)));
+  add("EnKF-N, 20 members", EnkfN<Foreign96, 20>(problem));
+  add("LETKF, 7 members", Letkf<Foreign96, 7>(problem, {.inflation = {.factor = 1.04}}));
+
+  // The analyses of both are run on the C function.
+  const auto train = [&]<class Training>(const Training& truth, std::size_t cycles) {
+    Network network;
+    scale_inputs(truth, network);
+    Trainer<Training, Network, 16> trainer(truth, network,
+                                           {.updates = options.quick ? 20U : 2000U,
+                                            .groups = 2,
+                                            .window = cycles,
+                                            .warm_up = options.quick ? 5U : 200U,
+                                            .seed = options.seed,
+                                            .threads = options.threads});
+    return trainer.run();
+  };
+  add("DAN, gradient of one cycle", Learned<Foreign96, Network>(problem, train(problem, 1)));
+  add("DAN, through four cycles", Learned<Foreign96, Network>(problem, train(Open96{}, 4)));
+  example::write_results(options, "results.json", example::result("07_black_box", {}, rows));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return example::run(argc, argv,
+                      "A model that only steps, a C function: EnKF-N, LETKF, and a network whose "
+                      "training never asks for the model's adjoint.",
+                      {}, black_box);
+}
