@@ -163,10 +163,10 @@ struct Differentiated : Mine {
 
  private:
   [[nodiscard]] auto step_of_mine() const {
-    return [this](const auto* x, auto* y) { Mine::step(x, y); };
+    return [this](const auto* x, auto* y) { this->Mine::step(x, y); };
   }
   [[nodiscard]] auto observe_of_mine() const {
-    return [this](const auto* x, auto* y) { Mine::observe(x, y); };
+    return [this](const auto* x, auto* y) { this->Mine::observe(x, y); };
   }
 };
 
