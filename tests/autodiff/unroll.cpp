@@ -39,7 +39,10 @@ using Cycle = LearnedCycle<Small, Network, Observed>;
 /// x(k+1) = x(k), which has no units.
 struct Still {
   static constexpr std::size_t points = 8, channels = 1;
-  static void step(const double* x, double* y) { std::copy_n(x, 8, y); }
+  template <class T>
+  static void step(const T* x, T* y) {
+    std::copy_n(x, 8, y);
+  }
 };
 
 Observed some_observations(std::uint64_t stream) {

@@ -12,7 +12,7 @@ licence   every source file begins with its licence
 listed    every test, benchmark and example is in the meson.build that builds it
 defaults  tests/core/compiler.cpp looks at every struct with numbers that have defaults
 misuse    tests/FILE compiles, and with -DMISUSE or the `// flags:` it names fails with the words it
-          expects
+          expects; with a line `// lines: 40` in at most so many lines (clang says more)
 """
 import concurrent.futures
 import json
@@ -158,6 +158,11 @@ def misuse(build, file):
         found.append(f"{source.name} compiles with {' '.join(flags)}, expected an error")
     found += [f"{source.name}: the error does not say '{words}':\n{wrong.stdout}"
               for words in expected if words not in wrong.stdout]
+    most = re.search(r"^// lines: (\d+)$", source.read_text(), re.MULTILINE)
+    lines = wrong.stdout.count("\n")
+    if most and "clang" not in wrong.args[0] and lines > int(most[1]):
+        found.append(f"{source.name}: the error has {lines} lines, expected at most {most[1]}:\n"
+                     f"{wrong.stdout}")
     return found or ([] if expected else [f"{source.name} has no line '// expect: words'"])
 
 

@@ -102,4 +102,6 @@ TEST_CASE("runge_kutta: a tendency alone is a model with the derivatives of thos
 TEST_CASE("runge_kutta: describes itself") {
   CHECK(RungeKutta<Lorenz63, HeunTableau>{}.describe() ==
         "Lorenz 63, sigma 10, rho 28, beta 2.666666667, Heun, 1 × 0.05");
+  CHECK(RungeKutta<Lorenz63, ThreeEighths>{.steps = 2}.describe() ==
+        "Lorenz 63, sigma 10, rho 28, beta 2.666666667, 3/8, 2 × 0.05");
 }

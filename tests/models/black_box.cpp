@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "dan/analysis/etkf.hpp"
+#include "dan/autodiff/derivatives.hpp"
 #include "dan/experiment/twin.hpp"
 #include "dan/observe/all.hpp"
 #include "support/battery.hpp"
@@ -28,6 +29,7 @@ TEST_CASE_TEMPLATE("black_box: every lane is stepped alone, in place too", T, do
                    Pack<double, 2 * simd_width<double>>, Pack<float, simd_width<float>>) {
   static_assert(!DynamicalModel<Advection> && DynamicalModel<BlackBox<Advection>>);
   static_assert(!DifferentiableModel<BlackBox<Advection>>);
+  static_assert(!DifferentiableModel<Differentiated<BlackBox<Advection>>>);
   const BlackBox<Advection> model{{.share = 0.75}};
   test::Aligned<T> x(8), y(8);
   for (std::size_t i = 0; i < 8; ++i)

@@ -97,8 +97,8 @@ void tendency_adjoint(const Ode& ode, const T* x, const T* d_tendency, T* d_x) {
 ///     Problem<Differentiated<MyModel>, Differentiated<MyOperator>> problem;
 ///
 /// Tangents by dual numbers, adjoints by a tape; the memory of an adjoint is that of the tape of
-/// the whole step: for many steps see `Repeated`. An operator that does not say whether it is
-/// `linear` is taken as nonlinear.
+/// the whole step: for many steps see `Repeated`. A `BlackBox` cannot be differentiated. An
+/// operator that does not say whether it is `linear` is taken as nonlinear.
 template <class Mine>
 struct Differentiated : Mine {
   static constexpr std::size_t points = Mine::points, channels = Mine::channels;
@@ -114,7 +114,9 @@ struct Differentiated : Mine {
 
   /// dy = M'(x) dx; dy may be dx.
   template <class T>
-  requires DynamicalModel<Mine>
+  requires DynamicalModel<Mine> && requires(const Mine& m, const Dual<T>* in, Dual<T>* out) {
+    m.step(in, out);
+  }
   void step_tangent(const T* x, const T* dx, T* dy) const {
     if constexpr (requires(const Mine& mine) { mine.step_tangent(x, dx, dy); })
       Mine::step_tangent(x, dx, dy);
@@ -123,7 +125,10 @@ struct Differentiated : Mine {
   }
   /// d_x += M'(x)ᵀ d_y.
   template <class T>
-  requires DynamicalModel<Mine>
+  requires DynamicalModel<Mine> &&
+      requires(const Mine& m, const Variable<T>* in, Variable<T>* out) {
+    m.step(in, out);
+  }
   void step_adjoint(const T* x, const T* d_y, T* d_x) const {
     if constexpr (requires(const Mine& mine) { mine.step_adjoint(x, d_y, d_x); })
       Mine::step_adjoint(x, d_y, d_x);
@@ -163,10 +168,10 @@ struct Differentiated : Mine {
 
  private:
   [[nodiscard]] auto step_of_mine() const {
-    return [this](const auto* x, auto* y) { Mine::step(x, y); };
+    return [this](const auto* x, auto* y) { this->Mine::step(x, y); };
   }
   [[nodiscard]] auto observe_of_mine() const {
-    return [this](const auto* x, auto* y) { Mine::observe(x, y); };
+    return [this](const auto* x, auto* y) { this->Mine::observe(x, y); };
   }
 };
 

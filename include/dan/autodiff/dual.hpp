@@ -23,7 +23,7 @@ struct Dual {
   template <Number N>
   Dual(N v)  // NOLINT(google-explicit-constructor): numbers mix with dual numbers in formulas
       : value(constant<T>(v)), slope(constant<T>(0)) {}
-  operator double() const = delete;  // write: using std::sin; sin(x), where_less(a, b, yes, no)
+  operator double() const = delete;  // use: using std::sin; sin(x), dan::where_less(a, b, yes, no)
 
   friend Dual operator+(const Dual& a, const Dual& b) {
     return {a.value + b.value, a.slope + b.slope};
@@ -39,7 +39,7 @@ struct Dual {
                       const T& along_b) {
     return {y, along_a * a.slope + along_b * b.slope};
   }
-  friend Dual where_less(const Dual& a, const Dual& b, const Dual& yes, const Dual& no) {
+  friend Dual choose_less(const Dual& a, const Dual& b, const Dual& yes, const Dual& no) {
     return {where_less(a.value, b.value, yes.value, no.value),
             where_less(a.value, b.value, yes.slope, no.slope)};
   }

@@ -59,7 +59,7 @@ struct Variable {
   template <Number N>
   Variable(N v)  // NOLINT(google-explicit-constructor): numbers mix with variables in formulas
       : value(constant<T>(v)), tape(nullptr), index(0) {}
-  operator double() const = delete;  // write: using std::sin; sin(x), where_less(a, b, yes, no)
+  operator double() const = delete;  // use: using std::sin; sin(x), dan::where_less(a, b, yes, no)
 
   friend Variable operator+(const Variable& a, const Variable& b) {
     const T sum = a.value + b.value;
@@ -89,8 +89,8 @@ struct Variable {
     if (!a.tape) return chained(b, y, along_b);
     return a.tape->add(y, a.index, along_a, b.index, along_b);
   }
-  friend Variable where_less(const Variable& a, const Variable& b, const Variable& yes,
-                             const Variable& no) {
+  friend Variable choose_less(const Variable& a, const Variable& b, const Variable& yes,
+                              const Variable& no) {
     const T one = constant<T>(1), none = constant<T>(0);
     return chained(yes, no, where_less(a.value, b.value, yes.value, no.value),
                    where_less(a.value, b.value, one, none),

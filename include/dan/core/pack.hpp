@@ -38,7 +38,7 @@ struct Pack {
     for (auto& r : part) r = Register(static_cast<Real>(value));
   }
   /// Lanes differ: no function of the standard library and no `if` can take them.
-  operator double() const = delete;  // write: using std::sin; sin(x), where_less(a, b, yes, no)
+  operator double() const = delete;  // use: using std::sin; sin(x), dan::where_less(a, b, yes, no)
 
   template <class F>
   static Pack map(const F& f) {

@@ -11,10 +11,11 @@
 ///
 ///     using std::sin;                      // for T = double; the others bring theirs
 ///     f[i] = 0.5 * sin(x[i]) - x[i] + forcing;
-///     f[i] = where_less(x[i], 0.0, -x[i], x[i]);   // instead of x[i] < 0 ? −x[i] : x[i]
+///     f[i] = dan::where_less(x[i], 0, -x[i], x[i]);   // instead of x[i] < 0 ? -x[i] : x[i]
 ///
 /// A scalar of your own specialises `ScalarTraits`, can be made from a number, and has + − * /, the
-/// functions it needs and `where_less`; the mixed forms with numbers are here.
+/// functions it needs and `choose_less`, which `where_less` calls; the mixed forms with numbers are
+/// here.
 
 namespace dan {
 
@@ -102,21 +103,21 @@ struct ClassAmong<T, Ts...> {
   using type = T;
 };
 template <class T, class A>
-[[nodiscard]] inline T as_scalar(const A& a) {
+[[nodiscard]] inline decltype(auto) as_scalar(const A& a) {
   if constexpr (Number<A>)
     return constant<T>(a);
   else
-    return a;
+    return static_cast<const T&>(a);
 }
 }  // namespace detail
 
-/// The same where some of the four are plain numbers.
+/// Where a < b: `yes`, elsewhere `no`, lane by lane; some of the four may be plain numbers.
 template <class A, class B, class C, class D,
           class T = typename detail::ClassAmong<A, B, C, D>::type>
-requires(!std::is_void_v<T> && (Number<A> || Number<B> || Number<C> || Number<D>))
-    [[nodiscard]] inline T where_less(const A& a, const B& b, const C& yes, const D& no) {
-  return where_less(detail::as_scalar<T>(a), detail::as_scalar<T>(b), detail::as_scalar<T>(yes),
-                    detail::as_scalar<T>(no));
+requires(!std::is_void_v<T>) [[nodiscard]] inline T
+    where_less(const A& a, const B& b, const C& yes, const D& no) {
+  return choose_less(detail::as_scalar<T>(a), detail::as_scalar<T>(b), detail::as_scalar<T>(yes),
+                     detail::as_scalar<T>(no));
 }
 
 /// The smaller and the larger of both and the size, under the names of the standard library.

@@ -13,12 +13,12 @@
 
 namespace dan {
 
-/// Where a < b: `yes`, elsewhere `no`, lane by lane.
+/// `where_less` of packs.
 template <class Real, std::size_t Lanes>
-[[nodiscard]] inline Pack<Real, Lanes> where_less(const Pack<Real, Lanes>& a,
-                                                  const Pack<Real, Lanes>& b,
-                                                  const Pack<Real, Lanes>& yes,
-                                                  const Pack<Real, Lanes>& no) {
+[[nodiscard]] inline Pack<Real, Lanes> choose_less(const Pack<Real, Lanes>& a,
+                                                   const Pack<Real, Lanes>& b,
+                                                   const Pack<Real, Lanes>& yes,
+                                                   const Pack<Real, Lanes>& no) {
   return a.map(
       [&](std::size_t i) { return where_less(a.part[i], b.part[i], yes.part[i], no.part[i]); });
 }
