@@ -27,7 +27,7 @@ struct Model {
     to[0] = a, to[1] = b, to[2] = c;
     if constexpr (fault == Fault::in_place) to[1] = from[1] + to[0];
     if constexpr (fault == Fault::lanes && lanes_of < T >> 1) lane_of(to[1], 1) = lane_of(to[1], 0);
-    if constexpr (fault == Fault::single && std::is_same_v<T, float>) to[2] *= 1.01F;
+    if constexpr (fault == Fault::single && std::is_same_v<real_t<T>, float>) to[2] *= 1.01F;
   }
   template <class T>
   void step_tangent(const T* at, const T* d, T* out) const {

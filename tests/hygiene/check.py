@@ -127,8 +127,13 @@ def listed(_):
 def readme(_):
     shown = re.search(r"```cpp\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     source = (ROOT / "docs/twenty_lines.cpp").read_text()
-    return [] if shown and source.endswith(shown[1]) else [
+    found = [] if shown and source.endswith(shown[1]) else [
         "the program in README.md is not the end of docs/twenty_lines.cpp"]
+    source = (ROOT / "docs/extend.cpp").read_text()
+    for part in re.findall(r"```cpp\n(.*?)```", (ROOT / "docs/extend.md").read_text(), re.DOTALL):
+        if part not in source:
+            found.append(f"docs/extend.md: not in docs/extend.cpp:\n{part}")
+    return found
 
 
 def defaults(_):

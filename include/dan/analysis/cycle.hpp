@@ -144,13 +144,10 @@ struct LearnedCycle {
     analyse(params, out, out, cache);
   }
 
+  /// A model without an adjoint, a black box, ends the gradient of the state at its forecast.
   template <class Real, class T>
   void backward(const Real* params, const T* in, const Cache<T>& cache, const T* d_out, T* d_in,
                 Real* d_params, const T* d_gain = nullptr) const {
-    static_assert(
-        DifferentiableModel<typename Problem::Model>,
-        "LearnedCycle::backward: the model must have step_tangent and step_adjoint; write "
-        "them, or put it into Differentiated<...>");
     Scratch<T> d_x(Network::inputs);  // gradient of x^f, z and the memory
     Scratch<T> d_result(carried, Unset{});
     const T seen = information<T>(), none(Real(0));
@@ -163,8 +160,9 @@ struct LearnedCycle {
                      d_params, d_gain);
     for (std::size_t i = 0; i < size; ++i) d_x[states + i] *= deviation<T>(i);
     uplift_adjoint(d_x.data() + states, d_x.data());
-    for (std::size_t m = 0; m < members; ++m)
-      problem.model.step_adjoint(in + m * size, d_x.data() + m * size, d_in + m * size);
+    if constexpr (DifferentiableModel<typename Problem::Model>)
+      for (std::size_t m = 0; m < members; ++m)
+        problem.model.step_adjoint(in + m * size, d_x.data() + m * size, d_in + m * size);
     for (std::size_t i = 0; i < memory; ++i) {
       d_in[states + i] += d_x[Network::memory_at + i];
       if (!remembers) d_in[states + i] += where_positive(seen, none, d_out[states + i]);

@@ -212,15 +212,18 @@ void battery_scalars(const Map& map, std::span<const double> x, BatteryReport& r
     battery_lanes([&](const auto* at, const auto* d_y, auto* d_x) { map.adjoint(at, d_y, d_x); },
                   Map::name, "_adjoint", x, m, n, report);
   }
-  const std::vector<float> in(x.begin(), x.end());
-  const std::vector<double> rounded(in.begin(), in.end());
-  std::vector<float> single(m);
-  std::vector<double> exact(m);
+  using Single = lanes_t<float, simd_width<float>>;  // what training computes with
+  std::vector<Single, AlignedAllocator<Single>> in(n), single(m);
+  std::vector<double> rounded(n), exact(m);
+  for (std::size_t i = 0; i < n; ++i) {
+    in[i] = constant<Single>(x[i]);
+    rounded[i] = static_cast<double>(lane_of(in[i], 0));
+  }
   map.value(in.data(), single.data());
   map.value(rounded.data(), exact.data());
   double error = 0, size = 0;
   for (std::size_t i = 0; i < m; ++i) {
-    error = std::max(error, std::abs(exact[i] - static_cast<double>(single[i])));
+    error = std::max(error, std::abs(exact[i] - static_cast<double>(lane_of(single[i], 0))));
     size = std::max(size, std::abs(exact[i]));
   }
   if (!(error <= 1e-5 * size))

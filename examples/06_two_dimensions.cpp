@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Fields in two dimensions, three of them with unlike units: a shallow layer of air over a doubly
+// periodic plane of 3,200 km, driven towards three jets that are unstable. Height (m) and wind
+// (m/s) are observed at 200 random places, others in every cycle; the network convolves over the
+// plane.
+#include <numbers>
+
+#include "support.hpp"
+
+namespace {
+
+using namespace dan;
+constexpr std::size_t side = 32;
+
+/// ∂h/∂t = −∇·((H + h) u) − κ ∇⁴h,
+/// ∂u/∂t = −(f + ζ) k × u − ∇(g h + |u|²/2) − κ ∇⁴u + (U sin(2π n y/L) e_x − u)/τ.
+/// Rows go from south to north, columns from west to east; centred differences on one grid. Source:
+/// Vallis, Atmospheric and Oceanic Fluid Dynamics (2017), equations 3.8 and 4.62.
+struct ShallowWater {
+  using Geometry = Torus<side, side>;
+  static constexpr std::size_t points = side * side, channels = 3;  // h, u, v
+  double spacing = 1e5, depth = 92, gravity = 9.81, coriolis = 1e-4;
+  double jet = 30, jets = 3, relaxation = 3e5, diffusion = 2e14;
+
+  template <class T>
+  void tendency(const T* x, T* dxdt) const {
+    const double per = 1 / (2 * spacing), spread = diffusion / std::pow(spacing, 4);
+    for (std::size_t r = 0; r < side; ++r) {
+      const double y = static_cast<double>(r) / side;
+      const double forcing = jet * std::sin(2 * std::numbers::pi * jets * y) / relaxation;
+      for (std::size_t c = 0; c < side; ++c) {
+        // The point i rows to the north and j columns to the east, −2 … 2.
+        const auto at = [&](int i, int j) {
+          const auto step = [](std::size_t p, int n) {
+            return (p + side + static_cast<std::size_t>(n + 2) - 2) % side;
+          };
+          return x + (step(r, i) * side + step(c, j)) * channels;
+        };
+        const T *here = at(0, 0), *north = at(1, 0), *south = at(-1, 0), *east = at(0, 1),
+                *west = at(0, -1);
+        const auto energy = [&](const T* p) {
+          return gravity * p[0] + 0.5 * (p[1] * p[1] + p[2] * p[2]);
+        };
+        const auto flux = [&](const T* p, std::size_t of) { return (depth + p[0]) * p[of]; };
+        const T vorticity = coriolis + per * (east[2] - west[2] - north[1] + south[1]);
+        const auto diffused = [&](std::size_t of) {
+          return -spread * (20.0 * here[of] - 8.0 * (north[of] + south[of] + east[of] + west[of]) +
+                            2.0 * (at(1, 1)[of] + at(1, -1)[of] + at(-1, 1)[of] + at(-1, -1)[of]) +
+                            at(2, 0)[of] + at(-2, 0)[of] + at(0, 2)[of] + at(0, -2)[of]);
+        };
+        T* f = dxdt + (r * side + c) * channels;
+        f[0] =
+            diffused(0) - per * (flux(east, 1) - flux(west, 1) + flux(north, 2) - flux(south, 2));
+        f[1] = diffused(1) + vorticity * here[2] - per * (energy(east) - energy(west)) -
+               here[1] * (1 / relaxation) + forcing;
+        f[2] = diffused(2) - vorticity * here[1] - per * (energy(north) - energy(south)) -
+               here[2] * (1 / relaxation);
+      }
+    }
+  }
+};
+
+/// A truth begins with the jets and a little wind in all directions.
+struct Jets {
+  std::size_t spin_up = 150;
+  void operator()(const RandomKey& key, std::span<double> x) const {
+    fill_normal<double>(key, x);
+    const double n = 2 * std::numbers::pi * 3 / side;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const auto row = static_cast<double>(i / (3 * side));
+      const double mean = i % 3 == 1 ? 30 * std::sin(n * row) : 0;
+      const double height = 1e-4 * 30 * 1e5 / (9.81 * std::sin(n)) * std::cos(n * row);
+      x[i] = i % 3 == 0 ? height : mean + x[i];
+    }
+  }
+};
+
+using Places = ObserveRandomPlaces<ShallowWater::Geometry, 200, 3>;
+using Plane = Problem<Rk4<ShallowWater>, Places, Jets>;
+using Network = NetworkFor<Plane, NetworkShape{.filters = 24,
+                                               .blocks = 2,
+                                               .sub_blocks = 2,
+                                               .kernel = 3,
+                                               .head = Head::gain,
+                                               .memory = 8,
+                                               .gain_radius = 1,
+                                               .products = 16,
+                                               .sees_precision = true}>;
+
+void two_dimensions(const example::Options& options) {
+  // An analysis every ten steps, five and a half hours; a metre counts as much as half a metre per
+  // second.
+  const Plane problem{
+      .model = {.time_step = 2000, .steps = 10}, .observe = Places(200, 200), .norm = {{2, 1, 1}}};
+  const TwinConfig unseen{.runs = 4,
+                          .cycles = options.quick ? 30U : 200U,
+                          .burn_in = options.quick ? 10U : 60U,
+                          .seed = options.seed + 1,
+                          .threads = options.threads};
+  std::vector<example::Row> rows;
+  example::print_heading();
+  const auto add = [&](const std::string& name, const auto& method) {
+    rows.push_back({name, run_twin(problem, method, unseen)});
+    example::print_row(rows.back());
+  };
+  add("LETKF, 20 members",
+      Letkf<Plane, 20>(problem, {.radius = 3, .batch = 4, .inflation = {.factor = 1.04}}));
+  Network network;
+  scale_inputs(problem, network);
+  Trainer<Plane, Network, 16> trainer(problem, network,
+                                      {.updates = options.quick ? 4U : 400U,
+                                       .groups = 1,
+                                       .window = 2,
+                                       .warm_up = options.quick ? 1U : 50U,
+                                       .seed = options.seed,
+                                       .threads = options.threads});
+  add("DAN, one state and memory", Learned<Plane, Network>(problem, trainer.run()));
+  example::write_results(options, "results.json", example::result("06_two_dimensions", {}, rows));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return example::run(argc, argv,
+                      "Shallow water on a periodic plane, observed at random places: LETKF and a "
+                      "network that convolves over the plane.",
+                      {}, two_dimensions);
+}
