@@ -1,84 +1,146 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// An operational run: observations come in day by day, some are missing, and nobody knows the
-// truth. Every call of this program assimilates some days and keeps what the filter carries in
-// the folder of --out, from which the next call goes on with the same bits.
+// Observations from a file, step by step: instruments that drift between the grid points of Lorenz
+// 96, each with an error of its own, and cycles without any. An LETKF and a trained network
+// assimilate them side by side; every call goes on where the last one with the same --out stopped,
+// with the same bits.
+//
+// The file, observations.csv in the folder of --out, begins with the line
+//     time,place,value,deviation
+// and is made from a model run where it is not there: then the truth is known, and the error told.
+
 #include "support.hpp"
 
 namespace {
 
 using namespace dan;
-using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
-using Filter = EnkfN<Lorenz, 20>;
+using Grid = Ring<40>;
+using Drifting = Problem<Rk4<Lorenz96<40>>, ObserveRandomPlaces<Grid, 30>>;  // makes the file
+using FromFile = Problem<Rk4<Lorenz96<40>>, ObserveAt<Grid, 30>>;            // reads it
+using Filter = Letkf<FromFile, 20>;
+using Network = NetworkFor<FromFile, NetworkShape{.filters = 32,
+                                                  .blocks = 3,
+                                                  .sub_blocks = 2,
+                                                  .kernel = 3,
+                                                  .head = Head::gain,
+                                                  .memory = 12,
+                                                  .gain_radius = 5,
+                                                  .products = 24,
+                                                  .sees_precision = true}>;
+using Dan = Learned<FromFile, Network, 1>;
+constexpr CycleTimes times{.interval = 0.05};  // an analysis every 0.05
 
-/// Stands for whatever delivers observations: those of a day, NaN where there is none.
-class World {
- public:
-  World(const Lorenz& problem, std::uint64_t seed) : twin_(problem, {.seed = seed}) {}
+/// 20 to 30 observations at random places with deviations 0.5, 1 and 1.5.
+Drifting drifting() {
+  std::array<double, 30> variances{};
+  for (std::size_t j = 0; j < 30; ++j) variances[j] = j % 3 == 0 ? 0.25 : (j % 3 == 1 ? 1 : 2.25);
+  return {.observe = ObserveRandomPlaces<Grid, 30>(20, 30), .noise = DiagonalNoise<30>(variances)};
+}
 
-  std::array<double, 40> observations(std::size_t day) {
-    while (twin_.cycle() < day) twin_.next();
-    std::array<double, 40> y{};
-    for (std::size_t j = 0; j < y.size(); ++j)
-      y[j] = (j + day) % 7 == 0 ? std::nan("") : twin_.observed().values.at(j, 0);
-    return y;
+/// 400 cycles; none in cycles 100 to 119 is observed.
+void make_file(const std::filesystem::path& path) {
+  const Drifting problem = drifting();
+  TwinTruth<Drifting, 1> twin(problem, {.seed = 7});
+  ObservationTable<Grid> table;
+  for (std::size_t k = 1; k <= 400; ++k) {
+    twin.next();
+    if (k < 100 || k >= 120)
+      add_observations(table, 0.05 * static_cast<double>(k), problem.observe, twin.observed());
   }
-  [[nodiscard]] double error(const Filter::Estimate& estimate) const {
-    return rmse(estimate, twin_.truth(), 0);
-  }
+  save_observations(path, table);
+}
 
- private:
-  TwinTruth<Lorenz, 1> twin_;
-};
+/// The network, trained on such observations, or what was trained before.
+Trained<Network> trained_network(const example::Options& options) {
+  const std::filesystem::path file = std::filesystem::path(options.out) / "dan.safetensors";
+  if (!options.out.empty() && std::filesystem::exists(file)) return load_weights<Network>(file);
+  const Drifting problem = drifting();
+  Network network;
+  scale_inputs(problem, network);
+  Trainer<Drifting, Network, 16> trainer(problem, network,
+                                         {.updates = options.quick ? 20U : 1500U,
+                                          .groups = 2,
+                                          .window = 8,
+                                          .warm_up = options.quick ? 5U : 200U,
+                                          .seed = options.seed,
+                                          .threads = options.threads});
+  const auto trained = trainer.run();
+  if (!options.out.empty()) save_weights(file, trained);
+  return trained;
+}
 
-void operate(const example::Options& options, std::size_t days) {
-  const Lorenz problem;
-  const Filter filter(problem);
-  World world(problem, options.seed);
+/// What a method carries, from its file or from a first guess like the climate.
+template <class Method>
+Resumed<Method> resumed(const Method& method, const std::filesystem::path& file) {
+  if (std::filesystem::exists(file)) return load_carried(method, file);
+  typename Method::FirstGuessBatch guess;
+  guess.fill(2.3);
+  return {method.start(guess, 3.6, {.seed = 1}), 0};
+}
 
-  // Where the last call stopped, or an ensemble like the climate.
-  const std::filesystem::path out = options.out, file = out / "state.safetensors";
-  auto [carried, day] = [&]() -> Resumed<Filter> {
-    if (!options.out.empty() && std::filesystem::exists(file)) return load_carried(filter, file);
-    const Climate climate = climatology_of(problem);
-    Filter::FirstGuessBatch guess;
-    guess.set_lane(0, climate.mean.data());
-    return {filter.start(guess, std::sqrt(climate.covariance(0, 0)), {.seed = options.seed}), 0};
-  }();
+void own_observations(const example::Options& options, std::size_t cycles) {
+  const std::filesystem::path out = options.out.empty() ? "." : options.out;
+  const auto file = out / "observations.csv";
+  if (!std::filesystem::exists(file)) make_file(file);
+  const auto table = load_observations<Grid>(file);
+  std::printf("%zu observations in %zu cycles, at most %zu at a time\n", table.rows().size(),
+              last_cycle(table, times), most_in_a_cycle(table, times));
 
-  nlohmann::ordered_json rows;
+  const FromFile problem;
+  const Filter filter(problem, {.inflation = {.factor = 1.02}});
+  const Dan dan(problem, trained_network(options));
+  auto [ensemble, cycle] = resumed(filter, out / "letkf.safetensors");
+  auto [state, same] = resumed(dan, out / "dan_state.safetensors");
+  TwinTruth<Drifting, 1> twin(drifting(), {.seed = 7});  // of the file that is made here
+
   Filter::Observed observed;
+  Dan::Observed observed_by_dan;
   Filter::Estimate estimate;
-  std::printf("%6s %10s %10s\n", "day", "error", "spread");
-  for (const std::size_t end = day + days; day < end;) {
-    throw_if_interrupted(
-        "05_own_observations", day, " days; ",
-        options.out.empty() ? "nothing is kept: give --out" : "the same command goes on");
-    ++day;
-    set_observations<double, 40, 1>(observed, 0, world.observations(day), problem.noise,
-                                    MissingValues::unobserved);
-    filter.forecast(carried);
-    filter.analyse(carried, observed, {options.seed, Purpose::analysis, 0, day});
-    if (!options.out.empty()) save_carried(filter, carried, day, file);
-    double spread = 0;
-    filter.estimate(carried, estimate);
-    filter.spread(carried, std::span(&spread, 1));
-    std::printf("%6zu %10.4f %10.4f\n", day, world.error(estimate), spread);
-    rows.push_back({{"day", day}, {"error", world.error(estimate)}, {"spread", spread}});
+  double spread = 0, filter_errors = 0, dan_errors = 0;
+  nlohmann::ordered_json rows;
+  std::printf("%6s %13s %8s %8s %8s\n", "cycle", "observations", "spread", "LETKF", "DAN");
+  const std::size_t first = cycle, end = std::min(cycle + cycles, last_cycle(table, times));
+  while (cycle < end) {
+    throw_if_interrupted("05_own_observations", cycle, " cycles; the same command goes on");
+    ++cycle;
+    const auto seen = rows_of(table, times, cycle);
+    set_observations(observed, 0, seen);
+    set_observations(observed_by_dan, 0, seen);
+    filter.forecast(ensemble);
+    dan.forecast(state);
+    filter.analyse(ensemble, observed, {.seed = 1, .cycle = cycle});
+    dan.analyse(state, observed_by_dan, {.seed = 1, .cycle = cycle});
+    save_carried(filter, ensemble, cycle, out / "letkf.safetensors");
+    save_carried(dan, state, cycle, out / "dan_state.safetensors");
+
+    while (twin.cycle() < cycle) twin.next();
+    filter.spread(ensemble, std::span(&spread, 1));
+    filter.estimate(ensemble, estimate);
+    const double of_filter = rmse(estimate, twin.truth(), 0);
+    dan.estimate(state, estimate);
+    const double of_dan = rmse(estimate, twin.truth(), 0);
+    filter_errors += of_filter, dan_errors += of_dan;
+    rows.push_back({{"cycle", cycle}, {"letkf", of_filter}, {"dan", of_dan}, {"spread", spread}});
+    if (cycle % 20 == 0)
+      std::printf("%6zu %13zu %8.3f %8.3f %8.3f\n", cycle, seen.size(), spread, of_filter, of_dan);
   }
+  const auto count = static_cast<double>(std::max<std::size_t>(1, cycle - first));
+  std::printf("mean errors: LETKF %.3f, DAN %.3f\n", filter_errors / count, dan_errors / count);
   example::write_results(options, "results.json",
-                         {{"example", "05_own_observations"}, {"version", version}, {"days", rows}});
+                         {{"example", "05_own_observations"}, {"cycles", rows}});
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::size_t days = 20;
+  std::size_t cycles = 200;
   return example::run(
       argc, argv,
-      "Assimilates some days of observations; the next call with the same --out goes on.", {},
-      [&](const example::Options& options) { operate(options, options.quick ? 2 : days); },
+      "Observations from a file, step by step; the next call with the same --out goes on.", {},
+      [&](const example::Options& options) {
+        own_observations(options, options.quick ? 40 : cycles);
+      },
       [&](CLI::App& app) {
-        app.add_option("--days", days, "Days to assimilate")
+        app.add_option("--cycles", cycles, "Cycles to assimilate")
             ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000}));
       });
 }
