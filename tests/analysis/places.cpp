@@ -198,7 +198,7 @@ TEST_CASE("places: at grid points a learned analysis is that of the elements") {
                Learned<Placed, Net, runs>(placed_problem(), some_network(), config), true);
   }
   const Placed problem{.noise = DiagonalNoise<4>({4, 1, 0.25, 9})};
-  for (const double s : observation_deviations<Net>(problem)) CHECK(s == 0.5);  // the smallest
+  for (const double s : observation_deviations(problem, Net{})) CHECK(s == 0.5);  // the smallest
 }
 
 TEST_CASE("places: the derivative of a learned cycle between grid points") {

@@ -107,7 +107,7 @@ TEST_CASE("cycle: observations and increments are in units of the observations' 
     using Net =
         AnalysisNetwork<NetworkShape{.filters = 2, .blocks = 1, .sub_blocks = 1, .kernel = Kernel},
                         Ring<6>>;
-    return observation_deviations<Net>(twice);
+    return observation_deviations(twice, Net{});
   };
   const auto alone = units_of.operator()<1>(), beside = units_of.operator()<3>();
   CHECK(alone[1] == doctest::Approx(0.5));
@@ -143,7 +143,7 @@ TEST_CASE("cycle: observations and increments are in units of the observations' 
       seen.values.at(i, 0) = unit * y[i], seen.precision.at(i, 0) = 1 / (unit * unit);
     }
     using C = LearnedCycle<Still8, Net, Observations<double, 8>>;
-    const auto units = observation_deviations<Net>(world);
+    const auto units = observation_deviations(world, Net{});
     auto cache = std::make_unique<C::Cache<double>>();
     C{world, network, seen, units, network.bounds()}.analyse(trained.parameters.data(), in.data(),
                                                              out.data(), *cache);

@@ -23,12 +23,14 @@ namespace dan {
 /// For H = I and one variance that is the deviation of the observations' errors. Errors of the
 /// state are much alike from point to point, even where those of observations are not: beside a
 /// precise observation a coarse one tells little. An element without observed taps has the root of
-/// the mean square of the others, in units of the norm, and where nothing is observed all have one.
+/// the mean square of the others, in proportion to the climate's deviations (`input_deviation`),
+/// and where nothing is observed all have those.
 /// Where places come with the observations, any element may be one of them: all have the smallest
 /// deviation of the noise. points · channels numbers. Cost: slots · size
 /// flops.
 template <class Network, class Problem>
-[[nodiscard]] std::vector<double> observation_deviations(const Problem& problem) {
+[[nodiscard]] std::vector<double> observation_deviations(const Problem& problem,
+                                                         const Network& network) {
   constexpr std::size_t size = Problem::size, slots = Problem::slots;
   constexpr std::size_t channels = Problem::channels, width = Network::shape.kernel;
   std::vector<double> precision(size), x(size), unit(slots), row(size), out(size);
@@ -53,10 +55,11 @@ template <class Network, class Problem>
           largest, precision[Network::Grid::tap(i / channels, k, width) * channels + i % channels]);
     if (largest == 0) continue;
     out[i] = 1 / std::sqrt(largest);
-    squares += 1 / (largest * problem.unit(i) * problem.unit(i)), ++count;
+    squares += 1 / (largest * std::pow(network.input_deviation[i % channels], 2)), ++count;
   }
   for (std::size_t i = 0; i < size; ++i)
-    if (out[i] == 0) out[i] = problem.unit(i) * (count > 0 ? std::sqrt(squares / count) : 1);
+    if (out[i] == 0)
+      out[i] = network.input_deviation[i % channels] * (count > 0 ? std::sqrt(squares / count) : 1);
   return out;
 }
 

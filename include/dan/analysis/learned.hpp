@@ -204,7 +204,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     if constexpr (PlacedOperator<typename Problem::Operator>)
       if (trained.trained_for)
         return std::vector<double>(size, std::sqrt(trained.trained_for->least_variance));
-    return observation_deviations<Network>(problem);
+    return observation_deviations(problem, trained.network);
   }
 
   /// v of the static analysis in the lanes whose innovations contradict the forecast x, else zero;

@@ -137,7 +137,7 @@ class Trainer {
         limit_{config.clip},
         teacher_(problem, {.inflation = config.teacher_inflation, .rotation = true}),
         norm_(problem.weights()),
-        deviations_(observation_deviations<Network>(problem)),
+        deviations_(observation_deviations(problem, start.network)),
         workers_(config.threads),
         windows_(config.window) {
     constexpr auto name = "Trainer";
