@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "dan/core/parallel.hpp"
-#include "dan/network/convolution.hpp"
+#include "dan/core/unrolled.hpp"
 
 namespace dan::bench {
 

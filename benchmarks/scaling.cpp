@@ -17,7 +17,7 @@ using namespace dan;
 
 /// Seconds of an update of all groups: the fastest of several fifths of a second.
 template <std::size_t Points, std::size_t Filters, std::size_t SubBlocks, std::size_t Lanes>
-double update_time(std::size_t window = 4, std::size_t threads = 1, std::size_t groups = 1) {
+double update_time(std::size_t unroll = 4, std::size_t threads = 1, std::size_t groups = 1) {
   using Lorenz = Problem<Rk4<Lorenz96<Points>>, ObserveAll<Points>>;
   constexpr NetworkShape shape{.filters = Filters, .blocks = 3, .sub_blocks = SubBlocks};
   using Network = AnalysisNetwork<shape, Ring<Points>>;
@@ -27,7 +27,7 @@ double update_time(std::size_t window = 4, std::size_t threads = 1, std::size_t 
   Trainer<Lorenz, Network, Lanes> trainer(problem, network,
                                           {.updates = 100000,
                                            .groups = groups,
-                                           .window = window,
+                                           .unroll = unroll,
                                            .first_updates = 0,
                                            .threads = threads,
                                            .progress = false});
@@ -75,8 +75,8 @@ int main() {
   report("lanes", 1, {lane, 2 * lane, 4 * lane},
          {update_time<40, 24, 3, w>(), update_time<40, 24, 3, 2 * w>(),
           update_time<40, 24, 3, 4 * w>()});
-  const auto base = [](std::size_t window, std::size_t threads, std::size_t groups) {
-    return update_time<40, 24, 3, w>(window, threads, groups);
+  const auto base = [](std::size_t unroll, std::size_t threads, std::size_t groups) {
+    return update_time<40, 24, 3, w>(unroll, threads, groups);
   };
   report("cycles N_iter", 1, {2, 4, 8, 16},
          {base(2, 1, 1), base(4, 1, 1), base(8, 1, 1), base(16, 1, 1)});

@@ -56,7 +56,7 @@ struct Layer {
 
 template <NetworkShape Shape, std::size_t Lanes>
 void shares() {
-  constexpr std::size_t window = 4, layers = Shape.blocks * Shape.sub_blocks;
+  constexpr std::size_t unroll = 4, layers = Shape.blocks * Shape.sub_blocks;
   using Network = AnalysisNetwork<Shape, Ring<40>>;
   using T = lanes_t<float, Lanes>;
   const Lorenz problem;
@@ -66,7 +66,7 @@ void shares() {
     Trainer<Lorenz, Network, Lanes> trainer(problem, network,
                                             {.updates = 100000,
                                              .groups = 1,
-                                             .window = window,
+                                             .unroll = unroll,
                                              .use_muon = muon,
                                              .threads = 1,
                                              .progress = false});
@@ -96,22 +96,22 @@ void shares() {
       time_of([&] { adam.update(std::span(params), std::span<const float>(gradient), 1e-6, one); });
 
   std::printf(
-      "%zu filters, %zu layers, %zu lanes, window %zu, one group, one core: "
+      "%zu filters, %zu layers, %zu lanes, unroll %zu, one group, one core: "
       "%.2f ms an update with Adam, %.2f with Muon\n",
-      Shape.filters, layers, Lanes, window, 1e3 * whole, 1e3 * with_muon);
+      Shape.filters, layers, Lanes, unroll, 1e3 * whole, 1e3 * with_muon);
   double rest = whole;
   const auto line = [&](const char* part, double seconds) {
     std::printf("  %-42s %8.3f ms %6.1f %%\n", part, 1e3 * seconds, 100 * seconds / whole);
     rest -= seconds;
   };
-  constexpr double passes = window * layers;
+  constexpr double passes = unroll * layers;
   line("hidden convolutions forward, with SiLU", passes * hidden.forward);
   line("hidden convolutions backward to the input", passes * hidden.backward_input);
   line("hidden convolutions backward to the weights", passes * hidden.backward_weights);
   line("d_z = SiLU' d_out and bias gradients", passes * hidden.backward_rest);
-  line("first and last layer", window * (ends(first) + ends(last)));
-  line("model and its adjoint", window * model);
-  line("truth and observations (double)", window * truth);
+  line("first and last layer", unroll * (ends(first) + ends(last)));
+  line("model and its adjoint", unroll * model);
+  line("truth and observations (double)", unroll * truth);
   line("Adam", optimiser);
   line("not told apart", rest);
 }

@@ -18,7 +18,7 @@ void training_step(benchmark::State& state) {
   using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
   using Network = AnalysisNetwork<Shape, Ring<40>>;
   const auto threads = static_cast<std::size_t>(state.range(0));
-  constexpr std::size_t window = 4, layers = Shape.blocks * Shape.sub_blocks;
+  constexpr std::size_t unroll = 4, layers = Shape.blocks * Shape.sub_blocks;
   constexpr double flops = 6.0 * 40 * layers * Shape.kernel * Shape.filters * Shape.filters;
   const Lorenz problem;
   Network network;
@@ -26,11 +26,11 @@ void training_step(benchmark::State& state) {
   Trainer<Lorenz, Network, Lanes> trainer(problem, network,
                                           {.updates = 100000,
                                            .groups = Groups,
-                                           .window = window,
+                                           .unroll = unroll,
                                            .threads = threads,
                                            .progress = false});
   Workers workers(threads);
-  constexpr auto samples = static_cast<double>(Groups * Lanes * window);
+  constexpr auto samples = static_cast<double>(Groups * Lanes * unroll);
   for (int n = 0; n < 3; ++n) trainer.update();
   std::vector<double> share, rate;
   for (auto _ : state) {

@@ -12,8 +12,8 @@ int main() {
   const Lorenz problem;
   Network network;
   scale_inputs(problem, network);
-  Trainer<Lorenz, Network, 16> trainer(problem, network,
-                                       {.updates = 1000, .warm_up = 100, .taught = 0.8});
+  Trainer<Lorenz, Network, 16, EnsrfTeacher<64>> trainer(
+      problem, network, {.updates = 1000, .warm_up = 100, .taught = 0.8});
   const Learned<Lorenz, Network> dan{problem, trainer.run()};
 
   const TwinConfig unseen{.runs = 16, .cycles = 1000, .burn_in = 100, .seed = 2};

@@ -36,16 +36,16 @@ void quickstart(const example::Options& options) {
               updates);
   Network network;
   scale_inputs(problem, network, options.seed);
-  Trainer<Lorenz, Network, 16> trainer(problem, network,
-                                       {.updates = updates,
-                                        .groups = 2,
-                                        .window = 8,
-                                        .first_window = 4,
-                                        .warm_up = updates / 10,
-                                        .muon = {.rate = 12},
-                                        .taught = 0.85,
-                                        .seed = options.seed,
-                                        .threads = options.threads});
+  Trainer<Lorenz, Network, 16, EnsrfTeacher<64>> trainer(problem, network,
+                                                         {.updates = updates,
+                                                          .groups = 2,
+                                                          .unroll = 8,
+                                                          .first_unroll = 4,
+                                                          .warm_up = updates / 10,
+                                                          .muon = {.rate = 12},
+                                                          .taught = 0.85,
+                                                          .seed = options.seed,
+                                                          .threads = options.threads});
   // With --out, Ctrl-C loses nothing: the same command goes on.
   const auto checkpoint =
       options.out.empty() ? "" : std::filesystem::path(options.out) / "dan.checkpoint";

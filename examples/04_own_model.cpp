@@ -99,7 +99,7 @@ void own_model(const example::Options& options) {
   Trainer<TwoScaleProblem, Network, 16> trainer(problem, network,
                                                 {.updates = options.quick ? 20U : 1500U,
                                                  .groups = 2,
-                                                 .window = 8,
+                                                 .unroll = 8,
                                                  .warm_up = options.quick ? 5U : 200U,
                                                  .first_guess_deviation = 1,
                                                  .seed = options.seed,

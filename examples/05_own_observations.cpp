@@ -59,7 +59,7 @@ Trained<Network> trained_network(const example::Options& options) {
   Trainer<Drifting, Network, 16> trainer(problem, network,
                                          {.updates = options.quick ? 20U : 1500U,
                                           .groups = 2,
-                                          .window = 8,
+                                          .unroll = 8,
                                           .warm_up = options.quick ? 5U : 200U,
                                           .seed = options.seed,
                                           .threads = options.threads});

@@ -110,7 +110,7 @@ void two_dimensions(const example::Options& options) {
   Trainer<Plane, Network, 16> trainer(problem, network,
                                       {.updates = options.quick ? 4U : 400U,
                                        .groups = 1,
-                                       .window = 2,
+                                       .unroll = 2,
                                        .warm_up = options.quick ? 1U : 50U,
                                        .seed = options.seed,
                                        .threads = options.threads});

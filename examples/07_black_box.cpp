@@ -2,8 +2,8 @@
 // A model that can only step: a C function from somewhere else, without a template, without
 // derivatives.
 //
-// All ensemble methods run on it. A data assimilation network can be trained on it too, through
-// windows of one cycle (N_iter = 1): the gradient then ends at the forecast and never asks for the
+// All ensemble methods run on it. A data assimilation network can be trained on it too, one
+// cycle at a time (N_iter = 1): the gradient then ends at the forecast and never asks for the
 // model's adjoint. What that costs is in the table: the same network and as many updates, once with
 // the gradient through four cycles of the same model written as a template, once without.
 #include "support.hpp"
@@ -68,7 +68,7 @@ void black_box(const example::Options& options) {
     Trainer<Training, Network, 16> trainer(truth, network,
                                            {.updates = options.quick ? 20U : 2000U,
                                             .groups = 2,
-                                            .window = cycles,
+                                            .unroll = cycles,
                                             .warm_up = options.quick ? 5U : 200U,
                                             .seed = options.seed,
                                             .threads = options.threads});

@@ -16,22 +16,22 @@ using Problem = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 
 template <NetworkShape Shape, std::size_t Lanes, std::size_t Groups>
 double rate(double seconds, std::size_t threads) {
-  constexpr std::size_t window = 4;
+  constexpr std::size_t unroll = 4;
   const Problem problem;
   AnalysisNetwork<Shape, Ring<40>> network;
   scale_inputs(problem, network);
   Trainer<Problem, AnalysisNetwork<Shape, Ring<40>>, Lanes> trainer(problem, network,
-                                                          {.updates = 100000,
-                                                           .groups = Groups,
-                                                           .window = window,
-                                                           .use_muon = false,
-                                                           .threads = threads,
-                                                           .progress = false});
+                                                                    {.updates = 100000,
+                                                                     .groups = Groups,
+                                                                     .unroll = unroll,
+                                                                     .use_muon = false,
+                                                                     .threads = threads,
+                                                                     .progress = false});
   for (int n = 0; n < 3; ++n) trainer.update();
   const double begin = bench::seconds();
   std::size_t updates = 0;
   while (bench::seconds() - begin < seconds) trainer.update(), ++updates;
-  return static_cast<double>(updates * Groups * Lanes * window) / (bench::seconds() - begin);
+  return static_cast<double>(updates * Groups * Lanes * unroll) / (bench::seconds() - begin);
 }
 
 void report(double rate, std::size_t threads) {

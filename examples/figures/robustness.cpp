@@ -87,14 +87,14 @@ class Table {
     }
   }
 
-  template <class Recipe>
-  void learned(const Recipe& recipe) {
-    using Network = typename Recipe::Network;
-    const auto file = recipe.file(table_.weights);
-    if (!std::filesystem::exists(file) || recipe.name.find(table_.only) == std::string::npos)
+  template <class LearnedRow>
+  void learned(const LearnedRow& learned_row) {
+    using Network = typename LearnedRow::Network;
+    const auto file = learned_row.file(table_.weights);
+    if (!std::filesystem::exists(file) || learned_row.name.find(table_.only) == std::string::npos)
       return;
     const auto trained = load_weights<Network>(file);
-    row(recipe.name, [&](const Lorenz& problem) {
+    row(learned_row.name, [&](const Lorenz& problem) {
       return Learned<Lorenz, Network, 16>(problem, trained, {.way_back = !table_.alone});
     });
   }
@@ -118,8 +118,8 @@ void robustness(const example::Options& options, const RobustnessOptions& table_
   });
   const auto climate = climatology_of(Lorenz{});
   table.row("3D-Var", [&](const Lorenz& p) { return Var3d<Lorenz, 8>(p, climate, 0.02); });
-  example::for_each_recipe([&](const auto& recipe) { table.learned(recipe); });
-  table.learned(example::sparse_recipe());
+  example::for_each_row([&](const auto& row) { table.learned(row); });
+  table.learned(example::sparse_row());
   const ordered_json json{{"example", "robustness"},
                           {"config", {{"seed", options.seed}, {"cycles", table_options.cycles}}},
                           {"version", dan::version},

@@ -41,20 +41,20 @@ class Table {
     if (wanted(method)) report(method, published, run_twin(problem_, make(), twin_), {});
   }
 
-  template <class Recipe>
-  void learned(const Recipe& recipe) {
-    using Network = typename Recipe::Network;
-    const auto file = recipe.file(table_.weights);
-    const std::string label = recipe.name + ": " + recipe.method;
+  template <class LearnedRow>
+  void learned(const LearnedRow& row) {
+    using Network = typename LearnedRow::Network;
+    const auto file = row.file(table_.weights);
+    const std::string label = row.name + ": " + row.method;
     if (!wanted(label)) return;
     if (!std::filesystem::exists(file)) {
       std::printf("%-48s %9s %8s  no %s; train it with --train %s\n", label.c_str(),
-                  recipe.published.c_str(), "-", file.c_str(), recipe.name.c_str());
+                  row.published.c_str(), "-", file.c_str(), row.name.c_str());
       return;
     }
     const auto trained = load_weights<Network>(file);
     report(
-        label, recipe.published,
+        label, row.published,
         run_twin(problem_, Learned<Lorenz, Network, 16>(problem_, trained), twin_),
         {{"weights", Network::parameters}, {"training", load_safetensors<float>(file).metadata}});
   }
@@ -93,15 +93,17 @@ class Table {
   std::vector<example::Row> rows_;
 };
 
-/// Trains the recipe and writes its weights, if it is the one asked for.
-template <class Recipe>
-void train(const Recipe& recipe, const example::Options& options, const TableOptions& table) {
-  if (table.train != recipe.name) return;
-  TrainConfig config = recipe.config;
+/// Trains the row and writes its weights, if it is the one asked for.
+template <class Row>
+void train_row(const Row& row, const example::Options& options, const TableOptions& table) {
+  if (table.train != row.name) return;
+  using Network = typename Row::Network;
+  auto recipe = row.recipe;
+  TrainConfig& config = recipe.training;
   if (table.updates > 0 && table.from.empty()) config.updates = table.updates;
   config.seed = options.seed;
   config.threads = options.threads;
-  auto updates = text(config.updates, " updates in windows of ", config.window);
+  auto updates = text(config.updates, " updates through ", config.unroll, " cycles");
   std::map<std::string, std::string> notes;
   if (!table.from.empty()) {
     const auto before = load_safetensors<float>(table.from).metadata;
@@ -110,30 +112,36 @@ void train(const Recipe& recipe, const example::Options& options, const TableOpt
       notes["earlier_training_seconds"] = before.at("training_seconds");
   }
   if (recipe.finish.share > 0) {
-    auto last = recipe.finish.after(config);
-    if (!table.from.empty() && table.updates > 0) last.updates = table.updates;
-    updates += text(", then ", last.updates, " in windows of ", last.window);
+    const auto last = table.from.empty() ? recipe.finish.after(config)
+                                         : recipe.finish.again(config, table.updates);
+    updates += text(", then ", last.updates, " through ", last.unroll, " cycles");
   }
-  std::fprintf(stderr, "Training %s: %zu weights, %s\n", recipe.name.c_str(),
-               Recipe::Network::parameters, updates.c_str());
+  std::fprintf(stderr, "Training %s: %zu weights, %s\n", row.name.c_str(), Network::parameters,
+               updates.c_str());
+  const typename Row::Problem problem;
+  const auto name =
+      std::filesystem::path(table.checkpoints.empty() ? table.weights : table.checkpoints) /
+      row.name;
   const auto [trained, report] =
-      example::train(recipe, config, table.checkpoints.empty() ? table.weights : table.checkpoints,
-                     table.from, table.updates);
+      table.from.empty() ? dan::train<Network, Row::lanes>(problem, recipe, name)
+                         : dan::finish<Row::lanes>(problem, load_weights<Network>(table.from),
+                                                   recipe, name, table.updates);
   notes["command"] = text(
-      "table --train ", recipe.name, " --seed ", config.seed, " --updates ",
+      "table --train ", row.name, " --seed ", config.seed, " --updates ",
       table.from.empty() ? config.updates : table.updates,
       table.from.empty() ? "" : " --from " + std::filesystem::path(table.from).filename().string());
   notes["updates"] = updates;
+  notes["training"] = json_of_fields(config).dump();
   notes["training_seconds"] = text(std::round(report.seconds));
   notes["restarts"] = text(report.restarts, ", the last one at update ", report.last_restart);
-  save_weights(recipe.file(table.weights), trained, notes);
+  save_weights(row.file(table.weights), trained, notes);
 }
 
 void table_of_the_talk(const example::Options& options, const TableOptions& table_options) {
   if (!table_options.train.empty()) {
     example::require_writable("--weights", table_options.weights);
-    example::for_each_recipe([&](const auto& recipe) { train(recipe, options, table_options); });
-    train(example::sparse_recipe(), options, table_options);
+    example::for_each_row([&](const auto& row) { train_row(row, options, table_options); });
+    train_row(example::sparse_row(), options, table_options);
   }
   Table<example::Lorenz> table("Full observation", options, table_options);
   const example::Lorenz problem;
@@ -149,7 +157,7 @@ void table_of_the_talk(const example::Options& options, const TableOptions& tabl
   table.classical("EnSRF, 64 members, rotated, inflation 1.015", "-", [&] {
     return Ensrf<example::Lorenz, 64>(problem, {.inflation = 1.015, .rotation = true});
   });
-  example::for_each_recipe([&](const auto& recipe) { table.learned(recipe); });
+  example::for_each_row([&](const auto& row) { table.learned(row); });
 
   Table<example::SparseProblem> sparse(
       "\nZero to forty observations at random places, others "
@@ -158,7 +166,7 @@ void table_of_the_talk(const example::Options& options, const TableOptions& tabl
   const example::SparseProblem sparse_problem;
   sparse.classical("EnKF-N, 40 members", "-",
                    [&] { return EnkfN<example::SparseProblem, 40>(sparse_problem); });
-  sparse.learned(example::sparse_recipe());
+  sparse.learned(example::sparse_row());
 
   auto rows = table.rows();
   for (auto row : sparse.rows()) {
@@ -173,8 +181,8 @@ void table_of_the_talk(const example::Options& options, const TableOptions& tabl
 
 int main(int argc, char** argv) {
   TableOptions table;
-  std::set<std::string> names{example::sparse_recipe().name};
-  example::for_each_recipe([&](const auto& recipe) { names.insert(recipe.name); });
+  std::set<std::string> names{example::sparse_row().name};
+  example::for_each_row([&](const auto& row) { names.insert(row.name); });
   return example::run(
       argc, argv,
       "The talk's table: learned analyses beside 3D-Var, EnKF-N and EnSRF on Lorenz 96.", {},

@@ -28,22 +28,27 @@ constexpr NetworkShape memory_shape{.filters = 32,
                                     .memory = 8,
                                     .gain_radius = 9};
 
-/// call(recipe) for every recipe, the talk's first.
+/// call(row) for every recipe, the talk's first.
 template <class Call>
 void for_each_idea(const Call& call) {
-  using example::Recipe;
-  const TrainConfig four{.groups = 2, .window = 4};
-  const TrainConfig eight{.groups = 2, .window = 8, .first_window = 4};
+  using example::LearnedRow, example::Lorenz;
+  using Talk = LearnedRow<AnalysisNetwork<talk_shape, Ring<40>>, 32, Lorenz, NoTeacher>;
+  using Gain = LearnedRow<AnalysisNetwork<gain_shape, Ring<40>>, 32, Lorenz, NoTeacher>;
+  using Memory = LearnedRow<AnalysisNetwork<memory_shape, Ring<40>>, 32, Lorenz, NoTeacher>;
+  using Products = LearnedRow<pretrained::Small, 32, Lorenz, NoTeacher>;
+  const TrainConfig four{.groups = 2, .unroll = 4};
+  const TrainConfig eight{.groups = 2, .unroll = 8, .first_unroll = 4};
   TrainConfig adam = four;
   adam.use_muon = false;
-  call(Recipe<AnalysisNetwork<talk_shape, Ring<40>>>{"adam", "plain head, 3 x 3, Adam", "", adam});
-  call(Recipe<AnalysisNetwork<talk_shape, Ring<40>>>{"muon", "plain head, 3 x 3, Muon", "", four});
-  call(Recipe<AnalysisNetwork<gain_shape, Ring<40>>>{"gain", "gain head, 5 x 2", "", four});
-  call(Recipe<AnalysisNetwork<memory_shape, Ring<40>>>{"memory", "and 8 memory channels, 3 taps",
-                                                       "", eight});
-  call(Recipe<pretrained::Small>{"products", "and products, 16 memory channels", "", eight});
-  call(Recipe<pretrained::Small, 16>{"small", "and a teacher, its covariances, half the runs", "",
-                                     example::with_teacher(1)});
+  call(Talk{"adam", "plain head, 3 x 3, Adam", "", {.training = adam}});
+  call(Talk{"muon", "plain head, 3 x 3, Muon", "", {.training = four}});
+  call(Gain{"gain", "gain head, 5 x 2", "", {.training = four}});
+  call(Memory{"memory", "and 8 memory channels, 3 taps", "", {.training = eight}});
+  call(Products{"products", "and products, 16 memory channels", "", {.training = eight}});
+  call(LearnedRow<pretrained::Small, 16>{"small",
+                                         "and a teacher, its covariances, half the runs",
+                                         "",
+                                         {.training = training_with_memory(1)}});
 }
 
 void study(const example::Options& options, Study study) {
@@ -57,21 +62,21 @@ void study(const example::Options& options, Study study) {
   ordered_json curves = ordered_json::array();
   std::printf("%-56s %8s %5s %8s %8s  %-18s %s\n", "recipe", "updates", "seed", "seconds", "aRMSE",
               "95 % interval", "restarts, last at");
-  for_each_idea([&]<class Recipe>(const Recipe& recipe) {
-    if (recipe.name.find(study.only) == std::string::npos) return;
+  for_each_idea([&]<class Row>(const Row& row) {
+    if (row.name.find(study.only) == std::string::npos) return;
     ordered_json points = ordered_json::array();
     for (const std::size_t updates : study.updates)
       for (std::uint64_t seed = options.seed; seed < options.seed + study.seeds; ++seed) {
-        TrainConfig config = recipe.config;
+        auto recipe = row.recipe;
+        TrainConfig& config = recipe.training;
         config.updates = updates, config.seed = seed, config.threads = options.threads;
         if (config.renew_every > 0) config.renew_every = 500;
         config.upsets = {};  // accuracy alone, not robustness
-        const auto [trained, training] = example::train(recipe, config);
+        const auto [trained, training] = train<typename Row::Network, Row::lanes>(problem, recipe);
         const auto scores = run_twin(
-            problem, Learned<example::Lorenz, typename Recipe::Network, 16>(problem, trained),
-            unseen);
+            problem, Learned<example::Lorenz, typename Row::Network, 16>(problem, trained), unseen);
         std::printf("%-56s %8zu %5zu %8.0f %8.4f  %-18s %zu, %zu\n",
-                    text(recipe.name, ": ", recipe.method).c_str(), updates,
+                    text(row.name, ": ", row.method).c_str(), updates,
                     static_cast<std::size_t>(seed), training.seconds, scores.analysis_rmse,
                     example::text_of(scores.interval).c_str(), training.restarts,
                     training.last_restart);
@@ -84,9 +89,9 @@ void study(const example::Options& options, Study study) {
                           {"restarts", training.restarts},
                           {"last_restart", training.last_restart}});
       }
-    curves.push_back({{"recipe", recipe.name},
-                      {"method", recipe.method},
-                      {"weights", Recipe::Network::parameters},
+    curves.push_back({{"recipe", row.name},
+                      {"method", row.method},
+                      {"weights", Row::Network::parameters},
                       {"points", std::move(points)}});
   });
   const ordered_json json{{"example", "time_to_accuracy"},

@@ -105,7 +105,7 @@ TEST_CASE("own observations: a file with moving places, errors of their own and 
 
   Network network;
   scale_inputs(problem, network, 1);
-  Trainer<Lorenz, Network, 16> trainer(
+  Trainer<Lorenz, Network, 16, EnsrfTeacher<64>> trainer(
       some_problem(), network,
       {.updates = 200, .groups = 2, .warm_up = 20, .taught = 0.8, .threads = 1, .progress = false});
   const double learned =

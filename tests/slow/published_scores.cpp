@@ -64,7 +64,7 @@ TEST_CASE("a small DAN with memory, trained for two minutes, reaches 0.215 from 
   pretrained::Small network;
   scale_inputs(problem, network);
   Trainer<Lorenz, pretrained::Small, 32> trainer(
-      problem, network, {.updates = 3000, .groups = 2, .window = 8, .first_window = 4});
+      problem, network, {.updates = 3000, .groups = 2, .unroll = 8, .first_unroll = 4});
   CHECK(score(Learned<Lorenz, pretrained::Small>(problem, trainer.run())) < 0.215);
   CHECK(trainer.report().last_restart < 500);
 }

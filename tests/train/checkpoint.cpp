@@ -35,15 +35,15 @@ constexpr std::size_t lanes = simd_width<float>;
 
 /// Runs a training in processes that are killed, ten times at random moments, each going on from
 /// the checkpoint of the one before; what is left then ends as if nothing had happened.
-template <class Network, class S>
-std::size_t check_killed(const S& problem, TrainConfig config) {
-  using T = Trainer<S, Network, lanes>;
+template <class Network, class Teacher = NoTeacher, class S>
+std::size_t check_killed(const S& problem, TrainConfig config, const Teacher& teacher = {}) {
+  using T = Trainer<S, Network, lanes, Teacher>;
   Network network;
   scale_inputs(problem, network);
   config.progress = false;
   const test::TemporaryFolder folder;
   const auto file = folder / "checkpoint.safetensors";
-  T whole(problem, network, config);
+  T whole(problem, network, config, teacher);
   const auto begin = std::chrono::steady_clock::now();
   whole.run(folder / "whole.safetensors", 0);
   CHECK(whole.report().skipped == 0);  // not even where a teacher has diverged
@@ -58,7 +58,7 @@ std::size_t check_killed(const S& problem, TrainConfig config) {
     if (child == 0) {  // has this thread only, and starts none
       try {
         config.threads = 1;
-        T(problem, network, config).run(file, 0);
+        T(problem, network, config, teacher).run(file, 0);
       } catch (...) {
       }
       ::_exit(0);
@@ -70,7 +70,7 @@ std::size_t check_killed(const S& problem, TrainConfig config) {
     killed += WIFSIGNALED(status) ? 1 : 0;
   }
 
-  T resumed(problem, network, config);
+  T resumed(problem, network, config, teacher);
   if (std::filesystem::exists(file)) resumed.resume(file);
   MESSAGE(killed, " of 10 were killed; ", resumed.updates(), " of ", config.updates,
           " updates were done");
@@ -88,17 +88,18 @@ TEST_CASE("trainer: killed at random moments and resumed, it ends with the same 
     check_killed<Plain>(Full{}, {.updates = 100, .groups = 2, .warm_up = 5, .average = 0.9});
   }
   SUBCASE("memory, gain head, a first window, and lanes that restart") {
-    CHECK(check_killed<Recurrent>(Full{}, {.updates = 100,
-                                           .groups = 2,
-                                           .window = 3,
-                                           .first_window = 1,
-                                           .first_updates = 30,
-                                           .warm_up = 5,
-                                           .first_guess_deviation = 6,
-                                           .renew_every = 7,
-                                           .upsets = {.last = 0.9, .longest_gap = 9},
-                                           .taught = 0.6,
-                                           .seed = 2}) > 0);
+    CHECK(check_killed<Recurrent, EnsrfTeacher<64>>(Full{},
+                                                    {.updates = 100,
+                                                     .groups = 2,
+                                                     .unroll = 3,
+                                                     .first_unroll = 1,
+                                                     .first_updates = 30,
+                                                     .warm_up = 5,
+                                                     .first_guess_deviation = 6,
+                                                     .renew_every = 7,
+                                                     .upsets = {.last = 0.9, .longest_gap = 9},
+                                                     .taught = 0.6,
+                                                     .seed = 2}) > 0);
   }
   SUBCASE("Adam alone under a random network") {
     check_killed<Plain>(Sparse{.observe = ObserveRandom<40>(20, 40)},

@@ -246,18 +246,19 @@ struct AnalysisNetwork {
 
   /// The layers in order, with their names and places in the parameter array.
   [[nodiscard]] static std::vector<LayerPlace> places() {
-    std::vector<LayerPlace> list{{"input", 0, InputLayer::taps, features, Shape.filters}};
-    const auto add = [&](std::string name, std::size_t in, std::size_t out) {
+    std::vector<LayerPlace> list{
+        {"input", 0, InputLayer::taps, features, Shape.filters, LayerKind::input}};
+    const auto add = [&](std::string name, std::size_t in, std::size_t out, LayerKind kind) {
       const auto& last = list.back();
-      list.push_back(
-          {std::move(name), last.offset + last.weights() + last.out, InputLayer::taps, in, out});
+      list.push_back({std::move(name), last.offset + last.weights() + last.out, InputLayer::taps,
+                      in, out, kind});
     };
     constexpr std::size_t filters = Shape.filters, products = Shape.products;
     for (std::size_t b = 0; b < Shape.blocks; ++b)
       for (std::size_t s = 0; s < Shape.sub_blocks; ++s)
         add(text("blocks.", b, ".", s), products > 0 && s == 1 ? products : filters,
-            products > 0 && s == 0 ? 2 * products : filters);
-    add("output", filters, raw);
+            products > 0 && s == 0 ? 2 * products : filters, LayerKind::hidden);
+    add("output", filters, raw, LayerKind::output);
     return list;
   }
 

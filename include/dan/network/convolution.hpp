@@ -9,6 +9,7 @@
 
 #include "dan/autodiff/map.hpp"
 #include "dan/core/simd.hpp"
+#include "dan/core/unrolled.hpp"
 #include "dan/geometry/concepts.hpp"
 #include "dan/network/activation.hpp"
 
@@ -34,18 +35,6 @@ struct TileShape {
   static constexpr std::size_t weights_in = 5;                              ///< of the tile of d_w
   static constexpr std::size_t weights_out = register_count == 32 ? 5 : 2;  ///< of the tile of d_w
 };
-
-/// calls(integral_constant 0), (1), …, (N − 1).
-///
-/// Kernels force inlining here and in their innermost lambdas: register tiles are arrays, and only
-/// when every index is known early does the compiler keep them in registers.
-template <std::size_t N, class F>
-[[gnu::always_inline]] inline void unrolled(const F& call) {
-  [&]<std::size_t... I>(std::index_sequence<I...>) __attribute__((always_inline)) {
-    (call(std::integral_constant<std::size_t, I>{}), ...);
-  }
-  (std::make_index_sequence<N>{});
-}
 
 /// Runs call(first, size) over 0…Total in blocks of `Block` and one compile-time remainder.
 template <std::size_t Total, std::size_t Block, class F>

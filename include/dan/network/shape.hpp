@@ -27,12 +27,15 @@ struct NetworkShape {
   bool sees_precision = false;  ///< true: is also shown where how much is observed
 };
 
+enum class LayerKind { input, hidden, output };
+
 /// One layer's place in the flat parameter array of a network.
 struct LayerPlace {
   std::string name;    ///< "input", "blocks.1.0" (block, convolution), "output"
   std::size_t offset;  ///< first weight; the biases follow the weights
   std::size_t kernel;  ///< taps
   std::size_t in, out;
+  LayerKind kind;
   [[nodiscard]] std::size_t weights() const { return kernel * in * out; }
 };
 

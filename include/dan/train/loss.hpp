@@ -58,12 +58,34 @@ struct SupervisedLoss {
 /// of the observation errors' deviations s.
 ///
 /// It adds weight/2 · Σ_ij (u_{i,j} − P^a_{i,j})² to the loss, for every member's gain; i an
-/// element, j a neighbour.
+/// element, j a neighbour. In a training the weight is w s̄² r / (runs · cycles · size), with w
+/// `TrainConfig::taught_gain`, s̄² the mean of s² in the norm and r ≤ 1 from `gain_trust`.
 template <class T>
 struct GainTarget {
   const T* covariance = nullptr;  ///< points × channels × window × channels, in these units
   T weight{};                     ///< lane by lane
 };
+
+/// r = v / max(v, Σ_i (e_i/s_i)²), lane by lane, v = Σ_i P^a_{i,i} in units of s: 1 unless the
+/// network's analysis is farther from the teacher's, by e, than the teacher expects to be from the
+/// truth, then falling with the square of the distance; there the network needs a larger gain. Not
+/// to be differentiated. `states`, `truth` (the teacher's analysis), `norm`: as in
+/// `squared_error`; `covariance`: as in `GainTarget`; `deviations`: s.
+template <class Network, class T>
+T gain_trust(const T* states, const T* truth, std::span<const double> norm, const T* covariance,
+             std::span<const double> deviations) {
+  using Real = real_t<T>;
+  constexpr std::size_t window = Network::Head::window, channels = Network::channels;
+  Scratch<T> error(Network::size, Unset{});
+  squared_error<Network::members>(states, truth, norm, error.data());
+  T squares(Real(0)), variance(Real(0));
+  for (std::size_t i = 0; i < Network::size; ++i) {
+    const T scaled = T(static_cast<Real>(1 / deviations[i])) * error[i];
+    squares += scaled * scaled;
+    variance += covariance[(i * window + window / 2) * channels + i % channels];
+  }
+  return variance / maximum(variance, squares);
+}
 
 /// d_gain = weight (u − P^a): the gradient of the target's part of the loss, with the network's
 /// cache of the last `forward`; members × `Network::gains`, overwritten.

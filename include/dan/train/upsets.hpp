@@ -2,11 +2,10 @@
 #pragma once
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
-#include <string_view>
+#include <tuple>
 
-#include "dan/core/error.hpp"
+#include "dan/core/fields.hpp"
 #include "dan/core/random.hpp"
 
 namespace dan {
@@ -51,16 +50,11 @@ struct Upsets {
     return out;
   }
 
-  /// Throws ConfigError, in the name of `function`, if a number is out of its range.
-  void require_valid(std::string_view function) const {
-    for (const double share : {first, last})
-      if (!(share >= 0 && share <= 1))
-        throw ConfigError(text(function, ": upsets have the share ", share,
-                               ", expected first and last between 0 and 1"));
-    if (!(farthest >= 1 && std::isfinite(farthest)))
-      throw ConfigError(text(function, ": upsets.farthest is ", farthest,
-                             ", expected a finite number, at least 1"));
-    require_at_least(function, "upsets.longest_gap", longest_gap, 1);
+  static constexpr auto fields() {
+    return std::tuple(field("first", &Upsets::first, Range::share()),
+                      field("last", &Upsets::last, Range::share()),
+                      field("farthest", &Upsets::farthest, Range::from_one()),
+                      field("longest_gap", &Upsets::longest_gap, Range::at_least_one()));
   }
 };
 

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+namespace dan::detail {
+
+/// calls(integral_constant 0), (1), …, (N − 1).
+///
+/// Kernels force inlining here and in their innermost lambdas: register tiles are arrays, and only
+/// when every index is known early does the compiler keep them in registers.
+template <std::size_t N, class F>
+[[gnu::always_inline]] inline void unrolled(const F& call) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) __attribute__((always_inline)) {
+    (call(std::integral_constant<std::size_t, I>{}), ...);
+  }
+  (std::make_index_sequence<N>{});
+}
+
+}  // namespace dan::detail

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <array>
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "dan/core/random.hpp"
+#include "dan/core/simd.hpp"
+#include "dan/io/safetensors.hpp"
+#include "dan/network/weights.hpp"
+#include "dan/train/config.hpp"
+
+namespace dan {
+
+/// Numbers that change with a problem's model, observation operator or noise, and with the order
+/// of their numbers: one step from a fixed state, its observations, the errors of one cycle and the
+/// slots that report in several.
+template <class Problem>
+[[nodiscard]] std::vector<double> fingerprint(const Problem& problem) {
+  std::array<double, Problem::size> x;
+  std::array<double, Problem::slots> y, errors;
+  std::array<bool, Problem::slots> mask;
+  fill_normal<double>({1, Purpose::fingerprint}, x);
+  problem.model.step(x.data(), x.data());
+  problem.observe.observe(x.data(), y.data());
+  problem.noise.sample({1, Purpose::fingerprint}, errors);
+  std::vector<double> sums(4);
+  const auto weighted = [](std::size_t i, double value) {
+    return static_cast<double>(i + 1) * value;
+  };
+  for (std::size_t i = 0; i < Problem::size; ++i) sums[0] += weighted(i, x[i]);
+  for (std::size_t j = 0; j < Problem::slots; ++j)
+    sums[1] += weighted(j, y[j]), sums[2] += weighted(j, errors[j]);
+  for (std::size_t cycle = 0; cycle < 8; ++cycle) {
+    problem.observe.available({1, Purpose::fingerprint, 0, cycle}, mask.data());
+    for (std::size_t j = 0; j < Problem::slots; ++j)
+      sums[3] += weighted(cycle * Problem::slots + j, mask[j]);
+  }
+  return sums;
+}
+
+/// Architecture, start, problem, teacher and configuration as a text: all that must agree for the
+/// same bits. `teacher`: a number that changes with it.
+template <std::size_t Lanes, class Problem, class Network, class Real>
+[[nodiscard]] std::string training_description(const Problem& problem,
+                                               const Trained<Network, Real>& start,
+                                               const TrainConfig& config, double teacher) {
+  return nlohmann::ordered_json{
+      {"architecture", detail::architecture<Network>()},
+      {"start", detail::checksum({{reinterpret_cast<const char*>(start.parameters.data()),
+                                   Network::parameters * sizeof(Real)}})},
+      {"points", Problem::points},
+      {"lanes", Lanes},
+      {"bytes", sizeof(Real)},
+      {"simd", {simd_width<Real>, simd_width<double>}},
+      {"setting", fingerprint(problem)},
+      {"scaling", {start.network.input_mean, start.network.input_deviation}},
+      {"teacher", teacher},
+      {"config", json_of_fields(config)}}
+      .dump();
+}
+
+}  // namespace dan

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "dan/analysis/cycle.hpp"
+#include "dan/autodiff/map.hpp"
+#include "dan/autodiff/unroll.hpp"
+#include "dan/core/tensor.hpp"
+#include "dan/network/weights.hpp"
+#include "dan/train/config.hpp"
+#include "dan/train/innovation.hpp"
+#include "dan/train/pool.hpp"
+
+namespace dan {
+
+/// A group's part of an update: its next cycles, their loss, and its gradient.
+///
+/// Nothing is learned from a run from the cycle on in which it is lost or its model not finite, nor
+/// in a gap. Groups may learn at the same time, each in one thread; memory of all: threads × one
+/// `Unrolled`. See `Trainer`, `Runs` and `Lessons`.
+template <class Runs, class Lessons, class Loss, Keep Policy>
+class Learner {
+ public:
+  using Problem = typename Runs::Problem;
+  using Network = typename Runs::Network;
+  using Cycle = typename Lessons::Cycle;
+  using T = typename Runs::T;
+  using Real = real_t<T>;
+  static constexpr std::size_t lanes = Runs::Truth::lanes;
+
+  /// A group of runs, and what it finds in an update.
+  struct Group {
+    typename Runs::Group runs;
+    std::optional<typename Lessons::Lesson> lesson{};
+    std::vector<typename Runs::Observed> observed;
+    std::vector<typename Runs::Truth> target;
+    std::vector<double> innovations = std::vector<double>(lanes);  ///< 0: not known
+    Tensor<Real, 1> gradient = zeros<Real>(Network::parameters);
+    double loss = 0;  ///< half the mean squared error of all groups' analyses from their targets
+    std::size_t restarts = 0;
+
+    Group(typename Runs::Group some_runs, std::size_t unroll)
+        : runs(std::move(some_runs)), observed(unroll), target(unroll) {}
+  };
+
+  template <class Teacher>
+  Learner(const Problem& problem, const Network& network, const TrainConfig& config,
+          const Teacher& teacher)
+      : problem_(problem),
+        config_(config),
+        norm_(problem.weights()),
+        deviations_(observation_deviations(problem, network)),
+        bounds_(network.bounds()),
+        runs_(problem, network, config),
+        lessons_(teacher, problem, config, deviations_),
+        unrolled_(config.unroll) {}
+
+  /// Group `g`, not yet started.
+  [[nodiscard]] Group group(std::size_t g) const { return {runs_.group(g), config_.unroll}; }
+  /// First guesses for its runs and its teacher.
+  void start(Group& group) const {
+    runs_.start(group.runs, bounds_);
+    if (config_.taught > 0) group.lesson = lessons_.start(group.runs);
+  }
+
+  /// The next cycles, in update number `update`, with these weights; then some runs start anew.
+  void learn(Group& group, const Trained<Network, Real>& now, std::size_t cycles,
+             std::size_t update) {
+    auto* const lesson = lessons_.teach_in(update) ? &*group.lesson : nullptr;
+    for (std::size_t n = 0; n < cycles; ++n) {
+      runs_.next(group.runs, group.observed[n], group.target[n]);
+      if (lesson != nullptr)
+        lessons_.teach(*lesson, n, group.runs, group.observed[n], group.target[n]);
+    }
+    const auto cycle = [&](std::size_t n) {
+      return lessons_.cycle({problem_, now.network, group.observed[n], deviations_, bounds_},
+                            lesson, n);
+    };
+    const Real* const params = now.parameters.data();
+    auto chain = unrolled_.take();
+    std::copy_n(group.runs.carried.data(), Cycle::carried, chain->state(0));
+    chain->forward(params, cycle, cycles);
+    const auto lost_at = first_lost(group, *chain, cycles);
+    innovations(cycle(cycles - 1), chain->state(cycles - 1), group.innovations);
+    for (std::size_t l = 0; l < lanes; ++l)
+      if (lost_at[l] <= cycles) group.innovations[l] = 0;
+    const double weight = 1 / static_cast<double>(config_.groups * lanes * cycles * Problem::size);
+    const std::size_t before = group.runs.twin.cycle() - cycles;
+    group.gradient.fill(Real(0));
+    group.loss = 0;
+    Scratch<T> d_first(Cycle::carried);
+    chain->backward(
+        params, cycle,
+        [&](std::size_t n, T* d) {
+          // An adjoint of a step that runs away makes NaN of zero.
+          for (std::size_t l = 0; l < lanes; ++l)
+            if (n + 1 == lost_at[l]) no_gradient(d, l);
+          group.loss += loss_.template add<Network::members>(
+              chain->state(n), group.target[n - 1].data(), norm_, weight, config_.loss_limit, d);
+          lessons_.weigh(lesson, n - 1, chain->state(n), group.target[n - 1], weight);
+          // Through a gap no gradient passes: what is unknown after it cannot be learned before.
+          for (std::size_t l = 0; l < lanes; ++l) {
+            if (n < lost_at[l] && !group.runs.silent(l, before + n)) continue;
+            no_gradient(d, l);
+            lessons_.silence(lesson, n - 1, l);
+          }
+        },
+        d_first.data(), group.gradient.data());
+    std::copy_n(chain->state(cycles), Cycle::carried, group.runs.carried.data());
+    unrolled_.give_back(std::move(chain));
+    group.restarts = runs_.go_on(group.runs, group.target[cycles - 1], update);
+  }
+
+  /// Changes with all that decides about the teacher; 0: nobody teaches.
+  [[nodiscard]] double fingerprint(const Group& group) const {
+    return group.lesson ? lessons_.fingerprint(*group.lesson, group.runs) : 0;
+  }
+
+  /// What a checkpoint must hold of a group, see train/checkpoint.hpp.
+  template <class Archive>
+  void transfer(Group& group, Archive& archive) const {
+    archive.part("runs", group.runs);
+    if (auto& lesson = group.lesson)
+      archive.part("teacher", [&](auto& part) { lessons_.transfer(*lesson, part); });
+  }
+
+ private:
+  /// The cycle, from 1 on, in which each lane is lost, outside of its gaps; else cycles + 1.
+  template <class Chain>
+  [[nodiscard]] std::array<std::size_t, lanes> first_lost(const Group& group, const Chain& chain,
+                                                          std::size_t cycles) const {
+    const std::size_t before = group.runs.twin.cycle() - cycles;
+    std::array<std::size_t, lanes> lost_at;
+    for (std::size_t l = 0; l < lanes; ++l)
+      for (lost_at[l] = 1; lost_at[l] <= cycles; ++lost_at[l])
+        if (!group.runs.silent(l, before + lost_at[l]) &&
+            runs_.lost(chain.state(lost_at[l]), group.target[lost_at[l] - 1], l))
+          break;
+    return lost_at;
+  }
+  static void no_gradient(T* d, std::size_t lane) {
+    for (std::size_t i = 0; i < Cycle::carried; ++i) lane_of(d[i], lane) = Real(0);
+  }
+
+  Problem problem_;
+  TrainConfig config_;
+  std::vector<double> norm_;        ///< weights of the norm
+  std::vector<double> deviations_;  ///< s, see LearnedCycle
+  AnalysisBounds<Network::channels> bounds_;
+  Runs runs_;
+  Lessons lessons_;
+  Loss loss_{};
+  Pool<Unrolled<Cycle, T, Policy>> unrolled_;
+};
+
+}  // namespace dan

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "dan/core/fields.hpp"
+#include "dan/network/weights.hpp"
+#include "dan/problem/scaling.hpp"
+#include "dan/train/config.hpp"
+#include "dan/train/start.hpp"
+#include "dan/train/teacher.hpp"
+#include "dan/train/trainer.hpp"
+
+/// \file
+/// The best training that we know, in one call; docs/training.md compares it with others:
+///     const Recipe<EnsrfTeacher<64>> recipe{.training = training_with_memory(8000),
+///                                           .finish = {.share = 0.5}};
+///     const auto [trained, report] = train<Network, 16>(problem, recipe, "small");
+
+namespace dan {
+
+/// A second training, of the weights of the first one: on the truth, through more cycles, from a
+/// twentieth of the learning rate, with as many upsets as in the end of the first.
+struct Finish {
+  double share = 0;         ///< of the first training's cycles; 0: no second training
+  std::size_t unroll = 64;  ///< cycles that a gradient goes through
+
+  static constexpr auto fields() {
+    return std::tuple(field("share", &Finish::share, Range::from_zero()),
+                      field("unroll", &Finish::unroll, Range::at_least_one()));
+  }
+
+  /// The second training after one of `config`.
+  [[nodiscard]] TrainConfig after(TrainConfig config) const {
+    require_fields("Finish", *this);
+    const auto cycles = share * static_cast<double>(config.updates * config.unroll);
+    config.updates =
+        std::max<std::size_t>(1, static_cast<std::size_t>(cycles / static_cast<double>(unroll)));
+    if (config.renew_every > 0)
+      config.renew_every = std::max<std::size_t>(1, config.renew_every * config.unroll / unroll);
+    config.upsets.first = config.upsets.last;
+    config.loss_limit = 0.3;  // runs that are upset have gradients that good ones would not survive
+    config.unroll = unroll;
+    config.first_unroll = 0;
+    config.learning_rate /= 20;
+    config.warm_up = 50;
+    config.taught = 0;
+    ++config.seed;  // other truths
+    return config;
+  }
+  /// The same for weights that were finished before: at a fifth of the rate, since they shall not
+  /// lose what they know, on other truths than in any training before; `updates` of them, 0: as
+  /// many as after a first training.
+  [[nodiscard]] TrainConfig again(const TrainConfig& config, std::size_t updates = 0) const {
+    TrainConfig next = after(config);
+    next.learning_rate /= 5;
+    next.seed += 10;
+    if (updates > 0) next.updates = updates;
+    return next;
+  }
+};
+
+/// A training and its finish.
+template <class Teacher = NoTeacher>
+struct Recipe {
+  TrainConfig training{};
+  Finish finish{};
+  Teacher teacher{};
+};
+
+/// For networks with gain head and memory: two groups, of 16 runs, and an EnsrfTeacher<64>.
+inline TrainConfig training_with_memory(std::size_t updates) {
+  return {.updates = updates,
+          .groups = 2,
+          .unroll = 8,
+          .first_unroll = 4,
+          .muon = {.rate = 12},
+          .renew_every = 200,
+          .upsets = {.last = 0.5},
+          .taught = 0.85};
+}
+/// The same for networks with a plain head and no memory.
+inline TrainConfig training_without_memory(std::size_t updates) {
+  return {.updates = updates,
+          .groups = 2,
+          .unroll = 4,
+          .learning_rate = 1.5e-3,
+          .renew_every = 200,
+          .upsets = {.last = 0.5},
+          .taught = 0.85};
+}
+
+namespace detail {
+/// One training, as short as it is: a shorter one has a shorter beginning. Goes on from
+/// `checkpoint`, if there is one.
+template <std::size_t Lanes, class Problem, class Start, class Teacher>
+auto train_once(const Problem& problem, const Start& start, TrainConfig config,
+                const Teacher& teacher, const std::filesystem::path& checkpoint) {
+  config.warm_up = std::min(config.warm_up, config.updates / 10);
+  config.first_updates = std::min(config.first_updates, config.updates * 3 / 8);
+  Trainer<Problem, typename Start::Network, Lanes, Teacher> trainer(problem, start, config,
+                                                                    teacher);
+  trainer.run(checkpoint);
+  return std::pair(trainer.trained(), trainer.report());
+}
+/// NAME and an ending; nothing for no name.
+inline std::filesystem::path checkpoint_of(const std::filesystem::path& name, const char* ending) {
+  return name.empty() ? name : std::filesystem::path(name.string() + ending);
+}
+}  // namespace detail
+
+/// Trains a network of this architecture from random weights as the recipe says, then its finish.
+///
+/// `name`: path and name of the checkpoints, NAME.checkpoint and NAME.finish.checkpoint, from which
+/// the same call goes on when it was stopped; its folder is made. Empty: none are written. Returns
+/// the trained network and the report of both trainings. Throws as `Trainer`.
+template <class Network, std::size_t Lanes, class Problem, class Teacher>
+auto train(const Problem& problem, const Recipe<Teacher>& recipe,
+           const std::filesystem::path& name = {}) {
+  if (name.has_parent_path()) std::filesystem::create_directories(name.parent_path());
+  Network network;
+  scale_inputs(problem, network, recipe.training.seed);
+  auto [trained, report] = detail::train_once<Lanes>(
+      problem, random_start<float>(network, recipe.training.seed), recipe.training, recipe.teacher,
+      detail::checkpoint_of(name, ".checkpoint"));
+  if (recipe.finish.share > 0) {
+    const auto [finished, more] = detail::train_once<Lanes>(
+        problem, trained, recipe.finish.after(recipe.training), recipe.teacher,
+        detail::checkpoint_of(name, ".finish.checkpoint"));
+    trained = finished;
+    report.append(more);
+  }
+  return std::pair(trained, report);
+}
+
+/// The recipe's finish alone, of weights that were trained before, see `Finish::again`.
+/// `name`: as in `train`.
+template <std::size_t Lanes, class Problem, class Network, class Teacher>
+auto finish(const Problem& problem, const Trained<Network>& start, const Recipe<Teacher>& recipe,
+            const std::filesystem::path& name = {}, std::size_t updates = 0) {
+  if (name.has_parent_path()) std::filesystem::create_directories(name.parent_path());
+  return detail::train_once<Lanes>(problem, start, recipe.finish.again(recipe.training, updates),
+                                   recipe.teacher,
+                                   detail::checkpoint_of(name, ".finish.checkpoint"));
+}
+
+}  // namespace dan

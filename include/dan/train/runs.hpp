@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "dan/analysis/cycle.hpp"
+#include "dan/core/error.hpp"
+#include "dan/core/random.hpp"
+#include "dan/core/simd.hpp"
+#include "dan/core/tensor.hpp"
+#include "dan/problem/truth.hpp"
+#include "dan/train/config.hpp"
+
+namespace dan {
+
+/// The runs of a training: how they start, when they are lost, and how they go on then.
+///
+/// A run's state is what the analysis carries, truth and observations come without end, so no data
+/// is seen twice. A run is lost that is farther from its target than one random state of the
+/// climate from another, with a mean squared error of more than twice the climate's variance; it
+/// restarts from truth + noise: nearer than that it stays, so that a network learns to find the
+/// truth again. With `renew_every`, healthy runs start anew as well, in turn: else a long training
+/// never sees an empty memory again; with `upsets` some of them are thrown off the truth instead,
+/// or see nothing for a while.
+template <class Problem_, class Network_, std::size_t Lanes, class Real>
+class Runs {
+ public:
+  using Problem = Problem_;
+  using Network = Network_;
+  using T = lanes_t<Real, Lanes>;
+  using Observed = observed_t<typename Problem::Operator, Real, Lanes>;
+  using Truth = Batch<Real, Problem::points, Problem::channels, Lanes>;
+  using Cycle = LearnedCycle<Problem, Network, Observed>;
+
+  /// `Lanes` runs.
+  struct Group {
+    TwinTruth<Problem, Lanes> twin;
+    std::vector<T, AlignedAllocator<T>> carried =
+        std::vector<T, AlignedAllocator<T>>(Cycle::carried);  ///< what the next cycle starts from
+    std::array<std::size_t, Lanes> silent_until{};            ///< the last cycle of a lane's gap
+
+    /// Is this cycle within a lane's gap?
+    [[nodiscard]] bool silent(std::size_t lane, std::size_t cycle) const {
+      return cycle <= silent_until[lane];
+    }
+
+    /// What a checkpoint must hold, see train/checkpoint.hpp.
+    template <class Archive>
+    void transfer(Archive& archive) {
+      archive.numbers("carried", std::span<T>(carried), Lanes);
+      auto truth = twin.save();
+      std::size_t cycle = twin.cycle();
+      archive.numbers("truth", std::span<double>(truth), 1);
+      archive.count("cycle", cycle);
+      if constexpr (Archive::reads) twin.restore(cycle, truth);
+      for (std::size_t l = 0; l < Lanes; ++l)
+        archive.count(text("silent_until.", l), silent_until[l]);
+    }
+  };
+
+  /// `network`: its input scaling is that of the climate.
+  Runs(const Problem& problem, const Network& network, const TrainConfig& config)
+      : problem_(problem), config_(config), norm_(problem.weights()), mean_(network.input_mean) {
+    for (std::size_t i = 0; i < Problem::size; ++i)
+      climate_variance_ += norm_[i] * std::pow(network.input_deviation[i % Network::channels], 2) /
+                           static_cast<double>(Problem::size);
+  }
+
+  /// Group `g`: its truth, and nothing carried yet.
+  [[nodiscard]] Group group(std::size_t g) const {
+    return {.twin = {problem_, {.seed = config_.seed, .first_run = training_runs + g * Lanes}}};
+  }
+  /// First guesses for all lanes. Throws ConfigError for a truth outside these bounds.
+  void start(Group& group, const AnalysisBounds<Network::channels>& bounds) const {
+    require_within(bounds, group.twin.truth());
+    for (std::size_t l = 0; l < Lanes; ++l) start_lane(group, l, Purpose::first_guess);
+  }
+
+  /// The next cycle's observations, none of a lane in a gap, and its truth.
+  /// Throws NumericalError if the truth is not finite.
+  void next(Group& group, Observed& observed, Truth& truth) const {
+    group.twin.next();
+    for (const double x : group.twin.truth().numbers())
+      if (!std::isfinite(x))
+        throw NumericalError(text("Trainer::update: the truth is not finite in cycle ",
+                                  group.twin.cycle(), "; take a smaller time step"));
+    convert(group.twin.observed(), observed);
+    convert(group.twin.truth(), truth);
+    for (std::size_t l = 0; l < Lanes; ++l)
+      for (std::size_t j = 0; j < Problem::slots && group.silent(l, group.twin.cycle()); ++j)
+        observed.values.at(j, l) = observed.precision.at(j, l) = Real(0);
+  }
+
+  /// Is this state farther from the target than one random state of the climate from another?
+  [[nodiscard]] bool lost(const T* state, const Truth& target, std::size_t lane) const {
+    double square = 0;
+    for (std::size_t i = 0; i < Cycle::states; ++i)
+      square +=
+          norm_[i % Problem::size] *
+          std::pow(
+              static_cast<double>(lane_of(state[i], lane) - target.at(i % Problem::size, lane)), 2);
+    return !(square <= 2 * climate_variance_ * static_cast<double>(Cycle::states));
+  }
+
+  /// After an update, number `update`, whose last analyses were `group.carried`: lost runs restart,
+  /// and some are renewed. In a gap it is no wonder to be lost, and does not count. Returns the
+  /// number of restarts.
+  std::size_t go_on(Group& group, const Truth& target, std::size_t update) const {
+    std::size_t restarts = 0;
+    for (std::size_t l = 0; l < Lanes; ++l) {
+      const std::size_t every = config_.renew_every;
+      if (lost(group.carried.data(), target, l) && !group.silent(l, group.twin.cycle())) {
+        ++restarts;
+        start_lane(group, l, Purpose::restart);
+      } else if (every > 0 && (update + l * every / Lanes) % every == 0) {
+        renew_lane(group, l, update);
+      }
+    }
+    return restarts;
+  }
+
+ private:
+  /// Lane `lane` becomes a first guess, truth + noise, with an empty memory; several members are
+  /// spread around it as by `Learned::start`.
+  void start_lane(Group& group, std::size_t lane, Purpose purpose) const {
+    set_lane(group, lane, purpose, config_.first_guess_deviation,
+             [&](std::size_t i) { return group.twin.truth().at(i, lane); });
+    forget(group, lane);
+    group.silent_until[lane] = 0;
+  }
+
+  /// Lane `lane` becomes centre(i) + deviation · N(0, 1) units, the same for all members, and for
+  /// several members noise of their own of the usual deviation.
+  template <class Centre>
+  void set_lane(Group& group, std::size_t lane, Purpose purpose, double deviation,
+                const Centre& centre) const {
+    constexpr std::size_t size = Problem::size, members = Network::members;
+    std::vector<double> error(size + (members > 1 ? members * size : 0));
+    fill_normal<double>(group.twin.key(lane).with(purpose), std::span(error));
+    for (std::size_t i = 0; i < Cycle::states; ++i) {
+      double noise = deviation * error[i % size];
+      if constexpr (members > 1) noise += config_.first_guess_deviation * error[size + i];
+      lane_of(group.carried[i], lane) =
+          static_cast<Real>(centre(i % size) + problem_.unit(i % size) * noise);
+    }
+  }
+  static void forget(Group& group, std::size_t lane) {
+    for (std::size_t i = Cycle::states; i < Cycle::carried; ++i)
+      lane_of(group.carried[i], lane) = Real(0);
+  }
+
+  /// A healthy run starts anew, or is upset.
+  void renew_lane(Group& group, std::size_t lane, std::size_t update) const {
+    const auto draw = config_.upsets.draw(
+        group.twin.key(lane), static_cast<double>(update) / static_cast<double>(config_.updates));
+    const auto& truth = group.twin.truth();
+    switch (draw.kind) {
+      case Upset::none:
+        return start_lane(group, lane, Purpose::restart);
+      case Upset::gap:
+        group.silent_until[lane] = group.twin.cycle() + draw.gap;
+        return;
+      case Upset::far:
+      case Upset::jump:
+        set_lane(group, lane, Purpose::restart, draw.size,
+                 [&](std::size_t i) { return truth.at(i, lane); });
+        break;
+      case Upset::climate:
+        set_lane(group, lane, Purpose::restart, 0,
+                 [&](std::size_t i) { return mean_[i % Problem::channels]; });
+        break;
+      case Upset::elsewhere:
+      case Upset::leap:
+        set_lane(group, lane, Purpose::restart, 0,
+                 [&](std::size_t i) { return truth.at(i, (lane + 1) % Lanes); });
+        break;
+    }
+    if (draw.kind != Upset::jump && draw.kind != Upset::leap) forget(group, lane);
+  }
+
+  template <class States>
+  static void require_within(const AnalysisBounds<Network::channels>& bounds, const States& truth) {
+    for (std::size_t i = 0; i < Problem::size; ++i)
+      for (std::size_t l = 0; l < Lanes; ++l) {
+        const double x = truth.at(i, l);
+        const std::size_t c = i % Problem::channels;
+        if (!(x >= bounds.low[c] && x <= bounds.high[c]))
+          throw ConfigError(text("Trainer: the truth has a value ", x, " outside the bounds ",
+                                 bounds.low[c], " to ", bounds.high[c],
+                                 " of the network's input scaling; call "
+                                 "scale_inputs(problem, network) before its first training"));
+      }
+  }
+
+  Problem problem_;
+  TrainConfig config_;
+  std::vector<double> norm_;  ///< weights of the norm
+  std::array<double, Network::channels> mean_;
+  double climate_variance_ = 0;
+};
+
+}  // namespace dan

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <limits>
+#include <vector>
+
+#include "../support/temporary_folder.hpp"
+#include "dan/integrate/rk4.hpp"
+#include "dan/models/lorenz96.hpp"
+#include "dan/observe/all.hpp"
+#include "dan/train/trainer.hpp"
+
+using namespace dan;
+
+namespace {
+using Full = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
+using Small = AnalysisNetwork<NetworkShape{.filters = 8, .blocks = 1, .sub_blocks = 2}, Ring<40>>;
+constexpr std::size_t lanes = simd_width<float>;
+
+Small scaled(const Full& problem) {
+  Small network;
+  scale_inputs(problem, network);
+  return network;
+}
+}  // namespace
+
+TEST_CASE("trainer: saved after any update and resumed, it ends with the same bits") {
+  const Full problem;
+  const auto network = scaled(problem);
+  const TrainConfig config{.updates = 20, .groups = 2, .warm_up = 5, .progress = false};
+  using T = Trainer<Full, Small, lanes>;
+  T whole(problem, network, config);
+  whole.run();
+  const test::TemporaryFolder folder;
+  const auto file = folder / "checkpoint.safetensors";
+  for (const std::size_t moment : {1u, 2u, 3u, 5u, 7u, 8u, 11u, 13u, 17u, 19u}) {
+    {
+      T killed(problem, network, config);
+      while (killed.updates() < moment) killed.update();
+      killed.save_checkpoint(file);
+      killed.update();  // lost work
+    }
+    T resumed(problem, network, config);
+    resumed.resume(file);
+    CHECK(resumed.updates() == moment);
+    resumed.run();
+    CHECK(resumed.trained().parameters == whole.trained().parameters);
+    CHECK(resumed.report().rmse == whole.report().rmse);
+    CHECK(resumed.report().restarts == whole.report().restarts);
+  }
+  CHECK(folder.files() == 1);
+
+  auto other = config;
+  other.seed = 2;
+  T another(problem, network, other);
+  CHECK_THROWS_AS(another.resume(file), FileError);
+  const Full forced{.model = {.ode = {.forcing = 7}}};
+  T elsewhere(forced, network, config);
+  CHECK_THROWS_AS(elsewhere.resume(file), FileError);
+  CHECK_THROWS_AS(another.resume(folder / "none"), FileError);
+  // Of a program with another SIMD width, whose bits differ.
+  auto narrow = load_safetensors<double>(file);
+  auto training = nlohmann::json::parse(narrow.metadata.at("training"));
+  CHECK(training.at("simd") == nlohmann::json{simd_width<float>, simd_width<double>});
+  training["simd"] = {1, 1};
+  narrow.metadata["training"] = training.dump();
+  save_safetensors(folder / "narrow", narrow);
+  T wide(problem, network, config);
+  CHECK_THROWS_WITH_AS(wide.resume(folder / "narrow"), doctest::Contains("is of the training"),
+                       FileError);
+  std::filesystem::resize_file(file, 1000);
+  T damaged(problem, network, config);
+  CHECK_THROWS_AS(damaged.run(file), FileError);
+}
+
+TEST_CASE("trainer: trained weights are a start") {
+  const Full problem;
+  const auto network = scaled(problem);
+  TrainConfig config{.updates = 40, .groups = 1, .warm_up = 5, .progress = false};
+  using T = Trainer<Full, Small, lanes>;
+  T random(problem, network, config);
+  Trained<Small, float> start(network);
+  Small::initialise(config.seed, span_of(start.parameters));
+  T same(problem, start, config);
+  CHECK(same.trained().parameters == start.parameters);
+  random.run(), same.run();
+  CHECK(same.trained().parameters == random.trained().parameters);
+  CHECK(same.report().rmse == random.report().rmse);
+
+  const test::TemporaryFolder folder;
+  const auto file = folder / "checkpoint.safetensors";
+  T further(problem, random.trained(), config);
+  CHECK(further.trained().parameters == random.trained().parameters);
+  CHECK(further.update() < random.report().rmse.front());
+  further.save_checkpoint(file);
+  T again(problem, random.trained(), config), elsewhere(problem, network, config);
+  again.resume(file);
+  CHECK(again.trained().parameters == further.trained().parameters);
+  CHECK_THROWS_AS(elsewhere.resume(file), FileError);
+
+  config.average = 0.9;
+  CHECK(T(problem, random.trained(), config).trained().parameters == random.trained().parameters);
+  start.parameters[3] = std::numeric_limits<float>::infinity();
+  CHECK_THROWS_WITH_AS(T(problem, start, config),
+                       "Trainer: start has a weight inf, expected finite", ConfigError);
+}
