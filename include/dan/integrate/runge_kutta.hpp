@@ -103,8 +103,9 @@ struct RungeKutta {
       if constexpr (!small) values.resize(size);
     }
     [[nodiscard]] T* data() { return values.data(); }
-    [[nodiscard]] T& operator[](std::size_t i) { return values[i]; }
-    [[nodiscard]] const T& operator[](std::size_t i) const { return values[i]; }
+    [[nodiscard]] const T* data() const { return values.data(); }
+    [[nodiscard]] T& operator[](std::size_t i) { return data()[i]; }
+    [[nodiscard]] const T& operator[](std::size_t i) const { return data()[i]; }
   };
   template <class T>
   using Stages = std::array<State<T>, stages>;
