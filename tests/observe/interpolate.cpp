@@ -64,6 +64,7 @@ struct AllLanes {
   using T = lanes_t<double, 3>;
   static constexpr std::size_t size = 12, slots = 4, lanes = 3;
   static constexpr std::size_t inputs = size * lanes, outputs = slots * lanes;
+  static constexpr const char* name = "observe";
   const Runs& places;
 
   template <std::size_t Count>
