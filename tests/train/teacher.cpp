@@ -166,6 +166,7 @@ TEST_CASE("teacher: a filter of one run, lane by lane, is the EnSRF of the same 
   const LaneByLane<Etkf<Full, 16>, double, runs> many(one);
   const Ensrf<Full, 16, runs> ensrf(problem);
   static_assert(TeachingFilter<LaneByLane<Etkf<Full, 16>, double, runs>>);
+  static_assert(TeachingFilter<Ensrf<Full, 16, runs>>);
   TwinTruth<Full, runs> twin(problem, {});
   decltype(many)::FirstGuessBatch guess;
   for (std::size_t l = 0; l < runs; ++l)
