@@ -6,9 +6,11 @@
 // Learned rows read their weights from a folder; `--train ROW` trains that row first, from scratch
 // or from its checkpoint, and writes the weights there. A training that is stopped goes on when it
 // is started again.
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "recipes.hpp"
 
@@ -19,6 +21,7 @@ using nlohmann::ordered_json;
 
 struct TableOptions {
   std::string train, from, only, weights = "weights", checkpoints;
+  std::vector<std::string> set;  ///< NAME=VALUE, fields of the training
   std::size_t cycles = 100'000, updates = 0;
 };
 
@@ -103,6 +106,9 @@ void train_row(const Row& row, const example::Options& options, const TableOptio
   if (table.updates > 0 && table.from.empty()) config.updates = table.updates;
   config.seed = options.seed;
   config.threads = options.threads;
+  for (const auto& field : table.set)
+    set_field("--set", config, field.substr(0, field.find('=')),
+              field.substr(std::min(field.size(), field.find('=') + 1)));
   auto updates = text(config.updates, " updates through ", config.unroll, " cycles");
   std::map<std::string, std::string> notes;
   if (!table.from.empty()) {
@@ -198,6 +204,10 @@ int main(int argc, char** argv) {
                        "Updates of that training, before its finish (with --from: of the finish); "
                        "0: the row's own")
             ->check(CLI::Range(std::size_t{0}, std::size_t{100'000'000}));
+        app.add_option("--set", table.set,
+                       "NAME=VALUE: fields of TrainConfig in that training, such as "
+                       "muon.rate=20; with checkpoints of its own")
+            ->needs("--train");
         app.add_option("--checkpoints", table.checkpoints,
                        "Folder of the training's checkpoints; else that of the weights");
         app.add_option("--weights", table.weights, "Folder of the weights");

@@ -61,3 +61,23 @@ TEST_CASE("fields: ranges have their ends, and never a NaN") {
   CHECK(Range::positive().contains(1e-300));
   CHECK(Range::from_zero().contains(0));
 }
+
+TEST_CASE("fields: set by name, or refused and unchanged") {
+  Outer outer;
+  set_field("f", outer, "count", "7");
+  set_field("f", outer, "inner.share", "0.25");
+  set_field("f", outer, "flag", "0");
+  CHECK(outer.count == 7);
+  CHECK(outer.inner.share == 0.25);
+  CHECK_FALSE(outer.flag);
+  CHECK_THROWS_WITH_AS(set_field("f", outer, "ignored", "1"),
+                       "f: there is no field ignored, expected one of: count, inner.share, flag",
+                       ConfigError);
+  for (const char* wrong : {"0", "-1", "2.5", "3x", "", "many", "1e3"})
+    CHECK_THROWS_AS(set_field("f", outer, "count", wrong), ConfigError);
+  CHECK_THROWS_WITH_AS(set_field("f", outer, "inner.share", "1.5"),
+                       "f: inner.share is 1.5, expected a share from 0 to 1", ConfigError);
+  CHECK_THROWS_AS(set_field("f", outer, "flag", "2"), ConfigError);
+  CHECK(outer.count == 7);
+  CHECK(outer.inner.share == 0.25);
+}

@@ -87,7 +87,7 @@ TEST_CASE("trainer: killed at random moments and resumed, it ends with the same 
   SUBCASE("Muon, with averaged weights") {
     check_killed<Plain>(Full{}, {.updates = 100, .groups = 2, .warm_up = 5, .average = 0.9});
   }
-  SUBCASE("memory, gain head, a first window, and lanes that restart") {
+  SUBCASE("memory, gain head, a first unroll, and lanes that restart") {
     CHECK(check_killed<Recurrent, EnsrfTeacher<64>>(Full{},
                                                     {.updates = 100,
                                                      .groups = 2,

@@ -129,7 +129,7 @@ TEST_CASE("optimiser: orthogonalising is the published iteration, for any shape"
     return x;
   };
   for (const auto& shape :
-       {std::pair<std::size_t, std::size_t>{1, 1}, {7, 3}, {45, 9}, {40, 40}, {85, 17}}) {
+       {std::pair<std::size_t, std::size_t>{1, 1}, {7, 3}, {3, 7}, {45, 9}, {40, 40}, {85, 17}}) {
     const auto rows = shape.first, columns = shape.second;  // CAPTURE takes no bindings
     auto x = test::normal(rows * columns, 1);
     const auto expected = naive(x, rows, columns);

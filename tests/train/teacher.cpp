@@ -15,6 +15,7 @@
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
+#include "dan/observe/interpolate.hpp"
 #include "dan/train/filter_teacher.hpp"
 #include "dan/train/trainer.hpp"
 
@@ -166,6 +167,7 @@ TEST_CASE("teacher: a filter of one run, lane by lane, is the EnSRF of the same 
   const LaneByLane<Etkf<Full, 16>, double, runs> many(one);
   const Ensrf<Full, 16, runs> ensrf(problem);
   static_assert(TeachingFilter<LaneByLane<Etkf<Full, 16>, double, runs>>);
+  static_assert(TeachingFilter<Ensrf<Full, 16, runs>>);
   TwinTruth<Full, runs> twin(problem, {});
   decltype(many)::FirstGuessBatch guess;
   for (std::size_t l = 0; l < runs; ++l)
@@ -215,6 +217,28 @@ TEST_CASE("teacher: a run in which the filter cannot go on is not believed, and 
   many.start_lane(carried, 1, state, 1, twin.key(1));
   many.estimate(carried, x);
   CHECK(std::isfinite(x.at(0, 1)));
+}
+
+TEST_CASE("teacher: lane by lane, observations keep their places") {
+  using Placed = Problem<Rk4<Lorenz96<8>>, ObserveAt<Ring<8>, 4>>;
+  using Filter = Etkf<Placed, 6>;
+  const Placed problem;
+  const Filter one(problem);
+  const LaneByLane<Filter, double, 3> many(one);
+  TwinTruth<Placed, 3> twin(problem, {});
+  auto carried = many.start(twin.truth(), 1, twin.key(0));
+  TwinTruth<Placed, 1> same(problem, {.first_run = 2});  // what lane 2 sees
+  auto alone = one.start(same.truth(), 1, same.key(0));
+  for (int n = 0; n < 3; ++n) {
+    twin.next(), same.next();
+    many.forecast(carried), one.forecast(alone);
+    many.analyse(carried, twin.observed(), twin.key(0));
+    one.analyse(alone, same.observed(), same.key(0));
+  }
+  decltype(many)::Estimate x;
+  Filter::Estimate y;
+  many.estimate(carried, x), one.estimate(alone, y);
+  for (std::size_t i = 0; i < 8; ++i) CHECK(x.at(i, 2) == y.at(i, 0));
 }
 
 TEST_CASE("teacher: a localised filter teaches as well, with its covariances") {

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -18,7 +19,8 @@
 ///       }
 ///     };
 /// and what needs all of them asks the list: the checks of their ranges, a checkpoint's
-/// description, options of a program. A member that has fields itself is listed without a range.
+/// description, the options of a program (`set_field`). A member that has fields itself is listed
+/// without a range.
 
 namespace dan {
 
@@ -80,6 +82,30 @@ void require_fields(std::string_view function, const Config& config) {
     if (!range.contains(static_cast<double>(value)))
       throw ConfigError(text(function, ": ", name, " is ", value, ", expected ", range.words));
   });
+}
+
+/// Sets the field `name` of `config` to what `value` says: a number, or 0 or 1.
+///
+/// Throws ConfigError, in the name of `function`, for a name that is not listed, naming those that
+/// are, for what is no number of its type, and for one out of its range; nothing is changed then.
+template <class Config>
+void set_field(std::string_view function, Config& config, std::string_view name,
+               const std::string& value) {
+  std::string names;
+  bool found = false;
+  for_each_field(config, [&](const std::string& listed, auto& member, const Range& range) {
+    names += (names.empty() ? "" : ", ") + listed;
+    if (listed != name) return;
+    found = true;
+    std::istringstream in(value);
+    auto read = member;
+    if (!(in >> read) || !in.eof() || value.starts_with('-') != (static_cast<double>(read) < 0) ||
+        !range.contains(static_cast<double>(read)))
+      throw ConfigError(text(function, ": ", name, " is ", value, ", expected ", range.words));
+    member = read;
+  });
+  if (!found)
+    throw ConfigError(text(function, ": there is no field ", name, ", expected one of: ", names));
 }
 
 }  // namespace dan

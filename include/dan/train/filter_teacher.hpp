@@ -71,7 +71,10 @@ class LaneByLane : public AnalysisTypes<typename Filter::Problem, Real_, Runs> {
       for (std::size_t j = 0; j < slots; ++j) {
         one.values.at(j, 0) = static_cast<double>(observed.values.at(j, l));
         one.precision.at(j, 0) = static_cast<double>(observed.precision.at(j, l));
-        if constexpr (requires { one.places; }) one.places.set(0, j, observed.places.sight(l, j));
+        if constexpr (requires { one.places; }) {
+          const auto& [place, corners] = observed.places.sight(l, j);
+          one.places.set(0, j, {place, corners});
+        }
       }
       one.values.repeat_last_lane();
       one.precision.repeat_last_lane();
