@@ -100,6 +100,7 @@ void own_model(const example::Options& options) {
                                                 {.updates = options.quick ? 20U : 1500U,
                                                  .groups = 2,
                                                  .unroll = 8,
+                                                 .learning_rate = 1e-3,
                                                  .warm_up = options.quick ? 5U : 200U,
                                                  .first_guess_deviation = 1,
                                                  .seed = options.seed,
