@@ -111,7 +111,41 @@ def time_to_accuracy(folder):
     return [("time_to_accuracy", figure)]
 
 
-FIGURES = {"quickstart": quickstart, "time_to_accuracy": time_to_accuracy,
+def scores(folder):
+    """aRMSE and 95 % interval of every method of 04_own_model, 06_two_dimensions, 07_black_box."""
+    data = json.loads((folder / "results.json").read_text())
+    rows = data["results"][::-1]
+    figure, ax = plt.subplots(figsize=(8, 0.5 * len(rows) + 1.4), constrained_layout=True)
+    for n, row in enumerate(rows):
+        low, high = row["interval"]
+        ax.barh(n, row["analysis_rmse"], color=colour(row["method"]) or "tab:purple", alpha=0.8)
+        ax.plot([low, high], [n, n], color="black", lw=1.5)
+        ax.text(high, n, f"  {row['analysis_rmse']:.3f}", va="center", fontsize=9)
+    ax.set(yticks=range(len(rows)), yticklabels=[row["method"] for row in rows],
+           xlabel="aRMSE on unseen data, 95 % interval", title=data["example"])
+    ax.margins(x=0.12)
+    ax.grid(alpha=0.3, axis="x")
+    return [("scores", figure)]
+
+
+def own_observations(folder):
+    """The errors of 05_own_observations, cycle by cycle, in its last call."""
+    rows = json.loads((folder / "results.json").read_text())["cycles"]
+    cycles = [row["cycle"] for row in rows]
+    figure, ax = plt.subplots(figsize=(8, 4), constrained_layout=True)
+    for key, label, color in (("letkf", "LETKF, 20 members", "tab:blue"),
+                              ("dan", "DAN, one state", "tab:red")):
+        ax.semilogy(cycles, [row[key] for row in rows], label=label, color=color, lw=1.2)
+    ax.semilogy(cycles, [row["spread"] for row in rows], label="spread of the LETKF",
+                color="tab:blue", lw=0.8, ls=":")
+    ax.set(xlabel="cycle", ylabel="RMSE of the analysis",
+           title="Observations from a file, between the grid points of Lorenz 96")
+    ax.legend(fontsize=9)
+    ax.grid(alpha=0.3, which="both")
+    return [("own_observations", figure)]
+
+
+FIGURES = {"own_observations": own_observations, "scores": scores, "quickstart": quickstart, "time_to_accuracy": time_to_accuracy,
            "window_length": window_length}
 
 
