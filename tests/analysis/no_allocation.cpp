@@ -97,7 +97,7 @@ TEST_CASE("learned: a cycle allocates nothing after the first, for one state or 
   constexpr NetworkShape recurrent{
       .filters = 8, .blocks = 1, .sub_blocks = 2, .members = 2, .head = Head::gain, .memory = 2};
   const std::size_t before = allocations;
-  CHECK(Trained<AnalysisNetwork<plain>>{}.parameters.size() > 0);
+  CHECK(Trained<AnalysisNetwork<plain, Ring<40>>>{}.parameters.size() > 0);
   CHECK(allocations > before);  // the counter counts
   CHECK(allocations_of_cycles<plain, 1>() == 0);
   CHECK(allocations_of_cycles<plain, 2 * simd_width<float>>() == 0);
