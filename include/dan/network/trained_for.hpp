@@ -41,7 +41,7 @@ struct TrainedFor {
     return std::abs(a - b) > tolerance * trained.change;
   };
   if (differ(trained.mean_change, found.mean_change) || differ(trained.change, found.change))
-    list.push_back("the model, or the interval between observations, is another one");
+    list.emplace_back("the model, or the interval between observations, is another one");
   const double slack = 1 + 1e-6;
   if (found.least_variance * slack < trained.least_variance ||
       found.most_variance > slack * trained.most_variance)
