@@ -16,6 +16,7 @@
 #include "dan/core/pack_functions.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/core/unrolled.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/core/symmetric_eigen.hpp"
 #include "dan/core/graded_rows.hpp"

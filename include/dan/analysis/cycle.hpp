@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "dan/autodiff/map.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/network/analysis_network.hpp"
 #include "dan/observe/observations.hpp"
 #include "dan/problem/problem.hpp"

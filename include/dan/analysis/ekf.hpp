@@ -92,7 +92,7 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
     const auto& here = placed(problem_.observe, observed);
     here.observe(at.data(), departure.data());
     for (std::size_t j = 0; j < slots; ++j) departure[j] = observed.values[j] - departure[j];
-    std::vector<T, AlignedAllocator<T>> hp(slots);  // H P: rows are states
+    Aligned<T> hp(slots);  // H P: rows are states
     {
       Columns x;
       for (std::size_t i = 0; i < size; ++i) x[i] = T(at[i]);

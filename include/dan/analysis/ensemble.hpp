@@ -201,7 +201,7 @@ class EnsembleSpace {
     for (std::size_t j = 0; j < lanes_of<T>; ++j) to[j] += a * from[j];
   }
 
-  using Rows = std::vector<T, AlignedAllocator<T>>;
+  using Rows = Aligned<T>;
   /// x A, with A square.
   [[nodiscard]] static T product(const T& x, const Rows& a) {
     T out(0);
@@ -282,7 +282,7 @@ class EnsembleSpace {
        rotation_ = gram_;
   T b_{0.0}, w_{0.0};
   std::array<double, Members> values_{}, projections_{};
-  std::vector<Observation, AlignedAllocator<Observation>> observations_;
+  Aligned<Observation> observations_;
   Rows noise_;
   GradedRows rows_;
   std::size_t rank_ = 0;  ///< rows of the result in `rows_`
@@ -311,8 +311,8 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
   struct Carried {
     Ensemble ensemble;
     Space space{};
-    std::vector<T, AlignedAllocator<T>> anomalies = std::vector<T, AlignedAllocator<T>>(size);
-    std::vector<T, AlignedAllocator<T>> observed = std::vector<T, AlignedAllocator<T>>(slots);
+    Aligned<T> anomalies = Aligned<T>(size);
+    Aligned<T> observed = Aligned<T>(slots);
     std::array<double, size> mean{};
   };
 

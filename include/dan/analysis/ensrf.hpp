@@ -59,11 +59,10 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
   /// The ensembles, and work space; the anomalies of an analysis stay there until the next.
   struct Carried {
     Batch<Real_, Members * size, 1, Runs> ensemble;  ///< members × points × channels
-    std::vector<T, AlignedAllocator<T>> observed = std::vector<T, AlignedAllocator<T>>(slots);
+    Aligned<T> observed = Aligned<T>(slots);
     /// Anomalies, a row of members for each element of state and slot, and means.
-    std::vector<T, AlignedAllocator<T>> anomalies =
-        std::vector<T, AlignedAllocator<T>>(rows * Members);
-    std::vector<T, AlignedAllocator<T>> mean = std::vector<T, AlignedAllocator<T>>(rows);
+    Aligned<T> anomalies = Aligned<T>(rows * Members);
+    Aligned<T> mean = Aligned<T>(rows);
   };
 
   explicit Ensrf(const Problem& problem, const EnsrfConfig& config = {})

@@ -11,6 +11,7 @@
 #include "dan/analysis/climatology.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/linalg.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/problem/problem.hpp"
 
@@ -44,7 +45,7 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
   static constexpr std::string_view method = "Var3d";
 
   template <class U>
-  using Many = std::vector<U, AlignedAllocator<U>>;
+  using Many = Aligned<U>;
 
   /// The covariances of what is observed, H the tangent at some x.
   template <class U>
@@ -174,7 +175,7 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
   void correct(const Covariances<U>& covariances, const T* l, const Observed& observed,
                T* x) const {
     using std::sqrt;
-    std::array<T, slots> d;
+    Scratch<T> d(slots, Unset{});
     placed(problem_.observe, observed).observe(x, d.data());
     for (std::size_t i = 0; i < slots; ++i) {
       d[i] = sqrt(observed.precision[i]) * departure_of(observed, i, d[i]);

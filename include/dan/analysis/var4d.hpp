@@ -13,6 +13,7 @@
 #include "dan/core/error.hpp"
 #include "dan/core/graded_rows.hpp"
 #include "dan/core/linalg.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/problem/problem.hpp"
 
@@ -79,7 +80,7 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
   using States = typename Problem::template States<double, Runs>;
   using T = lanes_t<double, Runs>;
   static constexpr std::string_view method = "Var4d";
-  using Numbers = std::vector<T, AlignedAllocator<T>>;
+  using Numbers = Aligned<T>;
 
   struct Carried {
     States state;                ///< at the newest time
@@ -182,7 +183,7 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
   /// J(v) of every run with `carried.start` as background; v: state elements.
   [[nodiscard]] T cost(const Carried& carried, const T* v) const {
     const Numbers x = trajectory(carried, v);
-    std::array<T, slots> d;
+    Scratch<T> d(slots, Unset{});
     T sum(0.0);
     for (std::size_t i = 0; i < size; ++i) sum += v[i] * v[i];
     for_batches(carried, [&](const Observed& observed, std::size_t n) {
@@ -198,7 +199,7 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
   /// gradient = ∂J/∂v by one sweep of the adjoint model; v and gradient: state elements.
   void gradient(const Carried& carried, const T* v, T* gradient) const {
     const Numbers x = trajectory(carried, v);
-    std::array<T, slots> d;
+    Scratch<T> d(slots, Unset{});
     Numbers d_x(size, T(0.0)), d_before(size);
     std::size_t at = carried.window.length();  // d_x is the gradient by the state at this time
     const auto back_to = [&](std::size_t n) {
@@ -297,14 +298,14 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
                      const Numbers& v, Numbers& hessian, Numbers& step) const {
     std::ranges::fill(hessian, T(0.0));
     for (std::size_t i = 0; i < size; ++i) hessian[i * size + i] = T(1.0), step[i] = -v[i];
-    std::array<T, slots> d;
+    Scratch<T> d(slots, Unset{});
     std::size_t used = 0;
     for_batches(carried, [&](const Observed& observed, std::size_t n) {
       const Numbers& y = columns.observed[used++];
       placed(problem_.observe, observed).observe(&x[n * size], d.data());
       for (std::size_t j = 0; j < slots; ++j) d[j] = departure_of(observed, j, d[j]);
       for (std::size_t i = 0; i < size; ++i) {
-        std::array<T, slots> weighted;
+        Scratch<T> weighted(slots, Unset{});
         for (std::size_t j = 0; j < slots; ++j) {
           weighted[j] = observed.precision[j] * y[i * slots + j];
           step[i] += weighted[j] * d[j];
@@ -326,7 +327,7 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
                   const Numbers& v, std::size_t lane, Numbers& step) const {
     GradedRows rows;
     rows.resize(columns.observed.size() * slots, size, 1);
-    std::array<T, slots> h;
+    Scratch<T> h(slots, Unset{});
     std::size_t used = 0;
     for_batches(carried, [&](const Observed& observed, std::size_t n) {
       const Numbers& y = columns.observed[used];

@@ -170,7 +170,7 @@ void battery_lanes(const Call& call, const char* name, const char* suffix,
   using T = Pack<double, lanes>;
   const std::size_t n = x.size();
   const auto noise = battery_numbers((n + wide + far) * lanes, 4);
-  std::vector<T, AlignedAllocator<T>> xs(n), in(wide), out(far);
+  Aligned<T> xs(n), in(wide), out(far);
   std::vector<double> start(far * lanes);
   for (std::size_t l = 0; l < lanes; ++l) {
     const auto number = [&](std::size_t i) { return noise[i * lanes + l]; };
@@ -214,7 +214,7 @@ void battery_scalars(const Map& map, std::span<const double> x, BatteryReport& r
                   Map::name, "_adjoint", x, m, n, report);
   }
   using Single = lanes_t<float, simd_width<float>>;  // what training computes with
-  std::vector<Single, AlignedAllocator<Single>> in(n), single(m);
+  Aligned<Single> in(n), single(m);
   std::vector<double> rounded(n), exact(m);
   for (std::size_t i = 0; i < n; ++i) {
     in[i] = constant<Single>(x[i]);

@@ -4,9 +4,9 @@
 #include <span>
 
 #include "dan/autodiff/dual.hpp"
-#include "dan/autodiff/map.hpp"
 #include "dan/autodiff/tape.hpp"
 #include "dan/concepts.hpp"
+#include "dan/core/memory.hpp"
 
 /// \file
 /// Tangents and adjoints of what is written as a template on the scalar: y = f(x).

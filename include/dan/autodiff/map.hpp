@@ -4,12 +4,10 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
-#include <new>
 #include <utility>
-#include <vector>
 
+#include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
-#include "dan/core/tensor.hpp"
 
 /// \file
 /// Differentiable maps and the ways to compose them at compile time.
@@ -31,95 +29,6 @@ concept DifferentiableMap = requires(const Map map, const double* p, double* d_p
   map.forward(p, in, out, cache);
   map.backward(p, in, cache, in, out, d_p);
   map.tangent(p, p, in, in, out, out);
-};
-
-namespace detail {
-/// Whether the address sanitizer watches; it must see every allocation.
-#if defined(__SANITIZE_ADDRESS__)
-inline constexpr bool address_sanitizer = true;
-#elif defined(__has_feature)
-inline constexpr bool address_sanitizer = __has_feature(address_sanitizer);
-#else
-inline constexpr bool address_sanitizer = false;
-#endif
-
-/// The blocks of memory that a thread keeps for its next requests, oldest first.
-struct KeptBlocks {
-  static constexpr std::size_t most_blocks = 64, most_bytes = std::size_t{1} << 28;
-  std::vector<std::pair<std::size_t, void*>> blocks;  ///< bytes, place
-  std::size_t bytes = 0;                              ///< of all
-
-  KeptBlocks() { blocks.reserve(most_blocks + 1); }
-  KeptBlocks(const KeptBlocks&) = delete;
-  KeptBlocks& operator=(const KeptBlocks&) = delete;
-  ~KeptBlocks() { shrink_to(0, 0); }
-  static KeptBlocks& of_thread() {
-    thread_local KeptBlocks kept;
-    return kept;
-  }
-
-  /// A block of this size that was kept, else null.
-  void* take(std::size_t size) {
-    const auto block = std::ranges::find(blocks, size, &std::pair<std::size_t, void*>::first);
-    if (block == blocks.end()) return nullptr;
-    void* const place = block->second;
-    blocks.erase(block);
-    bytes -= size;
-    return place;
-  }
-  void keep(std::size_t size, void* place) noexcept {
-    blocks.emplace_back(size, place);
-    bytes += size;
-    shrink_to(most_blocks, most_bytes);
-  }
-
- private:
-  void shrink_to(std::size_t count, std::size_t size) noexcept {
-    while (blocks.size() > count || bytes > size) {
-      bytes -= blocks.front().first;
-      ::operator delete(blocks.front().second, AlignedAllocator<char>::alignment);
-      blocks.erase(blocks.begin());
-    }
-  }
-};
-
-/// `AlignedAllocator` whose memory stays with the thread for its next request of that size: else
-/// large blocks return to the system and come again as pages to be cleared, which can cost a
-/// quarter of a training step.
-template <class T>
-struct KeepingAllocator : AlignedAllocator<T> {
-  KeepingAllocator() = default;
-  template <class U>
-  KeepingAllocator(const KeepingAllocator<U>&) noexcept {}  // NOLINT(google-explicit-constructor)
-  T* allocate(std::size_t n) {
-    if constexpr (!address_sanitizer)
-      if (void* const kept = KeptBlocks::of_thread().take(n * sizeof(T)))
-        return static_cast<T*>(kept);
-    return AlignedAllocator<T>::allocate(n);
-  }
-  /// Without a value, numbers are left unset.
-  template <class U>
-  void construct(U* p) noexcept {
-    ::new (static_cast<void*>(p)) U;
-  }
-  void deallocate(T* p, std::size_t n) noexcept {
-    if constexpr (address_sanitizer)
-      AlignedAllocator<T>::deallocate(p, n);
-    else
-      KeptBlocks::of_thread().keep(n * sizeof(T), p);
-  }
-};
-}  // namespace detail
-
-/// Says that memory is written before it is read.
-struct Unset {};
-
-/// Scratch memory on the heap: `n` generic scalars, all zero or unset.
-template <class T>
-struct Scratch : std::vector<T, detail::KeepingAllocator<T>> {
-  explicit Scratch(std::size_t n)
-      : std::vector<T, detail::KeepingAllocator<T>>(n, T(real_t<T>(0))) {}
-  Scratch(std::size_t n, Unset) : std::vector<T, detail::KeepingAllocator<T>>(n) {}
 };
 
 /// First `A`, then the rest: out = B(A(in)). Parameters of A come first.

@@ -6,7 +6,7 @@
 #include <span>
 
 #include "dan/autodiff/functions.hpp"
-#include "dan/autodiff/map.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
 
 /// \file

@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "dan/autodiff/map.hpp"
 #include "dan/core/error.hpp"
+#include "dan/core/memory.hpp"
 
 namespace dan {
 
@@ -78,7 +78,7 @@ class Unrolled {
   using Cache = typename Cycle::template Cache<T>;
   Cache& cache(std::size_t n) { return *caches_[Policy == Keep::everything ? n : 0]; }
 
-  std::vector<T, AlignedAllocator<T>> states_;
+  Aligned<T> states_;
   std::vector<std::unique_ptr<Cache>> caches_;
   std::size_t cycles_ = 0;  ///< of the last forward pass
 };

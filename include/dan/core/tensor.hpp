@@ -12,6 +12,7 @@
 #include <span>
 
 #include "dan/core/error.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
 
 /// \file
@@ -19,22 +20,6 @@
 /// This header and, for xtensor-blas, core/linalg.hpp are the only ones that name xtensor.
 
 namespace dan {
-
-/// Memory aligned for the widest SIMD register and a cache line, whatever flags the user chose.
-template <class T>
-struct AlignedAllocator {
-  using value_type = T;
-  static constexpr std::align_val_t alignment{64};
-  AlignedAllocator() = default;
-  template <class U>
-  AlignedAllocator(const AlignedAllocator<U>&) noexcept {}  // NOLINT(google-explicit-constructor)
-  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), alignment)); }
-  void deallocate(T* p, std::size_t) noexcept { ::operator delete(p, alignment); }
-  template <class U>
-  bool operator==(const AlignedAllocator<U>&) const noexcept {
-    return true;
-  }
-};
 
 /// Owning, row-major, aligned array of `Rank` dimensions; every xtensor function takes it.
 template <class T, std::size_t Rank>

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "dan/autodiff/map.hpp"
 #include "dan/concepts.hpp"
 #include "dan/core/error.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/geometry/concepts.hpp"
 

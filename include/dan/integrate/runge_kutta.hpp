@@ -62,7 +62,7 @@ struct RungeKutta {
     const Weights<T> h(time_step);
     Stages<T> k, d_k;
     State<T> point, d_point;
-    std::vector<T, AlignedAllocator<T>> at(x, x + size);
+    Aligned<T> at(x, x + size);
     if (dx != dy) std::copy_n(dx, size, dy);
     for (std::size_t n = 0; n < steps; ++n) {
       for_each<stages>([&](auto s) {
@@ -82,7 +82,7 @@ struct RungeKutta {
   void step_adjoint(const T* x, const T* d_y, T* d_x) const {
     Stages<T> k;
     TendencyAdjoint<Ode, T> tendency_adjoint(ode);
-    std::vector<T, AlignedAllocator<T>> inputs(size * std::max<std::size_t>(steps, 1));
+    Aligned<T> inputs(size * std::max<std::size_t>(steps, 1));
     std::copy_n(x, size, inputs.data());
     for (std::size_t n = 0; n + 1 < steps; ++n)
       one_step(k, &inputs[n * size], &inputs[(n + 1) * size]);
@@ -98,7 +98,7 @@ struct RungeKutta {
   template <class T>
   struct State {
     static constexpr bool small = size * sizeof(T) <= 16384;
-    std::conditional_t<small, std::array<T, size>, std::vector<T, AlignedAllocator<T>>> values;
+    std::conditional_t<small, std::array<T, size>, Aligned<T>> values;
     State() {
       if constexpr (!small) values.resize(size);
     }

@@ -3,7 +3,7 @@
 #include <concepts>
 #include <cstddef>
 
-#include "dan/autodiff/map.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/geometry/concepts.hpp"
 

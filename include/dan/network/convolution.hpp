@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "dan/autodiff/map.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/core/unrolled.hpp"
 #include "dan/geometry/concepts.hpp"

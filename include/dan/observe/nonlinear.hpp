@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "dan/concepts.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/observe/places.hpp"
 
@@ -32,7 +33,7 @@ struct Nonlinear {
   /// dy = f'(H(x)) H'(x) dx.
   template <class T>
   void observe_tangent(const T* x, const T* dx, T* dy) const {
-    std::array<T, slots> h;
+    Scratch<T> h(slots, Unset{});
     inner.observe(x, h.data());
     inner.observe_tangent(x, dx, dy);
     for (std::size_t j = 0; j < slots; ++j) dy[j] *= function.slope(h[j]);
@@ -40,7 +41,7 @@ struct Nonlinear {
   /// d_x += H'(x)ᵀ (f'(H(x)) d_y); nothing where d_y = 0, whatever the slope.
   template <class T>
   void observe_adjoint(const T* x, const T* d_y, T* d_x) const {
-    std::array<T, slots> d_h;
+    Scratch<T> d_h(slots, Unset{});
     inner.observe(x, d_h.data());
     using std::abs;
     for (std::size_t j = 0; j < slots; ++j)

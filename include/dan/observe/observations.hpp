@@ -11,6 +11,7 @@
 
 #include "dan/concepts.hpp"
 #include "dan/core/error.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/observe/noise.hpp"
@@ -209,7 +210,7 @@ void uplift(const Operator& op, const Observed& observed, const T* x, T* zeta,
   static_assert(Operator::slots == Observed::slots,
                 "uplift: the observations must have one slot per slot of the observation operator");
   using std::sqrt;
-  std::array<T, Operator::slots> departure;
+  Scratch<T> departure(Operator::slots, Unset{});
   const auto& here = placed(op, observed);
   here.observe(x, departure.data());
   for (std::size_t j = 0; j < Operator::slots; ++j) {

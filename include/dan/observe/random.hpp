@@ -7,6 +7,7 @@
 #include <string>
 
 #include "dan/core/error.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/observe/all.hpp"
 
 namespace dan {

@@ -9,6 +9,7 @@
 #include "dan/concepts.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/linalg.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/observe/places.hpp"
 
@@ -74,7 +75,7 @@ class Whitened {
   /// d_x += H'(x)ᵀ L⁻ᵀ d_z.
   template <class T>
   void observe_adjoint(const T* x, const T* d_z, T* d_x) const {
-    std::array<T, slots> d_y;
+    Scratch<T> d_y(slots, Unset{});
     std::copy_n(d_z, slots, d_y.data());
     for (std::size_t i = slots; i-- > 0;) {
       d_y[i] /= factor<T>(i, i);

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "dan/autodiff/map.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/observe/observations.hpp"
 

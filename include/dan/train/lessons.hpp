@@ -54,8 +54,8 @@ class Lessons {
   /// A group's teacher, and what it says of the cycles of an update.
   struct Lesson {
     typename Filter::Carried carried;
-    typename Filter::Estimate estimate{};             ///< the teacher's analysis of one cycle
-    std::vector<T, AlignedAllocator<T>> covariances;  ///< cycle by cycle
+    typename Filter::Estimate estimate{};  ///< the teacher's analysis of one cycle
+    Aligned<T> covariances;                ///< cycle by cycle
     std::vector<GainTarget<T>> gain;
   };
 

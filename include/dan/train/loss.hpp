@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <span>
 
-#include "dan/autodiff/map.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
 
 namespace dan {

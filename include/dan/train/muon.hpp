@@ -95,7 +95,7 @@ void orthogonalise(std::span<Real> matrix, std::size_t rows, std::size_t columns
   const auto padded = [](std::size_t n, std::size_t to) { return (n + to - 1) / to * to; };
   const std::size_t m = padded(rows, detail::product_rows),
                     n = padded(columns, std::max(detail::product_rows, simd_width<Real>));
-  std::vector<Real, AlignedAllocator<Real>> x(m * n), y(m * n), gram(n * n), poly(n * n);
+  Aligned<Real> x(m * n), y(m * n), gram(n * n), poly(n * n);
   for (std::size_t r = 0; r < rows; ++r)
     for (std::size_t j = 0; j < columns; ++j) x[r * n + j] = scale * matrix[r * columns + j];
   for (int iteration = 0; iteration < 5; ++iteration) {

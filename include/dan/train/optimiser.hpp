@@ -81,8 +81,8 @@ class Optimiser {
   AdamConfig adam_;
   MuonConfig muon_;
   std::vector<MatrixPlace> matrices_;
-  std::vector<Block> blocks_;                                 ///< of what is in no matrix
-  std::vector<Real, AlignedAllocator<Real>> first_, second_;  ///< Adam's m and v; Muon's M
+  std::vector<Block> blocks_;     ///< of what is in no matrix
+  Aligned<Real> first_, second_;  ///< Adam's m and v; Muon's M
   std::size_t updates_ = 0;
 };
 

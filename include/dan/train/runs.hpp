@@ -39,9 +39,8 @@ class Runs {
   /// `Lanes` runs.
   struct Group {
     TwinTruth<Problem, Lanes> twin;
-    std::vector<T, AlignedAllocator<T>> carried =
-        std::vector<T, AlignedAllocator<T>>(Cycle::carried);  ///< what the next cycle starts from
-    std::array<std::size_t, Lanes> silent_until{};            ///< the last cycle of a lane's gap
+    Aligned<T> carried = Aligned<T>(Cycle::carried);  ///< what the next cycle starts from
+    std::array<std::size_t, Lanes> silent_until{};    ///< the last cycle of a lane's gap
 
     /// Is this cycle within a lane's gap?
     [[nodiscard]] bool silent(std::size_t lane, std::size_t cycle) const {

@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "dan/analysis/cycle.hpp"
-#include "dan/autodiff/map.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/train/loss.hpp"
 
