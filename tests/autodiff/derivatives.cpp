@@ -14,7 +14,7 @@
 #include "support/battery.hpp"
 
 using namespace dan;
-using test::Aligned, test::Numbers;
+using test::Numbers;
 
 namespace {
 /// A tendency and nothing else.

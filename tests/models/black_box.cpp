@@ -31,12 +31,12 @@ TEST_CASE_TEMPLATE("black_box: every lane is stepped alone, in place too", T, do
   static_assert(!DifferentiableModel<BlackBox<Advection>>);
   static_assert(!DifferentiableModel<Differentiated<BlackBox<Advection>>>);
   const BlackBox<Advection> model{{.share = 0.75}};
-  test::Aligned<T> x(8), y(8);
+  Aligned<T> x(8), y(8);
   for (std::size_t i = 0; i < 8; ++i)
     for (std::size_t l = 0; l < lanes_of<T>; ++l)
       lane_of(x[i], l) = static_cast<real_t<T>>(i * i + 100 * l);
   model.step(x.data(), y.data());
-  const test::Aligned<T> before = x;
+  const Aligned<T> before = x;
   model.step(x.data(), x.data());
   for (std::size_t i = 0; i < 8; ++i)
     for (std::size_t l = 0; l < lanes_of<T>; ++l) {

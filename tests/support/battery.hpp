@@ -19,8 +19,6 @@
 namespace dan::test {
 
 using Numbers = std::vector<double>;
-template <class T>
-using Aligned = std::vector<T, AlignedAllocator<T>>;
 using detail::ObserveOf, detail::StepOf, detail::TendencyOf;
 
 /// `count` numbers from N(0, 1), others for every `run`.
