@@ -8,7 +8,7 @@
 // per time unit, and a run has 400 · 0.02 (before the first cycle) + 60 · 0.02 of these.
 using Model = dan::Rk4<dan::Lorenz96<12>>;
 using Lorenz = dan::Problem<Model, dan::ObserveAll<12>>;
-inline const Lorenz problem{.model = {.time_step = 0.02}};
+inline const Lorenz here{.model = {.time_step = 0.02}};
 
 inline int wrong = 0;  // scores outside of what they must be
 
@@ -17,7 +17,7 @@ inline int wrong = 0;  // scores outside of what they must be
 template <class Analysis>
 void score(const char* name, const Analysis& analysis, double most) {
   const auto scores = dan::run_twin(
-      problem, analysis,
+      here, analysis,
       {.runs = 4, .cycles = 60, .burn_in = 20, .seed = 1, .threads = 1, .progress = false});
   const double ratio = scores.spread / scores.analysis_rmse;
   const bool right = scores.failures.empty() && scores.analysis_rmse > 0.05 &&
