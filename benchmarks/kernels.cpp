@@ -4,8 +4,11 @@
 
 #include <memory>
 
+#include "dan/geometry/ring.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
+#include "dan/network/activation.hpp"
+#include "dan/network/convolution.hpp"
 #include "peak.hpp"
 
 namespace {
