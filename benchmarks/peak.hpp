@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dan/core/parallel.hpp"
+#include "dan/core/simd.hpp"
 #include "dan/core/unrolled.hpp"
 
 namespace dan::bench {

@@ -10,6 +10,9 @@
 
 #include "../peak.hpp"
 #include "dan/core/random.hpp"
+#include "dan/geometry/ring.hpp"
+#include "dan/network/activation.hpp"
+#include "dan/network/convolution.hpp"
 
 // Row-major C = alpha op(A) op(B) + beta C; the enumerators of the C interface of BLAS.
 extern "C" void cblas_sgemm(int order, int transpose_a, int transpose_b, int m, int n, int k,
