@@ -86,9 +86,9 @@ TEST_CASE("analysis network: derivatives on grids with walls, two dimensions and
 }
 
 TEST_CASE("analysis network: the gain is symmetric across poles and at walls") {
-  constexpr NetworkShape shape{
-      .filters = 3, .blocks = 1, .kernel = 3, .head = Head::gain, .gain_radius = 2};
   const auto symmetric = []<class Geometry>(Geometry) {
+    constexpr NetworkShape shape{
+        .filters = 3, .blocks = 1, .kernel = 3, .head = Head::gain, .gain_radius = 2};
     using Network = AnalysisNetwork<shape, Geometry, 2>;
     const Network network;
     const auto params = test::normal(Network::parameters, 1, 0.3);

@@ -33,19 +33,20 @@ template <CarriesDerivative T>
   const Inner ratio = a.value / b.value, inverse = Inner(1) / b.value;
   return chained(a, b, ratio, inverse, -ratio * inverse);
 }
-template <CarriesDerivative T>
+// T::Inner stands here for clang 14, which forms the signature before it looks at the concept.
+template <CarriesDerivative T, class = typename T::Inner>
 inline T& operator+=(T& a, const std::type_identity_t<T>& b) {
   return a = a + b;
 }
-template <CarriesDerivative T>
+template <CarriesDerivative T, class = typename T::Inner>
 inline T& operator-=(T& a, const std::type_identity_t<T>& b) {
   return a = a - b;
 }
-template <CarriesDerivative T>
+template <CarriesDerivative T, class = typename T::Inner>
 inline T& operator*=(T& a, const std::type_identity_t<T>& b) {
   return a = a * b;
 }
-template <CarriesDerivative T>
+template <CarriesDerivative T, class = typename T::Inner>
 inline T& operator/=(T& a, const std::type_identity_t<T>& b) {
   return a = a / b;
 }
