@@ -100,7 +100,7 @@ template <class Problem, class Method, class... Recorders>
 std::vector<std::string> run_twin_group(const Problem& problem, const Method& analysis,
                                         const TwinConfig& config, std::span<const double> weights,
                                         std::size_t first, std::size_t runs, Progress& progress,
-                                        Recorders&... recorders) {
+                                        std::tuple<Recorders...>& recorders) {
   constexpr std::size_t width = Method::runs;
   TwinTruth<Problem, width> twin(problem, {.seed = config.seed, .first_run = first});
   typename Method::Observed observed;
@@ -125,7 +125,10 @@ std::vector<std::string> run_twin_group(const Problem& problem, const Method& an
     }
     return any;
   };
-  (recorders.begin(group), ...);
+  const auto each = [&](const auto& call) {
+    std::apply([&](auto&... recorder) { (call(recorder), ...); }, recorders);
+  };
+  each([&](auto& recorder) { recorder.begin(group); });
   try {
     const auto guess = first_guess<Method>(problem, twin, config.first_guess_deviation);
     auto carried = analysis.start(guess, config.first_guess_deviation, twin.key(0));
@@ -138,10 +141,10 @@ std::vector<std::string> run_twin_group(const Problem& problem, const Method& an
       convert(twin.observed(), observed);
       analysis.forecast(carried);
       if (!score(carried)) break;
-      (recorders.after_forecast(view), ...);
+      each([&](auto& recorder) { recorder.after_forecast(view); });
       analysis.analyse(carried, observed, twin.key(0).with(Purpose::analysis));
       if (!score(carried)) break;
-      (recorders.after_analysis(view), ...);
+      each([&](auto& recorder) { recorder.after_analysis(view); });
       if (cycle % 64 == 0 || cycle == config.cycles)
         progress.advance((cycle - std::exchange(shown, cycle)) * runs);
     }
@@ -166,12 +169,8 @@ std::vector<std::string> run_twin_groups(const Problem& problem, const Method& a
   Progress progress("twin experiment", config.runs * config.cycles, config.progress);
   Workers(config.threads).for_each(groups, [&](std::size_t g) {
     const std::size_t first = g * width, runs = std::min(width, config.runs - first);
-    std::apply(
-        [&](auto&... own) {
-          failures[g] =
-              run_twin_group(problem, analysis, config, weights, first, runs, progress, own...);
-        },
-        *copies[g]);
+    failures[g] =
+        run_twin_group(problem, analysis, config, weights, first, runs, progress, *copies[g]);
   });
   std::vector<std::string> all;
   for (std::size_t g = 0; g < groups; ++g) {
