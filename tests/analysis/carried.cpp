@@ -217,7 +217,8 @@ TEST_CASE("carried: another method, size, lag or network is refused, with both n
   refused(Var3d<Sparse, 1>(problem, climate()), "holds method = Var4d, expected Var3d");
 
   using Network =
-      AnalysisNetwork<NetworkShape{.filters = 4, .blocks = 1, .sub_blocks = 1, .memory = 2}, Ring<40>>;
+      AnalysisNetwork<NetworkShape{.filters = 4, .blocks = 1, .sub_blocks = 1, .memory = 2},
+                      Ring<40>>;
   Trained<Network> trained;
   Network::initialise(1, span_of(trained.parameters));
   save(Learned<Sparse, Network, 1>(problem, trained));
