@@ -24,10 +24,9 @@ namespace dan {
 /// state are much alike from point to point, even where those of observations are not: beside a
 /// precise observation a coarse one tells little. An element without observed taps has the root of
 /// the mean square of the others, in proportion to the climate's deviations (`input_deviation`),
-/// and where nothing is observed all have those.
-/// Where places come with the observations, any element may be one of them: all have the smallest
-/// deviation of the noise. points · channels numbers. Cost: slots · size
-/// flops.
+/// and where nothing is observed all have those. Where places come with the observations, any
+/// element may be one of them: all have the smallest deviation of the noise. points · channels
+/// numbers. Cost: slots · size flops.
 template <class Network, class Problem>
 [[nodiscard]] std::vector<double> observation_deviations(const Problem& problem,
                                                          const Network& network) {
