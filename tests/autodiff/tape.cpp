@@ -102,3 +102,48 @@ TEST_CASE("tape: over dual numbers it gives second derivatives") {
     CHECK(tape.gradient(x).slope == doctest::Approx(second).epsilon(1e-12));
   });
 }
+
+// Terms of a result that expires become those of the next; what still has a copy must not.
+TEST_CASE("tape: results that are used again keep their gradients") {
+  using V = Variable<double>;
+  Tape<double> tape;
+  const auto gradients = [&](const auto& f) {
+    std::array<V, 3> in;
+    const std::array at{2.0, 3.0, 5.0};
+    tape.inputs(at.data(), 3, in.data());
+    tape.sweep(f(in[0], in[1], in[2]));
+    return std::array{tape.gradient(in[0]), tape.gradient(in[1]), tape.gradient(in[2])};
+  };
+  using Three = std::array<double, 3>;
+  CHECK(gradients([](const V& x, const V& y, const V& z) { return (x - y) * z - x; }) ==
+        Three{4, -5, -1});
+  CHECK(gradients([](const V& x, const V& y, const V& z) {
+          return x - (y + z - 1) * (x - 4 * y);
+        }) == Three{-6, 38, 10});
+  CHECK(gradients([](const V& x, const V& y, const V& z) {
+          const V sum = x + y, copy = sum;  // two of one
+          return copy * z + sum;
+        }) == Three{6, 6, 5});
+  CHECK(gradients([](const V& x, const V& y, const V&) {
+          std::array<V, 1> stored;
+          const auto store = [&] {
+            V product = x * y;
+            stored[0] = product;
+            return product;
+          };
+          return (store() - 1) * x + stored[0];
+        }) == Three{14, 6, 0});
+  CHECK(gradients([](const V& x, const V& y, const V&) {
+          const V sum = x + y;
+          const V more = (sum + 3) * x;  // sum under another value
+          return more + sum;
+        }) == Three{11, 3, 0});
+  CHECK(gradients([](const V& x, const V& y, const V& z) {
+          V sum = x * y;
+          const V before = sum;
+          sum += z;
+          sum -= x * z;
+          sum *= sum;
+          return sum - before;
+        }) == Three{-7, 2, -2});
+}

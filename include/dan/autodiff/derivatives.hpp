@@ -36,13 +36,12 @@ class ReverseMode {
   template <class Function>
   void operator()(const Function& f, std::size_t inputs, const T* x, std::size_t outputs,
                   const T* d_y, T* d_x) {
-    tape_.clear();
     in_.resize(inputs);
     out_.resize(outputs);
-    for (std::size_t i = 0; i < inputs; ++i) in_[i] = tape_.input(x[i]);
+    tape_.inputs(x, inputs, in_.data());
     f(static_cast<const Variable<T>*>(in_.data()), out_.data());
     tape_.sweep(std::span<const Variable<T>>(out_), d_y);
-    for (std::size_t i = 0; i < inputs; ++i) d_x[i] = d_x[i] + tape_.gradient(in_[i]);
+    for (std::size_t i = 0; i < inputs; ++i) d_x[i] = d_x[i] + tape_.gradients()[i];
   }
 
  private:
