@@ -24,7 +24,7 @@ void cycles(benchmark::State& state, const Lorenz& problem, const Method& analys
     convert(twin.observed().values, o.values);
     convert(twin.observed().precision, o.precision);
   }
-  Workers one(1);
+  Threads one(1);
   const double peak = bench::fma_peak<double>(one), begin = bench::seconds();
   std::size_t n = 0;
   double counted = 0;

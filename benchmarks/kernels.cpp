@@ -17,7 +17,7 @@ using namespace dan;
 /// Reports `flops` per iteration as a rate and as a share of the peak.
 template <class Real, class F>
 void measure(benchmark::State& state, double flops, const F& call) {
-  Workers one(1);
+  Threads one(1);
   double peak = 0;  // the best of five: a disturbed one would flatter the kernel
   for (int n = 0; n < 5; ++n) peak = std::max(peak, bench::fma_peak<Real>(one));
   const double begin = bench::seconds();

@@ -57,7 +57,7 @@ void one_state(benchmark::State& state) {
   for (const auto& place : Network::places())
     flops += 2.0 * Network::points * static_cast<double>(place.weights());
   constexpr double bytes = sizeof(float) * Network::parameters;
-  Workers one(1);
+  Threads one(1);
   std::vector<double> latency, ratio, peaks, speeds;
   const auto time_of = [&](const auto& call) {
     constexpr int rounds = 300;

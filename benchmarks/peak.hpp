@@ -24,7 +24,7 @@ inline double median(std::vector<double> values) {
 /// Fused multiply-adds a second of independent registers, as flop per second, all threads together:
 /// the ceiling that kernels are held against. Takes about 20 ms.
 template <class Real>
-double fma_peak(Workers& workers) {
+double fma_peak(Threads& workers) {
   using Register = register_t<Pack<Real, simd_width<Real>>>;
   constexpr std::size_t chains = register_count == 32 ? 24 : 12, rounds = 300'000;
   std::vector<double> sums(workers.threads());

@@ -82,7 +82,7 @@ int main() {
          {base(2, 1, 1), base(4, 1, 1), base(8, 1, 1), base(16, 1, 1)});
   report("groups", 1, {1, 2, 4, 8}, {base(4, 1, 1), base(4, 1, 2), base(4, 1, 4), base(4, 1, 8)});
   std::vector<double> threads, time;
-  for (std::size_t n = 1; n <= std::min<std::size_t>(8, Workers().threads()); n *= 2) {
+  for (std::size_t n = 1; n <= std::min<std::size_t>(8, Threads().threads()); n *= 2) {
     threads.push_back(static_cast<double>(n));
     time.push_back(base(4, n, 8));
   }

@@ -88,7 +88,7 @@ void shares() {
                        });
   TwinTruth<Lorenz, Lanes> twin(problem, {});
   const double truth = time_of([&] { twin.next(); });
-  Workers one(1);
+  Threads one(1);
   Optimiser<float> adam(Network::parameters);
   Scratch<float> params(Network::parameters), gradient(Network::parameters);
   std::fill(gradient.begin(), gradient.end(), 1e-3F);

@@ -29,7 +29,7 @@ void training_step(benchmark::State& state) {
                                            .unroll = unroll,
                                            .threads = threads,
                                            .progress = false});
-  Workers workers(threads);
+  Threads workers(threads);
   constexpr auto samples = static_cast<double>(Groups * Lanes * unroll);
   for (int n = 0; n < 3; ++n) trainer.update();
   std::vector<double> share, rate;

@@ -77,7 +77,7 @@ void forward(benchmark::State& state) {
   Layer<Filters, Lanes> layer;
   if (&openblas_set_num_threads != nullptr) openblas_set_num_threads(1);
   if (!(layer.difference() < 1e-3F)) return state.SkipWithError("the two convolutions differ");
-  Workers one(1);
+  Threads one(1);
   const double peak = bench::fma_peak<float>(one), begin = bench::seconds();
   for (auto _ : state) {
     Ours ? layer.ours() : layer.im2col();

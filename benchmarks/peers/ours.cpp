@@ -35,7 +35,7 @@ double rate(double seconds, std::size_t threads) {
 }
 
 void report(double rate, std::size_t threads) {
-  Workers workers(threads);
+  Threads workers(threads);
   std::printf("%.1f %.1f\n", rate, 1e-9 * bench::fma_peak<float>(workers));
 }
 }  // namespace

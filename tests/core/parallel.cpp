@@ -10,11 +10,13 @@
 #include <thread>
 #include <vector>
 
-using dan::Workers;
+using dan::Threads;
+
+static_assert(dan::Team<Threads>);
 
 TEST_CASE("parallel: every task runs once, for any number of threads, round after round") {
   for (const std::size_t threads : {1U, 2U, 3U, 8U}) {
-    Workers workers(threads);
+    Threads workers(threads);
     CHECK(workers.threads() == threads);
     std::vector<int> runs(100, 0);
     for (std::size_t round = 0; round < 300; ++round)
@@ -30,7 +32,7 @@ TEST_CASE("parallel: every task runs once, for any number of threads, round afte
 }
 
 TEST_CASE("parallel: what one round writes, the next one reads on any thread") {
-  Workers workers(4);
+  Threads workers(4);
   std::vector<double> a(64, 1), b(64, 0);
   for (int round = 0; round < 200; ++round) {
     workers.for_each(64, [&](std::size_t i) { b[i] = 0.5 * (a[i] + a[(i + 1) % 64]); });
@@ -40,8 +42,8 @@ TEST_CASE("parallel: what one round writes, the next one reads on any thread") {
 }
 
 TEST_CASE("parallel: zero means the hardware, and one thread is the caller") {
-  CHECK(Workers().threads() >= 1);
-  Workers alone(1);
+  CHECK(Threads().threads() >= 1);
+  Threads alone(1);
   bool here = true;
   const auto caller = std::this_thread::get_id();
   alone.for_each(10, [&](std::size_t) { here = here && std::this_thread::get_id() == caller; });
@@ -52,7 +54,7 @@ TEST_CASE("parallel: zero means the hardware, and one thread is the caller") {
 
 TEST_CASE("parallel: the exception of the lowest index arrives after all tasks are done") {
   for (const std::size_t threads : {1U, 2U, 5U}) {
-    Workers workers(threads);
+    Threads workers(threads);
     for (int round = 0; round < 50; ++round) {
       std::atomic<int> ran{0};
       std::string message;
@@ -74,11 +76,11 @@ TEST_CASE("parallel: the exception of the lowest index arrives after all tasks a
 }
 
 TEST_CASE("parallel: a team can be ended at once, and teams can work side by side") {
-  for (int i = 0; i < 20; ++i) Workers idle(4);
+  for (int i = 0; i < 20; ++i) Threads idle(4);
   std::atomic<int> count{0};
-  Workers outer(2);
+  Threads outer(2);
   outer.for_each(4, [&](std::size_t) {
-    Workers inner(2);
+    Threads inner(2);
     inner.for_each(10, [&](std::size_t) { ++count; });
   });
   CHECK(count == 40);

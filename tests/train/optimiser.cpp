@@ -15,7 +15,7 @@ using namespace dan;
 
 TEST_CASE("optimiser: the first steps of Adam as published") {
   // Written out by hand from algorithm 1 of Kingma and Ba for g = 2, then g = −1.
-  Workers workers(1);
+  Threads workers(1);
   std::vector<double> x{1.0};
   Optimiser<double> adam(1, {.beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8});
   adam.update(std::span(x), std::vector{2.0}, 0.1, workers);
@@ -28,7 +28,7 @@ TEST_CASE("optimiser: the first steps of Adam as published") {
 
 TEST_CASE("optimiser: Muon steps along an orthogonal matrix, Adam takes the rest") {
   // For a gradient U diag(s) Vᵀ the first direction is U diag(t) Vᵀ with t between 0.6 and 1.3.
-  Workers workers(2);
+  Threads workers(2);
   constexpr std::size_t rows = 30, columns = 6, offset = 5;
   std::vector<double> x(offset + rows * columns + 3), before = x;
   const auto gradient = test::normal(x.size(), 1);
@@ -56,7 +56,7 @@ TEST_CASE("optimiser: blocks, registers and threads change no number of Adam") {
   constexpr std::size_t size = 2 * detail::parameter_block + 5;
   const auto gradient = test::normal(size, 1);
   std::vector<double> alone = test::normal(size, 2), one = alone, four = alone;
-  Workers single(1), team(4);
+  Threads single(1), team(4);
   Optimiser<double> a(size), b(size);
   for (int n = 0; n < 3; ++n) {
     a.update(std::span(one), gradient, 0.1, single, 0.5);
@@ -88,7 +88,7 @@ TEST_CASE("optimiser: gradients are summed in order, for any number of threads")
   }
   double norms[2];
   for (const std::size_t threads : {1U, 4U}) {
-    Workers workers(threads);
+    Threads workers(threads);
     auto copy = slots;
     norms[threads / 4] = sum_gradients<float>({copy[0], copy[1], copy[2]}, workers);
     CHECK(copy[0] == expected);
@@ -96,7 +96,7 @@ TEST_CASE("optimiser: gradients are summed in order, for any number of threads")
   }
   CHECK(norms[0] == norms[1]);
   CHECK(norms[0] == doctest::Approx(std::sqrt(square)).epsilon(1e-6));
-  Workers workers(1);
+  Threads workers(1);
   CHECK_THROWS_AS(sum_gradients<float>({slots[0], std::span(slots[1]).first(3)}, workers),
                   ShapeError);
 }

@@ -16,18 +16,26 @@
 
 namespace dan {
 
-/// A team of threads that works off numbered tasks.
+/// Works off numbered tasks: `team.for_each(count, task)` has task(0) … task(count − 1) called, in
+/// any order and perhaps at once, and returns when all are done. A task writes only to what its
+/// index owns, so that results do not depend on who does what.
+template <class T>
+concept Team = requires(T& team, std::size_t count, void (*task)(std::size_t)) {
+  team.for_each(count, task);
+};
+
+/// A team of threads.
 ///
 /// The caller is one of the team; the others sleep between calls of `for_each` (cost of a call:
 /// some tens of microseconds). Which thread runs a task is left open, so a task must write only
 /// to what its index owns; results then do not depend on the number of threads.
-class Workers {
+class Threads {
  public:
   /// A team of `threads`, the caller included; 0 means one per hardware thread. Throws ConfigError
   /// for more than 1024.
-  explicit Workers(std::size_t threads = 0) {
+  explicit Threads(std::size_t threads = 0) {
     if (threads > 1024)
-      throw ConfigError(text("Workers: threads is ", threads, ", expected 0 to 1024"));
+      throw ConfigError(text("Threads: threads is ", threads, ", expected 0 to 1024"));
     if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
     others_.reserve(threads - 1);
     for (std::size_t i = 1; i < threads; ++i)

@@ -268,7 +268,7 @@ template <class Problem, class Method>
   const std::size_t groups = (config.runs + width - 1) / width;
   std::vector<ShockOutcome> parts(groups);
   std::vector<double> errors(groups), counted(groups);
-  Workers(config.threads).for_each(groups, [&](std::size_t g) {
+  Threads(config.threads).for_each(groups, [&](std::size_t g) {
     detail::run_shock_group(problem, method, shock, config, climate, g * width,
                             std::min(width, config.runs - g * width), parts[g], errors[g],
                             counted[g]);

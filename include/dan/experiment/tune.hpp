@@ -61,7 +61,7 @@ template <class Evaluate>
   std::vector<double> scores(count);
   {
     Progress progress("tuning", count, config.progress);
-    Workers(config.threads).for_each(count, [&](std::size_t n) {
+    Threads(config.threads).for_each(count, [&](std::size_t n) {
       const std::vector<double> values = point(n);
       scores[n] = record.score(values, [&] { return evaluate(std::span<const double>(values)); });
       progress.advance();

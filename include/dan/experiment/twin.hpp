@@ -167,7 +167,7 @@ std::vector<std::string> run_twin_groups(const Problem& problem, const Method& a
   for (auto& copy : copies) copy.emplace(recorders...);
   std::vector<std::vector<std::string>> failures(groups);
   Progress progress("twin experiment", config.runs * config.cycles, config.progress);
-  Workers(config.threads).for_each(groups, [&](std::size_t g) {
+  Threads(config.threads).for_each(groups, [&](std::size_t g) {
     const std::size_t first = g * width, runs = std::min(width, config.runs - first);
     failures[g] =
         run_twin_group(problem, analysis, config, weights, first, runs, progress, *copies[g]);

@@ -41,15 +41,15 @@ void for_each_number(std::size_t begin, std::size_t end, const F& call) {
 
 /// The norm of the sum of gradients; the sum, in their order, replaces the first one.
 ///
-/// Throws ShapeError unless all have one size. The number of threads changes no bit.
+/// Throws ShapeError unless all have one size. The size of the team changes no bit.
 template <class Real>
-double sum_gradients(const std::vector<std::span<Real>>& gradients, Workers& workers) {
+double sum_gradients(const std::vector<std::span<Real>>& gradients, Team auto& team) {
   const std::size_t size = gradients.front().size();
   for (const auto& other : gradients)
     require_size("sum_gradients", "gradient", other.size(), size, "parameter");
   constexpr std::size_t block = detail::parameter_block;
   std::vector<double> squares((size + block - 1) / block);
-  workers.for_each(squares.size(), [&](std::size_t n) {
+  team.for_each(squares.size(), [&](std::size_t n) {
     Pack<Real, simd_width<Real>> square(Real(0));
     const std::size_t end = std::min(size, (n + 1) * block);
     detail::for_each_number<Real>(n * block, end, [&]<class T>(std::size_t i, T) {

@@ -19,7 +19,7 @@ namespace dan {
 ///
 /// Without matrices it is plain Adam; see `adam_step` and `muon_step`.
 /// Memory: two numbers per parameter. Matrices, and blocks of the other parameters, are updated in
-/// parallel; the number of threads changes no bit.
+/// parallel; the size of the team changes no bit.
 template <class Real>
 class Optimiser {
  public:
@@ -44,13 +44,13 @@ class Optimiser {
   }
 
   /// One update of `params` in place, with `scale` times the gradient.
-  void update(std::span<Real> params, std::span<const Real> gradient, double rate, Workers& workers,
+  void update(std::span<Real> params, std::span<const Real> gradient, double rate, Team auto& team,
               double scale = 1) {
     require_size("Optimiser::update", "params", params.size(), first_.size(), "parameter");
     require_size("Optimiser::update", "gradient", gradient.size(), first_.size(), "parameter");
     ++updates_;
     const auto factor = static_cast<Real>(scale);
-    workers.for_each(matrices_.size() + blocks_.size(), [&](std::size_t n) {
+    team.for_each(matrices_.size() + blocks_.size(), [&](std::size_t n) {
       if (n < matrices_.size()) {
         const std::size_t at = matrices_[n].offset;
         muon_step(muon_, rate, factor, matrices_[n], &gradient[at], &first_[at], &second_[at],

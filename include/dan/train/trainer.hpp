@@ -75,7 +75,7 @@ class Trainer {
         schedule_{
             .peak = config.learning_rate, .warm_up = config.warm_up, .updates = config.updates},
         learner_(problem, start.network, config, teacher),
-        workers_(config.threads),
+        team_(config.threads),
         now_{.trained = start,
              .average = {config.average, start},
              .optimiser = Optimiser<Real>(
@@ -93,7 +93,7 @@ class Trainer {
     now_.trained.trained_for = trained_for(problem, start.network);
     now_.average.mean.trained_for = now_.trained.trained_for;
     for (std::size_t g = 0; g < config.groups; ++g) now_.groups.push_back(learner_.group(g));
-    workers_.for_each(config.groups, [&](std::size_t g) { learner_.start(now_.groups[g]); });
+    team_.for_each(config.groups, [&](std::size_t g) { learner_.start(now_.groups[g]); });
     description_ = training_description<Lanes>(problem, start, config,
                                                learner_.fingerprint(now_.groups.front()));
   }
@@ -102,7 +102,7 @@ class Trainer {
   double update() {
     const bool first = config_.first_unroll > 0 && now_.updates < config_.first_updates;
     const std::size_t cycles = first ? config_.first_unroll : config_.unroll;
-    workers_.for_each(config_.groups, [&](std::size_t g) {
+    team_.for_each(config_.groups, [&](std::size_t g) {
       learner_.learn(now_.groups[g], now_.trained, cycles, now_.updates);
     });
     double loss = 0;
@@ -117,10 +117,10 @@ class Trainer {
     }
     now_.report.restarts += restarts;
     if (restarts > 0) now_.report.last_restart = now_.updates;
-    const double norm = sum_gradients(gradients, workers_);
+    const double norm = sum_gradients(gradients, team_);
     if (std::isfinite(norm)) {
       now_.optimiser.update(span_of(now_.trained.parameters), gradients.front(),
-                            schedule_.rate(now_.updates), workers_, now_.limit.factor(norm));
+                            schedule_.rate(now_.updates), team_, now_.limit.factor(norm));
       if (config_.average > 0)
         now_.average.update(span_of(now_.trained.parameters), now_.optimiser.updates());
     } else {
@@ -251,7 +251,7 @@ class Trainer {
   TrainConfig config_;
   CosineSchedule schedule_;
   TheLearner learner_;
-  Workers workers_;
+  Threads team_;
   State now_;
   std::string description_;  ///< of what must agree with a checkpoint
 };
