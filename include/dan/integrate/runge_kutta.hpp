@@ -134,6 +134,14 @@ struct RungeKutta {
     }
     (std::make_index_sequence<Count>{});
   }
+  /// The same for the elements of a state; a small one of plain numbers stays in registers.
+  template <class T, class Use>
+  [[gnu::always_inline]] static void for_each_element(const Use& use) {
+    if constexpr (size <= 8 && Number<T>)
+      for_each<size>(use);
+    else
+      for (std::size_t i = 0; i < size; ++i) use(i);
+  }
   static constexpr Fraction zero{};
 
   /// Where stage S evaluates the tendency: x, or `point` = x + h Σ_r a_Sr k_r.
@@ -143,13 +151,13 @@ struct RungeKutta {
     if constexpr (S == 0) {
       return x;
     } else {
-      for (std::size_t i = 0; i < size; ++i) {
+      for_each_element<T>([&](std::size_t i) {
         T at = x[i];
         for_each<S>([&](auto r) {
           if constexpr (Tableau::a[S][r] != zero) at = at + h.a[S][r] * k[r][i];
         });
         point[i] = at;
-      }
+      });
       return point.data();
     }
   }
@@ -187,7 +195,7 @@ struct RungeKutta {
     const Weights<T> h(time_step);
     State<T> point;
     for_each<stages>([&](auto s) { ode.tendency(before<s>(h, x, k, point), k[s].data()); });
-    for (std::size_t i = 0; i < size; ++i) y[i] = x[i] + increment(h, k, i);
+    for_each_element<T>([&](std::size_t i) { y[i] = x[i] + increment(h, k, i); });
   }
 
   /// d = M'(x)ᵀ d for one step from x.
