@@ -67,7 +67,7 @@ TEST_CASE("trainer: saved after any update and resumed, it ends with the same bi
   narrow.metadata["training"] = training.dump();
   save_safetensors(folder / "narrow", narrow);
   T wide(problem, network, config);
-  CHECK_THROWS_WITH_AS(wide.resume(folder / "narrow"), doctest::Contains("is of the training"),
+  CHECK_THROWS_WITH_AS(wide.resume(folder / "narrow"), doctest::Contains("holds training = "),
                        FileError);
   std::filesystem::resize_file(file, 1000);
   T damaged(problem, network, config);

@@ -23,7 +23,7 @@ struct WeightAverage {
       mean.parameters[i] += share * (weights[i] - mean.parameters[i]);
   }
 
-  /// What a checkpoint must hold, see train/checkpoint.hpp.
+  /// What a checkpoint must hold, see io/archive.hpp.
   template <class Archive>
   void transfer(Archive& archive) {
     archive.numbers("mean", span_of(mean.parameters), 1);

@@ -20,7 +20,7 @@ struct NormLimit {
     return norm > 0 ? limited / norm : 1;
   }
 
-  /// What a checkpoint must hold, see train/checkpoint.hpp.
+  /// What a checkpoint must hold, see io/archive.hpp.
   template <class Archive>
   void transfer(Archive& archive) {
     archive.number("mean", mean);

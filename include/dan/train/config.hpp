@@ -103,7 +103,7 @@ struct TrainReport {
     seconds += next.seconds;
   }
 
-  /// What a checkpoint must hold, see train/checkpoint.hpp.
+  /// What a checkpoint must hold, see io/archive.hpp.
   template <class Archive>
   void transfer(Archive& archive) {
     archive.series("rmse", rmse);

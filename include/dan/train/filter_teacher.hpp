@@ -126,7 +126,7 @@ class LaneByLane : public AnalysisTypes<typename Filter::Problem, Real_, Runs> {
     }
   }
 
-  /// What of it outlives a process, see train/checkpoint.hpp.
+  /// What of it outlives a process, see io/archive.hpp.
   template <class Archive>
   void transfer(Carried& carried, Archive& archive) const {
     for (std::size_t l = 0; l < Runs; ++l)

@@ -122,7 +122,7 @@ class Learner {
     return group.lesson ? lessons_.fingerprint(*group.lesson, group.runs) : 0;
   }
 
-  /// What a checkpoint must hold of a group, see train/checkpoint.hpp.
+  /// What a checkpoint must hold of a group, see io/archive.hpp.
   template <class Archive>
   void transfer(Group& group, Archive& archive) const {
     archive.part("runs", group.runs);

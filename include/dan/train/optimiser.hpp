@@ -64,7 +64,7 @@ class Optimiser {
   }
 
   [[nodiscard]] std::size_t updates() const { return updates_; }
-  /// What a checkpoint must hold, see train/checkpoint.hpp.
+  /// What a checkpoint must hold, see io/archive.hpp.
   template <class Archive>
   void transfer(Archive& archive) {
     archive.numbers("first", std::span<Real>(first_), 1);

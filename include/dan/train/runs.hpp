@@ -47,7 +47,7 @@ class Runs {
       return cycle <= silent_until[lane];
     }
 
-    /// What a checkpoint must hold, see train/checkpoint.hpp.
+    /// What a checkpoint must hold, see io/archive.hpp.
     template <class Archive>
     void transfer(Archive& archive) {
       archive.numbers("carried", std::span<T>(carried), Lanes);

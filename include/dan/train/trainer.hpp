@@ -15,11 +15,11 @@
 #include "dan/core/interrupt.hpp"
 #include "dan/core/parallel.hpp"
 #include "dan/core/progress.hpp"
+#include "dan/io/archive.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/problem/describe.hpp"
 #include "dan/problem/scaling.hpp"
 #include "dan/train/average.hpp"
-#include "dan/train/checkpoint.hpp"
 #include "dan/train/clip.hpp"
 #include "dan/train/config.hpp"
 #include "dan/train/fingerprint.hpp"
@@ -186,7 +186,7 @@ class Trainer {
   /// Writes everything that `resume` needs to go on with the same bits; all or nothing.
   /// Throws FileError if the file cannot be written.
   void save_checkpoint(const std::filesystem::path& path) {
-    CheckpointWriter writer(description_);
+    ArchiveWriter writer;
     transfer(now_, writer);
     writer.save(path);
   }
@@ -195,9 +195,10 @@ class Trainer {
   /// uninterrupted run. Throws FileError, and changes nothing, if the file is missing, damaged, or
   /// of a training with another architecture or configuration.
   void resume(const std::filesystem::path& path) {
-    CheckpointReader reader(path, description_);
+    ArchiveReader reader("Trainer::resume", path);
     State saved = now_;
     transfer(saved, reader);
+    reader.finish();
     now_ = std::move(saved);
   }
 
@@ -227,6 +228,8 @@ class Trainer {
 
   template <class Archive>
   void transfer(State& state, Archive& archive) const {
+    archive.same("format", "dan training checkpoint 7");
+    archive.same("training", description_);
     archive.count("updates", state.updates, config_.updates);
     archive.numbers("parameters", span_of(state.trained.parameters), 1);
     archive.number("innovation", state.trained.trained_for->innovation);

@@ -35,7 +35,7 @@ struct Watch {
       fail(skipped / known, "the updates were left out, because their gradient was not finite");
   }
 
-  /// What a checkpoint must hold, see train/checkpoint.hpp.
+  /// What a checkpoint must hold, see io/archive.hpp.
   template <class Archive>
   void transfer(Archive& archive) {
     archive.number("lost", lost);

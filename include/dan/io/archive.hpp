@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "dan/core/error.hpp"
+#include "dan/core/simd.hpp"
+#include "dan/io/safetensors.hpp"
+
+/// \file
+/// What must outlive a process goes through an archive. Everything tells its own state in one
+/// function for both ways,
+///     template <class Archive>
+///     void transfer(Archive& archive) {
+///       archive.number("mean", mean);
+///     }
+/// An archive knows
+///   same(name, value)             a text or number that must be the same when it is loaded,
+///   count(name, n, most)          a whole number from zero to `most`,
+///   number(name, x)               a double from zero,
+///   series(name, x)               a vector of float of any length,
+///   numbers(name, packs, lanes)   a span of generic scalars, of which the first `lanes` count,
+///   batch(name, batch)            a Batch; its padding repeats the last lane,
+///   part(name, p)                 a part with such a function, or a callable like it.
+/// Format: safetensors of double with a checksum, whole numbers and texts in the metadata; names
+/// are those of the parts, "groups.0.truth".
+
+namespace dan {
+
+namespace detail {
+/// The names of what is in a part, and in its parts.
+class ArchiveNames {
+ public:
+  template <class Archive, class Part>
+  void within(const std::string& name, Archive& archive, Part&& part) {
+    const auto before = std::exchange(prefix_, prefix_ + name + ".");
+    if constexpr (requires { part(archive); })
+      part(archive);
+    else
+      part.transfer(archive);
+    prefix_ = before;
+  }
+  [[nodiscard]] std::string of(const std::string& name) const { return prefix_ + name; }
+
+ private:
+  std::string prefix_;
+};
+}  // namespace detail
+
+/// An archive that collects.
+class ArchiveWriter {
+ public:
+  static constexpr bool reads = false;
+
+  void same(const std::string& name, const auto& value) {
+    file_.metadata[names_.of(name)] = text(value);
+  }
+  void count(const std::string& name, std::size_t n, std::size_t = 0) { same(name, n); }
+  void number(const std::string& name, double x) { add(name, {1}, {x}); }
+  void series(const std::string& name, const std::vector<float>& x) {
+    add(name, {x.size()}, {x.begin(), x.end()});
+  }
+  template <class T>
+  void numbers(const std::string& name, std::span<T> packs, std::size_t lanes) {
+    std::vector<double> values;
+    values.reserve(packs.size() * lanes);
+    for (const T& pack : packs)
+      for (std::size_t l = 0; l < lanes; ++l)
+        values.push_back(static_cast<double>(lane_of(pack, l)));
+    add(name, {packs.size(), lanes}, std::move(values));
+  }
+  template <class B>
+  void batch(const std::string& name, B& batch) {
+    numbers(name, std::span(batch.data(), B::size), B::lanes);
+  }
+  template <class Part>
+  void part(const std::string& name, Part&& part) {
+    names_.within(name, *this, part);
+  }
+
+  /// All or nothing; throws FileError if the file cannot be written.
+  void save(const std::filesystem::path& path) const { save_safetensors(path, file_); }
+
+ private:
+  void add(const std::string& name, std::vector<std::size_t> shape, std::vector<double> values) {
+    file_.tensors.push_back({names_.of(name), std::move(shape), std::move(values)});
+  }
+
+  TensorFile<double> file_;
+  detail::ArchiveNames names_;
+};
+
+/// An archive that gives back; throws FileError for what is not there or does not fit.
+class ArchiveReader {
+ public:
+  static constexpr bool reads = true;
+
+  /// `function` is named in errors, a literal. Throws FileError if the file is missing, damaged or
+  /// without a checksum.
+  ArchiveReader(std::string_view function, std::filesystem::path path)
+      : function_(function), path_(std::move(path)), file_(load_safetensors<double>(path_)) {
+    if (!file_.checked) fail("has no checksum, expected one of what this library writes");
+  }
+
+  void same(const std::string& name, const auto& value) {
+    const std::string whole = names_.of(name), expected = text(value), found = metadata(whole);
+    if (found != expected) fail("holds ", whole, " = ", found, ", expected ", expected);
+  }
+  void count(const std::string& name, std::size_t& n, std::size_t most = std::size_t{1} << 62) {
+    const std::string found = metadata(names_.of(name));
+    const char* const end = found.data() + found.size();
+    std::size_t value = 0;
+    const auto [stopped, error] = std::from_chars(found.data(), end, value);
+    if (error != std::errc() || stopped != end || value > most)
+      fail("holds ", names_.of(name), " = ", found, ", expected a whole number from 0 to ", most);
+    n = value;
+  }
+  void number(const std::string& name, double& x) {
+    const double found = values(name, {1})[0];
+    if (!(found >= 0 && std::isfinite(found)))
+      fail("holds ", names_.of(name), " = ", found, ", expected a finite number from zero");
+    x = found;
+  }
+  void series(const std::string& name, std::vector<float>& x) {
+    x.clear();
+    for (const double value : array(name).values) x.push_back(static_cast<float>(value));
+  }
+  template <class T>
+  void numbers(const std::string& name, std::span<T> packs, std::size_t lanes) {
+    const auto& found = values(name, {packs.size(), lanes});
+    for (std::size_t i = 0; i < packs.size(); ++i)
+      for (std::size_t l = 0; l < lanes; ++l)
+        lane_of(packs[i], l) = static_cast<real_t<T>>(found[i * lanes + l]);
+  }
+  template <class B>
+  void batch(const std::string& name, B& batch) {
+    numbers(name, std::span(batch.data(), B::size), B::lanes);
+    batch.repeat_last_lane();
+  }
+  template <class Part>
+  void part(const std::string& name, Part&& part) {
+    names_.within(name, *this, part);
+  }
+  /// Throws FileError if there is an array that nobody asked for.
+  void finish() const {
+    if (next_ < file_.tensors.size())
+      fail("holds ", file_.tensors[next_].name, ", expected no more arrays");
+  }
+
+ private:
+  [[noreturn]] void fail(const auto&... what) const {
+    throw FileError(text(function_, ": ", path_.string(), " ", what...));
+  }
+  [[nodiscard]] std::string metadata(const std::string& name) const {
+    const auto at = file_.metadata.find(name);
+    return at == file_.metadata.end() ? std::string("nothing") : at->second;
+  }
+  /// The next array, which must have this name: they are read in the order of writing.
+  const NamedTensor<double>& array(const std::string& name) {
+    const bool none = next_ == file_.tensors.size();
+    if (none || file_.tensors[next_].name != names_.of(name))
+      fail("holds ", none ? "no array" : file_.tensors[next_].name, ", expected ", names_.of(name));
+    return file_.tensors[next_++];
+  }
+  const std::vector<double>& values(const std::string& name,
+                                    const std::vector<std::size_t>& shape) {
+    const auto& found = array(name);
+    if (found.shape != shape)
+      fail("holds ", found.values.size(), " numbers in ", found.name, ", expected ", shape.front(),
+           shape.size() > 1 ? text(" x ", shape.back()) : "");
+    return found.values;
+  }
+
+  std::string_view function_;
+  std::filesystem::path path_;
+  TensorFile<double> file_;
+  detail::ArchiveNames names_;
+  std::size_t next_ = 0;  ///< the next array to be read
+};
+
+}  // namespace dan
