@@ -36,6 +36,7 @@
 #include "dan/geometry/interval.hpp"
 #include "dan/geometry/torus.hpp"
 #include "dan/geometry/lat_lon.hpp"
+#include "dan/geometry/vector_channels.hpp"
 
 // Differentiable maps.
 #include "dan/autodiff/map.hpp"

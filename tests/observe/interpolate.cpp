@@ -8,10 +8,14 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numbers>
 #include <type_traits>
 #include <vector>
 
+#include "dan/geometry/concepts.hpp"
+#include "dan/geometry/lat_lon.hpp"
 #include "dan/geometry/ring.hpp"
+#include "dan/geometry/vector_channels.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/observe/nonlinear.hpp"
 #include "dan/observe/observations.hpp"
@@ -302,4 +306,31 @@ TEST_CASE("observations: errors of one cycle, without places") {
                                          "greater than zero"),
                        NumericalError);
   CHECK(observed.precision[2] == 0);
+}
+
+// A uniform wind has components that turn by half a circle at the pole.
+TEST_CASE("observe at places: winds across a pole") {
+  using Geometry = VectorChannels<LatLon<36, 72>, 1, 2>;
+  using Observe = ObserveAt<Geometry, 3, 3>;
+  static_assert(GeometryLike<Geometry>);
+  std::vector<double> x(Geometry::points * 3);
+  const auto wind = [](const std::array<double, 2>& at) {  // in the direction of longitude 90
+    const double longitude = at[1] * std::numbers::pi / 180;
+    const double latitude = at[0] * std::numbers::pi / 180;
+    return std::array{std::cos(longitude), -std::sin(latitude) * std::sin(longitude)};
+  };
+  for (std::size_t p = 0; p < Geometry::points; ++p) {
+    const auto [u, v] = wind(Geometry::position(p));
+    x[3 * p] = 7, x[3 * p + 1] = u, x[3 * p + 2] = v;
+  }
+  for (const double longitude : {0.0, 47.0, 222.0})
+    for (const double latitude : {-89.3, 30.0, 88.0, 89.9}) {
+      const std::array<double, 2> at{latitude, longitude};
+      const Observe observe({Observe::PlaceType{at, 0}, {at, 1}, {at, 2}});
+      std::array<double, 3> y;
+      observe.observe(x.data(), y.data());
+      CHECK(y[0] == doctest::Approx(7));
+      CHECK(std::abs(y[1] - wind(at)[0]) < 0.004);
+      CHECK(std::abs(y[2] - wind(at)[1]) < 0.004);
+    }
 }

@@ -11,6 +11,7 @@ namespace dan {
 struct Corner {
   std::size_t point = 0;
   double weight = 0;
+  bool across = false;  ///< beyond a pole, where components of vectors have the other sign
 };
 
 }  // namespace dan

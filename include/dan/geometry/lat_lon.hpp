@@ -70,7 +70,8 @@ struct LatLon {
   static double area(std::size_t p) { return table().weight[p / Columns]; }
 
   static constexpr std::size_t corners = 4;
-  /// Bilinear interpolation in latitude and longitude, across a pole too; right for scalars. Throws
+  /// Bilinear interpolation in latitude and longitude, across a pole too; of vectors see
+  /// geometry/vector_channels.hpp. Throws
   /// ConfigError unless −90 ≤ latitude ≤ 90 and 0 ≤ longitude < 360.
   static std::array<Corner, 4> corners_of(const std::array<double, 2>& position) {
     const auto [degrees, longitude] = position;
@@ -89,8 +90,8 @@ struct LatLon {
       const auto first = static_cast<std::size_t>(column);
       const double right = column - static_cast<double>(first);
       const std::size_t shift = across ? Columns / 2 : 0;
-      to[0] = {r * Columns + (first + shift) % Columns, weight * (1 - right)};
-      to[1] = {r * Columns + (first + 1 + shift) % Columns, weight * right};
+      to[0] = {r * Columns + (first + shift) % Columns, weight * (1 - right), across};
+      to[1] = {r * Columns + (first + 1 + shift) % Columns, weight * right, across};
     };
     std::array<Corner, 4> all;
     row(below == 0 ? 0 : below - 1, below == 0, 1 - part, &all[0]);

@@ -70,7 +70,7 @@ class ObservePlaces {
   template <class T, class Use>
   void for_corners(std::size_t lane, std::size_t slot, const Use& use) const {
     const auto& [place, corners] = places_->sight(lane, slot);
-    for (const auto& [point, weight] : corners)
+    for (const auto& [point, weight, across] : corners)
       if (weight != 0) use(point * channels + place.channel, static_cast<real_t<T>>(weight));
   }
   /// use(lane, element, weight); padding is as the last run.

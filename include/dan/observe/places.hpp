@@ -11,6 +11,7 @@
 #include "dan/concepts.hpp"
 #include "dan/core/error.hpp"
 #include "dan/geometry/corner.hpp"
+#include "dan/geometry/vector_channels.hpp"
 
 /// \file
 /// Where observations are: places that belong to the observations of one cycle, and the places of
@@ -47,7 +48,10 @@ class SlotPlaces {
     if (place.channel >= Channels)
       throw ConfigError(text("SlotPlaces: channel is ", place.channel, ", expected less than ",
                              Channels, ", the channels of the state"));
-    return {place, Geometry::corners_of(place.position)};
+    Sight sight{place, Geometry::corners_of(place.position)};
+    for (Corner& corner : sight.corners)
+      if (corner.across && is_vector_channel<Geometry>(place.channel)) corner.weight *= -1;
+    return sight;
   }
 
   [[nodiscard]] const Sight& sight(std::size_t lane, std::size_t slot) const {
