@@ -6,7 +6,10 @@
 //
 // The file, observations.csv in the folder of --out, begins with the line
 //     time,place,value,deviation
-// and is made from a model run where it is not there: then the truth is known, and the error told.
+// and is made from a model run where it is not there. Then truth.npy holds the truth, and the
+// errors are told; of a file of your own the spread is.
+
+#include <optional>
 
 #include "support.hpp"
 
@@ -37,16 +40,19 @@ Drifting drifting() {
 }
 
 /// 400 cycles; none in cycles 100 to 119 is observed.
-void make_file(const std::filesystem::path& path) {
+void make_files(const std::filesystem::path& observations, const std::filesystem::path& truth) {
   const Drifting problem = drifting();
   TwinTruth<Drifting, 1> twin(problem, {.seed = 7});
   ObservationTable<Grid> table;
+  auto states = zeros<double>(400, 40);
   for (std::size_t k = 1; k <= 400; ++k) {
     twin.next();
+    for (std::size_t i = 0; i < 40; ++i) states(k - 1, i) = twin.truth().at(i, 0);
     if (k < 100 || k >= 120)
       add_observations(table, 0.05 * static_cast<double>(k), problem.observe, twin.observed());
   }
-  save_observations(path, table);
+  save_observations(observations, table);
+  save_npy(truth, states);
 }
 
 /// The network, trained on such observations, or what was trained before.
@@ -79,8 +85,8 @@ Resumed<Method> resumed(const Method& method, const std::filesystem::path& file)
 
 void own_observations(const example::Options& options, std::size_t cycles) {
   const std::filesystem::path out = options.out.empty() ? "." : options.out;
-  const auto file = out / "observations.csv";
-  if (!std::filesystem::exists(file)) make_file(file);
+  const auto file = out / "observations.csv", truth_file = out / "truth.npy";
+  if (!std::filesystem::exists(file)) make_files(file, truth_file);
   const auto table = load_observations<Grid>(file);
   std::printf("%zu observations in %zu cycles, at most %zu at a time\n", table.rows().size(),
               last_cycle(table, times), most_in_a_cycle(table, times));
@@ -90,14 +96,16 @@ void own_observations(const example::Options& options, std::size_t cycles) {
   const Dan dan(problem, trained_network(options));
   auto [ensemble, cycle] = resumed(filter, out / "letkf.safetensors");
   auto [state, same] = resumed(dan, out / "dan_state.safetensors");
-  TwinTruth<Drifting, 1> twin(drifting(), {.seed = 7});  // of the file that is made here
+  std::optional<Tensor<double, 2>> truth;
+  if (std::filesystem::exists(truth_file)) truth = load_npy<2>(truth_file);
 
   Filter::Observed observed;
   Dan::Observed observed_by_dan;
   Filter::Estimate estimate;
   double spread = 0, filter_errors = 0, dan_errors = 0;
   nlohmann::ordered_json rows;
-  std::printf("%6s %13s %8s %8s %8s\n", "cycle", "observations", "spread", "LETKF", "DAN");
+  std::printf("%6s %13s %8s%s\n", "cycle", "observations", "spread",
+              truth ? "    LETKF      DAN" : "");
   const std::size_t first = cycle, end = std::min(cycle + cycles, last_cycle(table, times));
   while (cycle < end) {
     throw_if_interrupted("05_own_observations", cycle, " cycles; the same command goes on");
@@ -112,19 +120,28 @@ void own_observations(const example::Options& options, std::size_t cycles) {
     save_carried(filter, ensemble, cycle, out / "letkf.safetensors");
     save_carried(dan, state, cycle, out / "dan_state.safetensors");
 
-    while (twin.cycle() < cycle) twin.next();
     filter.spread(ensemble, std::span(&spread, 1));
-    filter.estimate(ensemble, estimate);
-    const double of_filter = rmse(estimate, twin.truth(), 0);
-    dan.estimate(state, estimate);
-    const double of_dan = rmse(estimate, twin.truth(), 0);
-    filter_errors += of_filter, dan_errors += of_dan;
-    rows.push_back({{"cycle", cycle}, {"letkf", of_filter}, {"dan", of_dan}, {"spread", spread}});
-    if (cycle % 20 == 0)
-      std::printf("%6zu %13zu %8.3f %8.3f %8.3f\n", cycle, seen.size(), spread, of_filter, of_dan);
+    rows.push_back({{"cycle", cycle}, {"spread", spread}});
+    const auto error = [&](const char* name, const auto& method, const auto& carried) {
+      method.estimate(carried, estimate);
+      double square = 0;
+      for (std::size_t i = 0; i < 40; ++i)
+        square += std::pow(estimate.at(i, 0) - (*truth)(cycle - 1, i), 2) / 40;
+      rows.back()[name] = std::sqrt(square);
+      return std::sqrt(square);
+    };
+    if (truth)
+      filter_errors += error("letkf", filter, ensemble), dan_errors += error("dan", dan, state);
+    if (cycle % 20 == 0) {
+      std::printf("%6zu %13zu %8.3f", cycle, seen.size(), spread);
+      for (const char* name : {"letkf", "dan"})
+        if (truth) std::printf(" %8.3f", rows.back()[name].get<double>());
+      std::printf("\n");
+    }
   }
   const auto count = static_cast<double>(std::max<std::size_t>(1, cycle - first));
-  std::printf("mean errors: LETKF %.3f, DAN %.3f\n", filter_errors / count, dan_errors / count);
+  if (truth)
+    std::printf("mean errors: LETKF %.3f, DAN %.3f\n", filter_errors / count, dan_errors / count);
   example::write_results(options, "results.json",
                          {{"example", "05_own_observations"}, {"cycles", rows}});
 }
