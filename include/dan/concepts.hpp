@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstddef>
 
+#include "dan/core/at_time.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/simd.hpp"
 
@@ -28,7 +29,8 @@ using Side = Pack<double, simd_width<double>>;
 /// An ordinary differential equation dx/dt = f(x): a tendency that is a template on the scalar.
 template <class Ode>
 concept DifferentialEquation = HasState<Ode> &&
-    requires(const Ode ode, const double* x, double* y, const detail::Side* s, detail::Side* t) {
+    requires(const AnyTime<Ode> ode, const double* x, double* y, const detail::Side* s,
+             detail::Side* t) {
   ode.tendency(x, y);  // write: template <class T> void tendency(const T* x, T* dxdt) const
   ode.tendency(s, t);  // write: template <class T> void tendency(const T* x, T* dxdt) const
 };
@@ -37,15 +39,16 @@ concept DifferentialEquation = HasState<Ode> &&
 /// and the tape (autodiff/derivatives.hpp).
 template <class Ode>
 concept DifferentiableEquation = DifferentialEquation<Ode> &&
-    requires(const Ode ode, const detail::Side* x, const detail::Side* d, detail::Side* out) {
+    requires(const AnyTime<Ode> ode, const detail::Side* x, const detail::Side* d,
+             detail::Side* out) {
   ode.tendency_tangent(x, d, out);
   ode.tendency_adjoint(x, d, out);
 };
 
 /// Advances a state by one cycle: x(k+1) = M(x(k)); the step is a template on the scalar.
 template <class M>
-concept DynamicalModel = HasState<M> &&
-    requires(const M model, const double* x, double* y, const detail::Side* s, detail::Side* t) {
+concept DynamicalModel = HasState<M> && requires(const AnyTime<M> model, const double* x, double* y,
+                                                 const detail::Side* s, detail::Side* t) {
   model.step(x, y);  // an equation (a tendency alone) becomes a model in Rk4<...>
   model.step(s, t);  // write: template <class T> void step(const T*, T*), or use BlackBox<...>
 };
@@ -53,7 +56,8 @@ concept DynamicalModel = HasState<M> &&
 /// A model with tangent dy = M'(x) dx and adjoint d_x += M'(x)ᵀ d_y.
 template <class M>
 concept DifferentiableModel = DynamicalModel<M> &&
-    requires(const M model, const detail::Side* x, const detail::Side* d, detail::Side* out) {
+    requires(const AnyTime<M> model, const detail::Side* x, const detail::Side* d,
+             detail::Side* out) {
   model.step_tangent(x, d, out);  // write it by hand, or put the model into Differentiated<...>
   model.step_adjoint(x, d, out);  // write it by hand, or put the model into Differentiated<...>
 };

@@ -65,13 +65,12 @@ void tendency_tangent(const Ode& ode, const T* x, const T* dx, T* d_tendency) {
 template <DifferentialEquation Ode, class T>
 class TendencyAdjoint {
  public:
-  explicit TendencyAdjoint(const Ode& ode) : ode_(ode) {}
-  void operator()(const T* x, const T* d_tendency, T* d_x) {
+  void operator()(const Ode& ode, const T* x, const T* d_tendency, T* d_x) {
     if constexpr (by_hand)
-      ode_.tendency_adjoint(x, d_tendency, d_x);
+      ode.tendency_adjoint(x, d_tendency, d_x);
     else
-      reverse_([&](const auto* in, auto* out) { ode_.tendency(in, out); }, size, x, size,
-               d_tendency, d_x);
+      reverse_([&](const auto* in, auto* out) { ode.tendency(in, out); }, size, x, size, d_tendency,
+               d_x);
   }
 
  private:
@@ -80,14 +79,13 @@ class TendencyAdjoint {
     ode.tendency_adjoint(x, x, d);
   };
   struct Nothing {};
-  const Ode& ode_;
   [[no_unique_address]] std::conditional_t<by_hand, Nothing, ReverseMode<T>> reverse_{};
 };
 
 /// d_x += f'(x)ᵀ d_tendency of an equation, once.
 template <DifferentialEquation Ode, class T>
 void tendency_adjoint(const Ode& ode, const T* x, const T* d_tendency, T* d_x) {
-  TendencyAdjoint<Ode, T>{ode}(x, d_tendency, d_x);
+  TendencyAdjoint<Ode, T>{}(ode, x, d_tendency, d_x);
 }
 
 /// `Mine` with the derivatives that it does not bring: of a model with a `step`, of an observation
@@ -134,6 +132,27 @@ struct Differentiated : Mine {
     else
       ReverseMode<T>{}(step_of_mine(), size, x, size, d_y, d_x);
   }
+  /// The same of a model that is told the time.
+  template <class T>
+  requires Timed<Mine> && requires(const Mine& m, const Dual<T>* in, Dual<T>* out) {
+    m.step(in, out, 0.0);
+  }
+  void step_tangent(const T* x, const T* dx, T* dy, double time) const {
+    if constexpr (requires(const Mine& mine) { mine.step_tangent(x, dx, dy, time); })
+      Mine::step_tangent(x, dx, dy, time);
+    else
+      tangent_of(step_of_mine(time), size, x, dx, size, dy);
+  }
+  template <class T>
+  requires Timed<Mine> && requires(const Mine& m, const Variable<T>* in, Variable<T>* out) {
+    m.step(in, out, 0.0);
+  }
+  void step_adjoint(const T* x, const T* d_y, T* d_x, double time) const {
+    if constexpr (requires(const Mine& mine) { mine.step_adjoint(x, d_y, d_x, time); })
+      Mine::step_adjoint(x, d_y, d_x, time);
+    else
+      ReverseMode<T>{}(step_of_mine(time), size, x, size, d_y, d_x);
+  }
   /// dy = H'(x) dx.
   template <class T>
   requires ObservationOperator<Mine>
@@ -168,6 +187,9 @@ struct Differentiated : Mine {
  private:
   [[nodiscard]] auto step_of_mine() const {
     return [this](const auto* x, auto* y) { this->Mine::step(x, y); };
+  }
+  [[nodiscard]] auto step_of_mine(double time) const {
+    return [this, time](const auto* x, auto* y) { this->Mine::step(x, y, time); };
   }
   [[nodiscard]] auto observe_of_mine() const {
     return [this](const auto* x, auto* y) { this->Mine::observe(x, y); };

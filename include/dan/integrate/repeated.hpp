@@ -38,42 +38,50 @@ struct Repeated {
   [[nodiscard]] std::string describe() const requires requires(const Model& m) { m.describe(); }
   { return text(model.describe(), ", ", count, " times"); }
 
-  /// y = M(x); y may be x.
-  template <class T>
-  void step(const T* x, T* y) const {
+  /// y = M(x); y may be x. A model that is told the time has these functions with the time, in
+  /// cycles of `count`, as last argument.
+  template <class T, class... Time>
+  requires TimeOf<Model, Time...>
+  void step(const T* x, T* y, Time... time) const {
     if (x != y) std::copy_n(x, size, y);
-    for (std::size_t n = 0; n < count; ++n) model.step(y, y);
+    for (std::size_t n = 0; n < count; ++n) model_at(n, time...).step(y, y);
   }
 
   /// dy = M'(x) dx; dy may be dx.
-  template <class T>
-  requires DifferentiableModel<Model>
-  void step_tangent(const T* x, const T* dx, T* dy) const {
+  template <class T, class... Time>
+  requires(DifferentiableModel<Model>&& TimeOf<Model, Time...>) void step_tangent(
+      const T* x, const T* dx, T* dy, Time... time) const {
     Scratch<T> at(size, Unset{});
     std::copy_n(x, size, at.data());
     if (dx != dy) std::copy_n(dx, size, dy);
     for (std::size_t n = 0; n < count; ++n) {
-      model.step_tangent(at.data(), dy, dy);
-      if (n + 1 < count) model.step(at.data(), at.data());
+      model_at(n, time...).step_tangent(at.data(), dy, dy);
+      if (n + 1 < count) model_at(n, time...).step(at.data(), at.data());
     }
   }
 
   /// d_x += M'(x)ᵀ d_y; d_x and d_y must not overlap.
-  template <class T>
-  requires DifferentiableModel<Model>
-  void step_adjoint(const T* x, const T* d_y, T* d_x) const {
+  template <class T, class... Time>
+  requires(DifferentiableModel<Model>&& TimeOf<Model, Time...>) void step_adjoint(
+      const T* x, const T* d_y, T* d_x, Time... time) const {
     Scratch<T> inputs(size * std::max<std::size_t>(count, 1), Unset{});
     std::copy_n(x, size, inputs.data());
     for (std::size_t n = 0; n + 1 < count; ++n)
-      model.step(&inputs[n * size], &inputs[(n + 1) * size]);
+      model_at(n, time...).step(&inputs[n * size], &inputs[(n + 1) * size]);
     Scratch<T> d(size, Unset{}), d_before(size, Unset{});
     std::copy_n(d_y, size, d.data());
     for (std::size_t n = count; n-- > 0;) {
       std::fill(d_before.begin(), d_before.end(), constant<T>(0));
-      model.step_adjoint(&inputs[n * size], d.data(), d_before.data());
+      model_at(n, time...).step_adjoint(&inputs[n * size], d.data(), d_before.data());
       std::swap(d, d_before);
     }
     for (std::size_t i = 0; i < size; ++i) d_x[i] = d_x[i] + d[i];
+  }
+
+ private:
+  /// The model in cycle n of one of these, which begins at `time`.
+  [[nodiscard]] decltype(auto) model_at(std::size_t n, [[maybe_unused]] double time = 0) const {
+    return at_time(model, time * static_cast<double>(count) + static_cast<double>(n));
   }
 };
 

@@ -48,17 +48,20 @@ struct RungeKutta {
   [[nodiscard]] std::string describe() const requires requires(const Ode& o) { o.describe(); }
   { return text(ode.describe(), ", ", Tableau::name, ", ", steps, " × ", time_step); }
 
-  /// y = M(x); y may be x.
-  template <class T>
-  void step(const T* x, T* y) const {
+  /// y = M(x); y may be x. An equation that is told the time has these functions with the time
+  /// of the start, in cycles, as last argument.
+  template <class T, class... Time>
+  requires TimeOf<Ode, Time...>
+  void step(const T* x, T* y, Time... time) const {
     Stages<T> k;
     if (x != y) std::copy_n(x, size, y);
-    for (std::size_t n = 0; n < steps; ++n) one_step(k, y, y);
+    for (std::size_t n = 0; n < steps; ++n) one_step(k, y, y, start_of(n, time...));
   }
 
   /// dy = M'(x) dx; dy may be dx.
-  template <class T>
-  void step_tangent(const T* x, const T* dx, T* dy) const {
+  template <class T, class... Time>
+  requires TimeOf<Ode, Time...>
+  void step_tangent(const T* x, const T* dx, T* dy, Time... time) const {
     const Weights<T> h(time_step);
     Stages<T> k, d_k;
     State<T> point, d_point;
@@ -67,8 +70,9 @@ struct RungeKutta {
     for (std::size_t n = 0; n < steps; ++n) {
       for_each<stages>([&](auto s) {
         const T *p = before<s>(h, at.data(), k, point), *d_p = before<s>(h, dy, d_k, d_point);
-        ode.tendency(p, k[s].data());
-        tendency_tangent(ode, p, d_p, d_k[s].data());
+        const auto& here = ode_at<s>(start_of(n, time...));
+        here.tendency(p, k[s].data());
+        tendency_tangent(here, p, d_p, d_k[s].data());
       });
       for (std::size_t i = 0; i < size; ++i) {
         at[i] = at[i] + increment(h, k, i);
@@ -78,22 +82,36 @@ struct RungeKutta {
   }
 
   /// d_x += M'(x)ᵀ d_y; d_x and d_y must not overlap.
-  template <class T>
-  void step_adjoint(const T* x, const T* d_y, T* d_x) const {
+  template <class T, class... Time>
+  requires TimeOf<Ode, Time...>
+  void step_adjoint(const T* x, const T* d_y, T* d_x, Time... time) const {
     Stages<T> k;
-    TendencyAdjoint<Ode, T> tendency_adjoint(ode);
+    TendencyAdjoint<AnyTime<Ode>, T> tendency_adjoint;
     Aligned<T> inputs(size * std::max<std::size_t>(steps, 1));
     std::copy_n(x, size, inputs.data());
     for (std::size_t n = 0; n + 1 < steps; ++n)
-      one_step(k, &inputs[n * size], &inputs[(n + 1) * size]);
+      one_step(k, &inputs[n * size], &inputs[(n + 1) * size], start_of(n, time...));
     State<T> d;
     std::copy_n(d_y, size, d.data());
     for (std::size_t n = steps; n-- > 0;)
-      one_step_adjoint(tendency_adjoint, k, &inputs[n * size], d);
+      one_step_adjoint(tendency_adjoint, k, &inputs[n * size], d, start_of(n, time...));
     for (std::size_t i = 0; i < size; ++i) d_x[i] += d[i];
   }
 
  private:
+  /// The time at which step n of a cycle begins, in units of the equation.
+  [[nodiscard]] double start_of(std::size_t n, double time = 0) const {
+    return time * cycle_length() + time_step * static_cast<double>(n);
+  }
+  /// The equation at stage S of a step, c_S = Σ_r a_Sr.
+  template <std::size_t S>
+  [[nodiscard]] decltype(auto) ode_at([[maybe_unused]] double start) const {
+    double c = 0;
+    if constexpr (Timed<Ode>)
+      for (const Fraction& a : Tableau::a[S]) c += static_cast<double>(a.above) / a.below;
+    return at_time(ode, start + c * time_step);
+  }
+
   /// Scratch for one state: on the stack while it is small, else on the heap.
   template <class T>
   struct State {
@@ -191,22 +209,24 @@ struct RungeKutta {
   static constexpr std::size_t first_weight = Tableau::b[0] != zero ? 0 : 1;
 
   template <class T>
-  void one_step(Stages<T>& k, const T* x, T* y) const {
+  void one_step(Stages<T>& k, const T* x, T* y, double start) const {
     const Weights<T> h(time_step);
     State<T> point;
-    for_each<stages>([&](auto s) { ode.tendency(before<s>(h, x, k, point), k[s].data()); });
+    for_each<stages>(
+        [&](auto s) { ode_at<s>(start).tendency(before<s>(h, x, k, point), k[s].data()); });
     for_each_element<T>([&](std::size_t i) { y[i] = x[i] + increment(h, k, i); });
   }
 
   /// d = M'(x)ᵀ d for one step from x.
   template <class T, class Adjoint>
-  void one_step_adjoint(Adjoint& tendency_adjoint, Stages<T>& k, const T* x, State<T>& d) const {
+  void one_step_adjoint(Adjoint& tendency_adjoint, Stages<T>& k, const T* x, State<T>& d,
+                        double start) const {
     const Weights<T> h(time_step);
     Stages<T> point, d_point;
     std::array<const T*, stages> at;
     for_each<stages>([&](auto s) {
       at[s] = before<s>(h, x, k, point[s]);
-      if constexpr (s + 1 < stages) ode.tendency(at[s], k[s].data());
+      if constexpr (s + 1 < stages) ode_at<s>(start).tendency(at[s], k[s].data());
     });
     State<T> d_in = d, d_k;
     // A stage f(x + h Σ a k) hands its gradient to x and, times h a, to the stages before.
@@ -221,7 +241,7 @@ struct RungeKutta {
         d_k[i] = sum;
       }
       for (std::size_t i = 0; i < size; ++i) d_point[s][i] = T(real_t<T>(0));
-      tendency_adjoint(at[s], d_k.data(), d_point[s].data());
+      tendency_adjoint(ode_at<s>(start), at[s], d_k.data(), d_point[s].data());
       for (std::size_t i = 0; i < size; ++i) d_in[i] += d_point[s][i];
     });
     d = d_in;

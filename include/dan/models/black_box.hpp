@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstddef>
 
+#include "dan/core/at_time.hpp"
 #include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/geometry/concepts.hpp"
@@ -12,7 +13,7 @@ namespace dan {
 /// A model that steps one state in plain double, as wrapped C or Fortran code does: `points`,
 /// `channels`, and `step(const double* x, double* y) const` with y another array than x.
 template <class M>
-concept PlainModel = requires(const M model, const double* x, double* y) {
+concept PlainModel = requires(const AnyTime<M> model, const double* x, double* y) {
   { M::points } -> std::convertible_to<std::size_t>;
   { M::channels } -> std::convertible_to<std::size_t>;
   model.step(x, y);
@@ -34,13 +35,14 @@ struct BlackBox {
 
   Mine model{};
 
-  /// y = M(x), lane by lane; y may be x.
-  template <class T>
-  requires(sizeof(T) == lanes_of<T> * sizeof(real_t<T>)) void step(const T* x, T* y) const {
+  /// y = M(x), lane by lane; y may be x. With the time, if `Mine` is told it.
+  template <class T, class... Time>
+  requires(sizeof(T) == lanes_of<T> * sizeof(real_t<T>) &&
+           TimeOf<Mine, Time...>) void step(const T* x, T* y, Time... time) const {
     Scratch<double> in(size, Unset{}), out(size, Unset{});
     for (std::size_t l = 0; l < lanes_of<T>; ++l) {
       for (std::size_t i = 0; i < size; ++i) in[i] = static_cast<double>(lane_of(x[i], l));
-      model.step(static_cast<const double*>(in.data()), out.data());
+      model.step(static_cast<const double*>(in.data()), out.data(), time...);
       for (std::size_t i = 0; i < size; ++i) lane_of(y[i], l) = static_cast<real_t<T>>(out[i]);
     }
   }
