@@ -70,6 +70,7 @@ class Letkf : public EnsembleFilter<Problem, Members> {
     std::array<double, Base::slots> departure;
     for (std::size_t j = 0; j < Base::slots; ++j)
       departure[j] = observed.values[j] - Base::centre(y[j], y[j]);
+    const double before = reports(observed) ? Base::inflation_.before : 1;
     Base::find_rotation(space, key);
     for (const LocalDomain& domain : domains(observed)) {
       space.clear();
@@ -79,9 +80,10 @@ class Letkf : public EnsembleFilter<Problem, Members> {
       space.decompose("Letkf::analyse");
       space.find_weights(Members - 1);
       space.find_root(Members - 1, std::sqrt(Members - 1.0));
+      const T undone(space.empty() ? 1 / before : 1);  // nothing near by: no inflation
       for (const std::size_t p : domain.points)
         for (std::size_t i = Base::channels * p; i < Base::channels * (p + 1); ++i) {
-          const T& x = carried.anomalies[i];
+          const T x = undone * carried.anomalies[i];
           carried.ensemble[i] = Base::analysed(space, carried.mean[i], x, space.transformed(x));
         }
     }

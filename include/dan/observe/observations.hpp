@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <concepts>
@@ -86,6 +87,12 @@ void require_valid_observations(std::string_view function, const Observed& obser
                                 "negative; give a missing observation the precision zero, or "
                                 "write observations with set_observations"));
     }
+}
+
+/// Whether any slot reports, in any lane.
+template <class Observed>
+[[nodiscard]] bool reports(const Observed& observed) {
+  return std::ranges::any_of(observed.precision.numbers(), [](auto p) { return p != 0; });
 }
 
 /// `value` in the lanes in which slot j reports, elsewhere zero, whatever it is there: H and its
