@@ -18,6 +18,7 @@ namespace dan {
 struct LetkfConfig {
   double radius = 4;      ///< of the taper, in grid steps (see `local_domains`)
   std::size_t batch = 1;  ///< consecutive points that share a local analysis
+  Taper taper = tapers::gaspari_cohn;
   Inflation inflation{};
   bool rotation = false;  ///< rotate the anomalies randomly after the analysis, keeping the mean
 };
@@ -59,7 +60,8 @@ class Letkf : public EnsembleFilter<Problem, Members> {
   explicit Letkf(const Problem& problem, const LetkfConfig& config = {})
       : Base(problem, config.inflation, config.rotation),
         config_(config),
-        domains_(local_domains<Geometry>(problem.observe, config.radius, config.batch)) {
+        domains_(
+            local_domains<Geometry>(problem.observe, {config.radius, config.taper}, config.batch)) {
     config.inflation.require_valid("Letkf");
   }
 
@@ -94,8 +96,8 @@ class Letkf : public EnsembleFilter<Problem, Members> {
   /// Those of the constructor, or of the places of these observations.
   [[nodiscard]] decltype(auto) domains([[maybe_unused]] const Observed& observed) const {
     if constexpr (PlacedOperator<typename Problem::Operator>)
-      return local_domains<Geometry>(Base::problem_.observe.at(observed.places), config_.radius,
-                                     config_.batch);
+      return local_domains<Geometry>(Base::problem_.observe.at(observed.places),
+                                     {config_.radius, config_.taper}, config_.batch);
     else
       return (domains_);
   }
