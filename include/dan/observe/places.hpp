@@ -69,6 +69,16 @@ class SlotPlaces {
     }
   }
 
+  /// Those of lane `lane`.
+  [[nodiscard]] SlotPlaces<Geometry, Slots, Channels, 1> of_lane(std::size_t lane) const {
+    SlotPlaces<Geometry, Slots, Channels, 1> out;
+    for (std::size_t j = 0; j < Slots; ++j) {
+      const auto& [place, corners] = sight(lane, j);
+      out.set(0, j, {place, corners});
+    }
+    return out;
+  }
+
   /// To and from a file, see save_carried: whether a slot has a place, its position and channel.
   template <class Archive>
   void transfer(const std::string& name, Archive& archive) {
@@ -138,6 +148,17 @@ concept LocatedOperator = requires(const Operator& operation, std::size_t slot) 
 || requires(const Operator& operation, std::size_t slot) {
   operation.place(slot).position;
   operation.place(slot).channel;
+};
+
+/// Gives places to the slots of an operator that does not say where they are or sees more than one
+/// place, for localisation: `Located<MyMean, 1>{{}, {{{{3.5}}, {{7.5}}}}}`.
+template <ObservationOperator Operator, std::size_t Dimensions>
+struct Located : Operator {
+  static_assert(!PlacedOperator<Operator>,
+                "Located: the places of this operator come with the observations");
+  std::array<Place<Dimensions>, Operator::slots> places{};
+
+  [[nodiscard]] Place<Dimensions> place(std::size_t slot) const { return places[slot]; }
 };
 
 /// Where a slot of the operator is.
