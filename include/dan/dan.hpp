@@ -64,8 +64,9 @@
 #include "dan/observe/interpolate.hpp"
 #include "dan/observe/nonlinear.hpp"
 #include "dan/observe/noise.hpp"
-#include "dan/observe/whitened.hpp"
 #include "dan/observe/observations.hpp"
+#include "dan/observe/whitening.hpp"
+#include "dan/observe/whitened.hpp"
 #include "dan/observe/table.hpp"
 #include "dan/observe/table_file.hpp"
 

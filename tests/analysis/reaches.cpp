@@ -31,6 +31,19 @@ using Lorenz = Problem<Model, Some>;
 constexpr std::size_t slots = 6;
 Lorenz lorenz() { return {.observe = {ObserveSubset<size, slots>({0, 11, 3, 4, 8, 5}), {}}}; }
 
+namespace test_operator {
+/// Sees the sum of all, which is nowhere.
+struct Sum {
+  static constexpr std::size_t points = size, channels = 1, slots = 1;
+  template <class T>
+  void observe(const T* x, T* y) const {
+    y[0] = x[0];
+    for (std::size_t i = 1; i < size; ++i) y[0] += x[i];
+  }
+  void available(const RandomKey&, bool* mask) const { *mask = true; }
+};
+}  // namespace test_operator
+
 /// ρ between the places of two numbers of the list: the state, then the slots.
 double rho(std::size_t a, std::size_t b, double radius) {
   constexpr std::array<std::size_t, slots> seen{0, 11, 3, 4, 8, 5};
@@ -277,13 +290,18 @@ TEST_CASE("localised: what cannot be") {
   refused({.radius = 4, .taper = [](double d, double) { return d > 2 ? HUGE_VAL : 1; }},
           "the taper is inf at the distance 3, expected a finite number");
 
-  using Without = Problem<Model, Whitened<ObserveAll<size>>>;
+  using Blurred = Problem<Model, test_operator::Sum>;
+  CHECK_NOTHROW(Ensrf<Blurred, members>{Blurred{}});
+  CHECK_THROWS_WITH_AS((Ensrf<Blurred, members>({}, {.localisation = {.radius = 4}})),
+                       doctest::Contains("Ensrf: radius is 4, but there is no distance"),
+                       ConfigError);
+  using Correlated = Problem<Model, Whitened<ObserveAll<size>>>;
   auto r = zeros<double>(size, size);
   for (std::size_t i = 0; i < size; ++i) r(i, i) = 1;
-  const Without without{.observe = Whitened(ObserveAll<size>{}, r)};
-  CHECK_NOTHROW(Ensrf<Without, members>{without});
-  CHECK_THROWS_WITH_AS((Ensrf<Without, members>(without, {.localisation = {.radius = 4}})),
-                       doctest::Contains("Ensrf: radius is 4, but there is no distance"),
+  const Correlated correlated{.observe = Whitened(ObserveAll<size>{}, r)};
+  CHECK_NOTHROW(Ensrf<Correlated, members>{correlated});
+  CHECK_THROWS_WITH_AS((Ensrf<Correlated, members>(correlated, {.localisation = {.radius = 4}})),
+                       doctest::Contains("Ensrf: one whitened observation after the other"),
                        ConfigError);
 
   // All members agree in all points: three slots of a boxcar, of which the outer two do not reach

@@ -92,24 +92,35 @@ class Enkf : public EnsembleFilter<Problem, Members> {
       row[j] = used.size();
       if (observed.precision[j] != 0) used.push_back(j);
     }
-    const auto noise = perturbations(observed, key);
     auto& y = carried.observed;  // becomes Y
+    std::array<double, Base::slots> departure;
+    Aligned<T> noise(Base::slots, T(0));  // D
+    const auto white = perturbations(observed, key);
+    for (std::size_t j = 0; j < Base::slots; ++j) {
+      departure[j] = observed.values[j] - Base::centre(y[j], y[j]);
+      if (observed.precision[j] != 0)
+        noise[j] = T(1 / std::sqrt(observed.precision[j])) * white[row[j]];
+    }
+    if constexpr (correlated) {
+      const auto here = placed(Base::problem_.observe, observed);
+      here.restore(y.data());
+      here.restore(departure.data());
+      here.restore(noise.data());
+    }
     auto c = zeros<double>(used.size(), used.size());
     auto steps = zeros<double>(used.size(), Members);  // y 1ᵀ − D − H(E), then C⁻¹ of it
     for (std::size_t a = 0; a < used.size(); ++a) {
       const std::size_t j = used[a];
-      const double departure = observed.values[j] - Base::centre(y[j], y[j]);
-      const double deviation = 1 / std::sqrt(observed.precision[j]);
-      for (std::size_t m = 0; m < Members; ++m)
-        steps(a, m) = departure - y[j][m] - deviation * noise[a][m];
-    }
-    for (std::size_t a = 0; a < used.size(); ++a) {
-      const std::size_t j = used[a];
-      c(a, a) = sum_lanes(y[j] * y[j]) + (Members - 1) / observed.precision[j];
+      for (std::size_t m = 0; m < Members; ++m) steps(a, m) = departure[j] - y[j][m] - noise[j][m];
+      c(a, a) = sum_lanes(y[j] * y[j]);
       for (const auto& [k, taper] : all[j].slots)
         if (observed.precision[k] != 0)
           c(a, row[k]) = c(row[k], a) = taper * sum_lanes(y[j] * y[k]);
     }
+    for (std::size_t a = 0; a < used.size(); ++a)
+      for (std::size_t b = 0; b < used.size(); ++b)
+        if (correlated || a == b)
+          c(a, b) += (Members - 1) * error_covariance(observed, used[a], used[b]);
     if (!used.empty()) steps = solved(c, steps);
     Aligned<T> moved(Base::size, T(0));
     std::array<bool, Base::points> heard{};
@@ -132,6 +143,18 @@ class Enkf : public EnsembleFilter<Problem, Members> {
           (heard[i / Base::channels] ? Base::inflation_.applied(x, x + change) : T(1 / before) * x);
     }
     carried.ensemble.repeat_last_lane();
+  }
+
+  static constexpr bool correlated = CorrelatedOperator<typename Problem::Operator>;
+
+  /// R_jk, of slots that report.
+  [[nodiscard]] double error_covariance(const Observed& observed, std::size_t j,
+                                        std::size_t k) const {
+    const double deviations = 1 / std::sqrt(observed.precision[j] * observed.precision[k]);
+    if constexpr (correlated)
+      return Base::problem_.observe.covariance()(j, k) * deviations;
+    else
+      return deviations;
   }
 
   /// C⁻¹ b.

@@ -81,6 +81,11 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
         inflation_(static_cast<Real_>(config.inflation)),
         rotation_(config.rotation) {
     require_positive("Ensrf", "inflation", config.inflation);
+    if (CorrelatedOperator<typename Problem::Operator> && !config.localisation.global())
+      throw ConfigError(
+          "Ensrf: one whitened observation after the other cannot be localised, they have no "
+          "place; "
+          "take Letkf or Enkf, or no localisation");
     if (rotation_ && !std::has_single_bit(Members))
       throw ConfigError(text("Ensrf: rotation with ", Members,
                              " members, expected a power of two or no rotation"));

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "dan/analysis/localisation.hpp"
@@ -63,14 +64,14 @@ template <class Geometry, class Weight>
 
 namespace detail {
 /// The geometry of an operator's places, else that of the model.
-template <class Problem>
+template <class Problem, class Operator>
 struct PlaceGeometry {
   using type = typename Problem::Geometry;
 };
-template <class Problem>
-requires requires { typename Problem::Operator::Geometry; }
-struct PlaceGeometry<Problem> {
-  using type = typename Problem::Operator::Geometry;
+template <class Problem, class Operator>
+requires requires { typename Operator::Geometry; }
+struct PlaceGeometry<Problem, Operator> {
+  using type = typename Operator::Geometry;
 };
 /// A position, also where there is no geometry.
 template <class Geometry>
@@ -88,8 +89,9 @@ struct PositionOf<Geometry> {
 template <class Problem, class T, std::size_t Runs>
 class SlotReaches {
  public:
-  using Operator = typename Problem::Operator;
-  using Geometry = typename detail::PlaceGeometry<Problem>::type;
+  using Operator =
+      std::remove_cvref_t<decltype(unwhitened(std::declval<typename Problem::Operator>()))>;
+  using Geometry = typename detail::PlaceGeometry<Problem, Operator>::type;
   static constexpr bool moving = PlacedOperator<Operator>;
   using Weight = std::conditional_t<moving, T, real_t<T>>;
   using List = std::vector<Reach<Weight>>;
@@ -105,9 +107,9 @@ class SlotReaches {
           function, ": radius is ", localisation.radius,
           ", but there is no distance between observations; the model must name its Geometry, the "
           "geometry have distance_between(a, b), and the operator place(slot) or "
-          "element(slot) (see Located; whitened observations have none)"));
+          "element(slot) (see Located)"));
     else if constexpr (!moving)
-      fixed_ = reaches<Geometry, Weight>(localisation, {positions_of(problem.observe)});
+      fixed_ = reaches<Geometry, Weight>(localisation, {positions_of(unwhitened(problem.observe))});
     else  // a taper that is no number shows up here, not in the first cycle
       (void)reaches<Geometry, real_t<T>>(localisation, {positions_of(problem.observe)});
   }
@@ -133,9 +135,18 @@ class SlotReaches {
   }
 
  private:
+  /// Whether the places of a lane can be had.
+  static constexpr bool known = [] {
+    if constexpr (moving) return requires(const typename Operator::template Places<Runs>& places) {
+        places.of_lane(std::size_t(0));
+      };
+    else
+      return true;
+  }();
+  /// Whether there are distances.
   static constexpr bool possible = [] {
     if constexpr (GeometryLike<Geometry> && LocatedOperator<Operator>)
-      return Geometry::points == Operator::points && requires {
+      return known && Geometry::points == Operator::points && requires {
         Geometry::distance_between(Geometry::position(0), Geometry::position(0));
       };
     else

@@ -80,6 +80,11 @@ void require_valid_observations(std::string_view function, const Observed& obser
           throw ConfigError(text(function, ": observation ", j, lane(),
                                  " has no place, expected one for each that reports; give "
                                  "set_observations the places"));
+      if constexpr (requires { observed.places.reports(l, j); })
+        if (!observed.places.reports(l, j))
+          throw ConfigError(text(function, ": observation ", j, lane(),
+                                 " reports, but was left out when the others were whitened; write "
+                                 "them all with set_observations and the operator"));
       if (precision > 0 && std::isfinite(precision) && std::isfinite(value)) continue;
       throw NumericalError(text(function, ": observation ", j, lane(), " is ", value,
                                 " with precision ", precision,

@@ -150,6 +150,27 @@ concept LocatedOperator = requires(const Operator& operation, std::size_t slot) 
   operation.place(slot).channel;
 };
 
+/// An operator that whitens what another one sees: it knows that one, `inner()`, and the
+/// `covariance()` of its errors, see Whitened. It always sees the same, but not in each cycle all.
+template <class Operator>
+concept CorrelatedOperator = requires(const Operator& operation) {
+  operation.inner();
+  operation.covariance();
+};
+
+/// An operator whose places are others in each cycle.
+template <class Operator>
+concept MovingOperator = PlacedOperator<Operator> && !CorrelatedOperator<Operator>;
+
+/// What says where slots are: of whitened observations the operator that is whitened.
+template <class Operator>
+[[nodiscard]] decltype(auto) unwhitened(const Operator& operation) {
+  if constexpr (CorrelatedOperator<Operator>)
+    return operation.inner();
+  else
+    return (operation);
+}
+
 /// Gives places to the slots of an operator that does not say where they are or sees more than one
 /// place, for localisation: `Located<MyMean, 1>{{}, {{{{3.5}}, {{7.5}}}}}`.
 template <ObservationOperator Operator, std::size_t Dimensions>
