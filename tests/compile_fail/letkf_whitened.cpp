@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // expect: Letkf: the slots of the observation operator have no place
+#include <algorithm>
+
 #include "dan/analysis/letkf.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
