@@ -29,14 +29,13 @@ struct EnkfConfig {
 /// With `localisation`, ρ the tapers of the distances of state and slots, and of slots and slots:
 ///   K = (ρ_xy ∘ X Yᵀ) C⁻¹,  C = ρ_yy ∘ Y Yᵀ + (N−1) R,
 /// in the space of the slots that report; a point that nothing reaches is not inflated.
-/// The constructor throws ConfigError for an inflation or localisation out of range, or an operator
-/// whose slots have no place for it; `analyse` throws NumericalError when the ensemble or an
-/// observation is not finite, or C not positive definite. Cost: that of an ETKF, N
-/// normal numbers and N² flops more per observation, 2 N² more per state element; localised 4 N
-/// flops per pair of a state element and a slot that reaches it and about slots³ (LAPACK), which
-/// suits some hundred slots. Source: Burgers, van Leeuwen and Evensen, Mon. Weather Rev. 126 (1998)
-/// 1719–1724; localised: Houtekamer and Mitchell, ibid. 129 (2001) 123–137, equation 6;
-/// perturbations centred as in DAPPER's EnKF with 'PertObs'.
+/// The constructor throws ConfigError for an inflation or localisation out of range, or slots
+/// without places for it; `analyse` throws NumericalError when the ensemble or an observation is
+/// not finite, or C not positive definite. Cost: that of an ETKF, N normal numbers and N² flops
+/// more per observation, 2 N² more per state element; localised, 4 N flops per state element and
+/// slot that reaches it and slots³ (LAPACK), which suits some hundred slots. Source: Burgers, van
+/// Leeuwen and Evensen, Mon. Weather Rev. 126 (1998) 1719–1724; localised: Houtekamer and Mitchell,
+/// ibid. 129 (2001) 123–137; perturbations centred as in DAPPER's EnKF with 'PertObs'.
 template <class Problem, std::size_t Members>
 class Enkf : public EnsembleFilter<Problem, Members> {
  public:

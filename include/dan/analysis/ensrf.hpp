@@ -38,19 +38,19 @@ struct EnsrfConfig {
 /// order N, whose first column is ones, D random signs, the first +1; U Uᵀ = I and U 1 = 1. It
 /// prevents outliers, members that carry much of the variance: on Lorenz 96 more members give a
 /// larger error without it and a smaller one with it (docs/training.md).
-/// With `localisation`, covariances X y of what is at a distance from the observation are
-/// multiplied by the taper of that distance, for the state and for the slots that follow; what an
-/// observation does not reach is not computed. The constructor throws ConfigError unless inflation
-/// > 0, and N a power of two if it is to rotate, and for a localisation that is not valid or an
-/// operator whose slots have no place; `analyse` throws NumericalError for an observation that is
-/// not valid. Cost per run and cycle: N model steps and 4 N flops per observation and element of
-/// state and (half of) observations that it reaches; rotation 2 N log₂ N flops per element; where
-/// places come with the observations, slots · (points + slots) distances. Memory: 2 N states, N
-/// slots; an entry per observation and point or slot that it reaches. Source: Whitaker and Hamill,
-/// Mon. Weather Rev. 130 (2002) 1913–1924, equations 10–13, and section 4 on localisation;
+/// With `localisation`, the covariances X y are multiplied by the taper of the distance between
+/// the observation and what is updated, state or slot; what it does not reach is not computed.
+/// The constructor throws ConfigError unless inflation > 0, N a power of two if it is to rotate,
+/// the localisation valid and slots at places for it (whitened ones are not); `analyse` throws
+/// NumericalError for an observation that is not valid. Cost per run and cycle: N model steps and
+/// 4 N flops per observation and element of state and (half of) observations that it reaches;
+/// rotation 2 N log₂ N flops per element; localised, where places come with the observations,
+/// slots · (points + slots) distances. Memory: 2 N states, N slots; localised, an entry per
+/// observation and what it reaches.
+/// Source: Whitaker and Hamill, Mon. Weather Rev. 130 (2002) 1913–1924, equations 10–13; localised:
 /// Houtekamer and Mitchell, ibid. 129 (2001) 123–137; rotations that keep the mean, against
-/// outliers: Sakov and Oke, Mon. Weather Rev. 136 (2008) 1042–1053. H D H / N is ours: not uniform
-/// as `EnsembleSpace::find_rotation`, but N log N.
+/// outliers: Sakov and Oke, ibid. 136 (2008) 1042–1053. H D H / N is ours: not uniform as
+/// `EnsembleSpace::find_rotation`, but N log N.
 template <class Problem_, std::size_t Members, std::size_t Runs = simd_width<double>,
           class Real_ = double>
 class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
@@ -184,7 +184,8 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
     to.repeat_last_lane();
   }
 
-  /// P^a_{i,k} = Σ_m x'_{m,i} x'_{m,k} / (N − 1) of the last `analyse`, before inflation, for each
+  /// P^a_{i,k} = Σ_m x'_{m,i} x'_{m,k} / (N − 1) of the last `analyse`, before inflation and not
+  /// tapered, for each
   /// element i of the state and the elements k of its stencil of this width.
   /// `to`: points × channels × taps × channels, overwritten. Cost: 2 N flops per number.
   template <class Geometry, std::size_t Width>

@@ -36,11 +36,12 @@ struct LetkfConfig {
 /// With correlated errors (Whitened), a batch takes the observations near by that report, and
 ///   S_b = Y_bᵀ ρ_b^{1/2} R_b⁻¹ ρ_b^{1/2} Y_b,  b_b = Y_bᵀ ρ_b^{1/2} R_b⁻¹ ρ_b^{1/2} δ_b
 /// with R_b their rows and columns of R: standard deviations grow by ρ^{-1/2}, correlations stay.
-/// The constructor throws ConfigError for a radius, batch or inflation out of range; `analyse`
-/// throws NumericalError when the ensemble or an observation is not finite. Cost per cycle: N model
-/// steps; per batch N² flops for each observation near by and an eigenproblem of size N, and for
-/// correlated errors a Cholesky factor of R_b. Source: Hunt, Kostelich and Szunyogh, Physica D 230
-/// (2007) 112–126, for R with correlations section 2.3 (R⁻¹ tapered; this symmetric form is ours).
+/// The constructor throws ConfigError for a radius, taper, batch or inflation out of range;
+/// `analyse` throws NumericalError when the ensemble or an observation is not finite. Cost per
+/// cycle: N model steps; per batch N² flops for each observation near by and an eigenproblem of
+/// size N, with correlated errors a Cholesky factor of R_b.
+/// Source: Hunt, Kostelich and Szunyogh, Physica D 230 (2007) 112–126, where R⁻¹ is tapered; the
+/// symmetric form for an R with correlations is ours.
 template <class Problem, std::size_t Members, class Geometry = typename Problem::Geometry>
 class Letkf : public EnsembleFilter<Problem, Members> {
  public:
