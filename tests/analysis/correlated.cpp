@@ -173,6 +173,9 @@ TEST_CASE("correlated: a diagonal R is independent errors") {
   check([&]<class P>(const P& p) { return Ekf<P>(p, {.inflation = 1.05}); });
   check([&]<class P>(const P& p) { return Var3d<P, runs>(p, climate, 0.05); });
   check([&]<class P>(const P& p) { return Oi<P, runs>(p, climate); });
+  // One run: cycles in which all report between others, with a factor that is kept.
+  check([&]<class P>(const P& p) { return Var3d<P, 1>(p, climate, 0.05); });
+  check([&]<class P>(const P& p) { return Oi<P, 1>(p, climate); });
   check([&]<class P>(const P& p) {
     return Var4d<P, runs>(p, climate, {.lag = 2, .use = WindowUse::all});
   });
