@@ -3,13 +3,19 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 
 #include "dan/analysis/denkf.hpp"
+#include "dan/analysis/ekf.hpp"
 #include "dan/analysis/enkf.hpp"
 #include "dan/analysis/enkf_n.hpp"
+#include "dan/analysis/enks.hpp"
+#include "dan/analysis/ensrf.hpp"
 #include "dan/analysis/etkf.hpp"
+#include "dan/analysis/ienks.hpp"
 #include "dan/analysis/letkf.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
@@ -124,4 +130,106 @@ TEST_CASE_TEMPLATE("inflation: in a filter, full relaxation gives the prior anom
       CHECK(std::abs(now - (before.ensemble.at(i, m) - mean_before.at(i, 0))) <= round_off);
     }
   }
+}
+
+namespace {
+constexpr std::size_t ring = 12;
+/// Carries a state once around the ring in 12 cycles, or leaves it where it is: nothing grows.
+template <std::size_t Steps>
+struct Carousel {
+  static constexpr std::size_t points = ring, channels = 1;
+  using Geometry = Ring<ring>;
+  template <class T>
+  void step(const T* x, T* y) const {
+    std::array<T, ring> out;
+    for (std::size_t i = 0; i < ring; ++i) out[(i + Steps) % ring] = x[i];
+    std::ranges::copy(out, y);
+  }
+  template <class T>
+  void step_tangent(const T*, const T* dx, T* dy) const {
+    step(dx, dy);
+  }
+  template <class T>
+  void step_adjoint(const T*, const T* d_y, T* d_x) const {
+    for (std::size_t i = 0; i < ring; ++i) d_x[i] += d_y[(i + Steps) % ring];
+  }
+};
+constexpr Inflation strong{.before = 1.1, .relax_perturbations = 0.1, .factor = 1.1};
+constexpr Localisation narrow{.radius = 1};  // reaches 3 points to each side
+constexpr std::size_t gap = 200;
+}  // namespace
+
+TEST_CASE("inflation: in a gap of 200 cycles the spread stays what the model makes it") {
+  using Around = Problem<Carousel<1>, ObserveAll<ring>>;
+  const auto check = [](const auto& filter) {
+    using Filter = std::decay_t<decltype(filter)>;
+    auto carried = filter.start({}, 1, {});
+    std::array<double, Filter::runs> first{}, last{};
+    filter.spread(carried, first);
+    for (std::size_t cycle = 1; cycle <= gap; ++cycle) {
+      filter.forecast(carried);
+      filter.analyse(carried, {}, {.cycle = cycle});
+    }
+    filter.spread(carried, last);
+    for (std::size_t l = 0; l < Filter::runs; ++l) CHECK(std::abs(last[l] - first[l]) <= 1e-11);
+  };
+  check(Etkf<Around, members>({}, {.inflation = strong}));
+  check(Etkf<Around, members>({}, {.inflation = strong, .rotation = true}));
+  check(Enks(Etkf<Around, members>({}, {.inflation = strong}), 2));
+  check(Denkf<Around, members>({}, {.inflation = strong}));
+  check(Enkf<Around, members>({}, {.inflation = strong}));
+  check(Enkf<Around, members>({}, {.inflation = strong, .localisation = narrow}));
+  check(Letkf<Around, members>({}, {.inflation = strong, .rotation = true}));
+  check(EnkfN<Around, members>({}, {.inflation = strong}));
+  check(Ensrf<Around, 4>({}, {.inflation = 1.1, .rotation = true}));
+  check(Ensrf<Around, members>({}, {.inflation = 1.1, .localisation = narrow}));
+  check(Ienks<Around, members>({}, {.lag = 2, .inflation = strong}));
+  check(Ekf<Around>({}, {.inflation = 1.1}));
+}
+
+TEST_CASE("inflation: one run's gap is not another's") {
+  using Still = Problem<Carousel<0>, ObserveAll<ring>>;
+  using Filter = Ensrf<Still, members, 2>;
+  const Filter filter({}, {.inflation = 1.5});
+  auto carried = filter.start({}, 1, {}), other = carried;
+  Filter::Observed observed;
+  for (std::size_t j = 0; j < ring; ++j) observed.precision.at(j, 0) = 1;
+  std::array<double, 2> before{}, after{}, plain{};
+  filter.spread(carried, before);
+  filter.analyse(carried, observed, {});
+  Filter({}).analyse(other, observed, {});
+  filter.spread(carried, after);
+  filter.spread(other, plain);
+  CHECK(std::abs(after[0] - 1.5 * plain[0]) <= round_off);
+  CHECK(std::abs(after[1] - before[1]) <= round_off);
+}
+
+TEST_CASE("inflation: of local filters, none in a region that is never observed") {
+  using Still = Problem<Carousel<0>, ObserveSubset<ring, 4>>;
+  const Still problem{.observe = ObserveSubset<ring, 4>({0, 1, 2, 3})};  // 7 and 8 are out of reach
+  const auto check = [&](const auto& filter, const auto& at) {
+    using Filter = std::decay_t<decltype(filter)>;
+    auto carried = filter.start({}, 1, {});
+    const auto first = carried.ensemble;
+    typename Filter::Observed observed;
+    observed.precision.fill(1);
+    for (std::size_t cycle = 1; cycle <= gap; ++cycle) {
+      filter.forecast(carried);
+      filter.analyse(carried, observed, {.cycle = cycle});
+    }
+    double seen = 0;
+    for (std::size_t m = 0; m < members; ++m) {
+      for (const std::size_t i : std::array<std::size_t, 2>{7, 8})
+        CHECK(std::abs(at(carried.ensemble, i, m) - at(first, i, m)) <= 1e-11);
+      seen = std::max(seen, std::abs(at(carried.ensemble, 2, m) - at(first, 2, m)));
+    }
+    CHECK(seen > 0.1);
+  };
+  const auto in_lanes = [](const auto& e, std::size_t i, std::size_t m) { return e.at(i, m); };
+  const auto in_rows = [](const auto& e, std::size_t i, std::size_t m) {
+    return e.at(m * ring + i, e.lanes - 1);
+  };
+  check(Letkf<Still, members>(problem, {.radius = 1, .inflation = strong}), in_lanes);
+  check(Enkf<Still, members>(problem, {.inflation = strong, .localisation = narrow}), in_lanes);
+  check(Ensrf<Still, members>(problem, {.inflation = 1.1, .localisation = narrow}), in_rows);
 }

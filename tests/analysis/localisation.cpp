@@ -38,6 +38,34 @@ TEST_CASE("localisation: the Gaspari-Cohn taper") {
   }
 }
 
+TEST_CASE("localisation: one radius means the same for every taper") {
+  for (const Taper taper : {tapers::gaspari_cohn, tapers::gaussian, tapers::exponential}) {
+    CHECK(taper(0, 4) == 1);
+    CHECK(std::abs(taper(4, 4) - std::exp(-0.5)) <= 0.03);
+    CHECK(taper(-3, 4) == taper(3, 4));
+    CHECK(taper(3.63 * 4, 4) > 0);
+    CHECK(taper(3.65 * 4, 4) == 0);
+    CHECK(std::abs(taper(6, 3) - taper(8, 4)) <= 1e-15);
+  }
+  CHECK(tapers::gaspari_cohn(5, 4) == gaspari_cohn(5, 1.82 * 4));
+  CHECK(std::abs(tapers::gaussian(2, 1) - 0.1353352832366127) <= 1e-15);
+  CHECK(std::abs(tapers::exponential(2, 1) - 0.36787944117144233) <= 1e-15);
+  CHECK(tapers::boxcar(4, 4) == 1);
+  CHECK(tapers::boxcar(-4, 4) == 1);
+  CHECK(tapers::boxcar(4.001, 4) == 0);
+  // A taper of one's own; what it gives beyond its tail is left out.
+  const Localisation mine{.radius = 2, .taper = [](double d, double r) { return 1 - d / (4 * r); }};
+  CHECK(mine.weight(2) == 0.75);
+  CHECK(mine.weight(7.9) == 1 - 7.9 / 8);
+  CHECK(mine.weight(7.999) == 0);
+  CHECK(mine.weight(100) == 0);
+  const auto domains =
+      local_domains<Ring<20>>(ObserveAll<20>{}, {.radius = 3, .taper = tapers::boxcar});
+  CHECK(domains[5].observations.size() == 7);
+  CHECK(Localisation{}.global());
+  CHECK_FALSE(mine.global());
+}
+
 TEST_CASE("localisation: distances on a ring") {
   CHECK(Ring<7>::distance(2, {2}) == 0);
   CHECK(Ring<7>::distance(0, {6}) == 1);
@@ -91,7 +119,7 @@ TEST_CASE("localisation: where a slot is") {
 
 TEST_CASE("localisation: batches and their observations") {
   const ObserveSubset<10, 3, 2> network(std::array<std::size_t, 3>{0, 7, 19});  // points 0, 3, 9
-  const auto domains = local_domains<Ring<10>>(network, 0.7, 4);                // reach 2.548
+  const auto domains = local_domains<Ring<10>>(network, {.radius = 0.7}, 4);    // reach 2.548
   REQUIRE(domains.size() == 3);
   CHECK(domains[0].points == std::vector<std::size_t>{0, 1, 2, 3});
   CHECK(domains[1].points == std::vector<std::size_t>{4, 5, 6, 7});
@@ -110,12 +138,12 @@ TEST_CASE("localisation: batches and their observations") {
 }
 
 TEST_CASE("localisation: another geometry, also one that makes the batches") {
-  const auto line = local_domains<mine::Line>(ObserveAll<20>{}, 1);
-  const auto ring = local_domains<Ring<20>>(ObserveAll<20>{}, 1);
+  const auto line = local_domains<mine::Line>(ObserveAll<20>{}, {.radius = 1});
+  const auto ring = local_domains<Ring<20>>(ObserveAll<20>{}, {.radius = 1});
   CHECK(line[0].observations.size() == 4);
   CHECK(ring[0].observations.size() == 7);
   CHECK(line[10].observations.size() == 7);
-  const auto pairs = local_domains<mine::Pairs>(ObserveAll<20>{}, 4, 2);
+  const auto pairs = local_domains<mine::Pairs>(ObserveAll<20>{}, {.radius = 4}, 2);
   REQUIRE(pairs.size() == 2);
   CHECK(pairs[0].points == std::vector<std::size_t>{0, 10});
   CHECK(pairs[0].observations[3].taper == gaspari_cohn(5, 1.82 * 4));
@@ -123,11 +151,21 @@ TEST_CASE("localisation: another geometry, also one that makes the batches") {
 
 TEST_CASE("localisation: bad input") {
   const auto domains = [](double radius, std::size_t batch) {
-    return local_domains<Ring<5>>(ObserveAll<5>{}, radius, batch);
+    return local_domains<Ring<5>>(ObserveAll<5>{}, {.radius = radius}, batch);
   };
   CHECK_THROWS_WITH_AS(domains(0, 1), doctest::Contains("radius is 0, expected"), ConfigError);
   CHECK_THROWS_AS(domains(-1, 1), ConfigError);
   CHECK_THROWS_AS(domains(std::nan(""), 1), ConfigError);
   CHECK_THROWS_AS(domains(INFINITY, 1), ConfigError);
+  const auto tapered = [](Taper taper) {
+    return local_domains<Ring<5>>(ObserveAll<5>{}, {.radius = 1, .taper = taper});
+  };
+  CHECK_THROWS_WITH_AS(tapered(nullptr), doctest::Contains("local_domains: there is no taper"),
+                       ConfigError);
+  CHECK_THROWS_WITH_AS(tapered([](double, double) { return 2.0; }),
+                       doctest::Contains("the taper is 2 at the distance 0, expected 1"),
+                       ConfigError);
+  CHECK_THROWS_WITH_AS(tapered([](double d, double) { return d > 1 ? std::nan("") : 1; }),
+                       doctest::Contains("the taper is nan at the distance 2"), ConfigError);
   CHECK_THROWS_WITH_AS(domains(1, 0), doctest::Contains("batch is 0"), ConfigError);
 }

@@ -139,6 +139,9 @@ TEST_CASE("places: at grid points every ensemble filter is that of the elements"
   check_filter<Ienks>(IenksConfig{.lag = 3, .form = IenksForm::bundle});
   check_same(Enks{Etkf<Full, 6>({}), 3}, Enks{Etkf<Placed, 6>(placed_problem()), 3}, true);
   check_same(Ensrf<Full, 6, runs>({}), Ensrf<Placed, 6, runs>(placed_problem()), true);
+  const Localisation near{.radius = 1.5};
+  check_same(Ensrf<Full, 6, runs>({}, {.localisation = near}),
+             Ensrf<Placed, 6, runs>(placed_problem(), {.localisation = near}), true);
 }
 
 TEST_CASE("places: at grid points the LETKF is that of the subset, bit for bit") {

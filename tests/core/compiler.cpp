@@ -104,11 +104,11 @@ TEST_CASE("compiler: no default of ours has it") {
   using Lorenz = Problem<Model, ObserveAll<40>>;
   using Channels1 = AnalysisNetwork<NetworkShape{}, Ring<40>>;
   check_defaults<ClimateConfig, DenkfConfig, EkfConfig, EnkfConfig, EnkfNConfig, EnsrfConfig,
-                 EtkfConfig, FiniteSizePrior, IenksConfig, Inflation, LetkfConfig, Var4dConfig,
-                 TaylorFit, RandomKey, GaussianStart, ConfidenceInterval, TruthConfig, TwinConfig,
-                 NetworkShape, AnalysisBounds<1>, AdamConfig, MuonConfig, NormLimit, CosineSchedule,
-                 Upsets, TrainConfig, Watch, Finish, EnsrfTeacher<64>, LearnedConfig, ShockConfig,
-                 Corner, CycleTimes, ObservationRow<1>>();
+                 EtkfConfig, FiniteSizePrior, IenksConfig, Inflation, LetkfConfig, Localisation,
+                 Var4dConfig, TaylorFit, RandomKey, GaussianStart, ConfidenceInterval, TruthConfig,
+                 TwinConfig, NetworkShape, AnalysisBounds<1>, AdamConfig, MuonConfig, NormLimit,
+                 CosineSchedule, Upsets, TrainConfig, Watch, Finish, EnsrfTeacher<64>,
+                 LearnedConfig, ShockConfig, Corner, CycleTimes, ObservationRow<1>>();
   check_defaults<Model, Lorenz, Lorenz63, Rk4<Lorenz63>, DiagonalNoise<4>, DiagonalNoise<8>,
                  Channels1>();
 }

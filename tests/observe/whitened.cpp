@@ -62,16 +62,17 @@ TEST_CASE("whitened: battery") {
 
 TEST_CASE("whitened: the norm of a departure is the one that R gives") {
   const Matrix r = covariance(7);
-  const Whitened network(ObserveAll<7>{}, r);
+  const Whitened<ObserveAll<7>> network({}, r);
   const auto x = test::normal_numbers(7, 1), y = test::normal_numbers(7, 2);
   auto departure = zeros<double>(7, 1);
   for (std::size_t i = 0; i < 7; ++i) departure(i, 0) = y[i] - x[i];
   const double expected = product(transposed(departure), solve(r, departure))(0, 0);
-  test::Numbers z = y, h(7);
-  network.whiten(z);
+  test::Numbers h(7);
+  observed_t<decltype(network), double> observed;
+  set_observations(observed, 0, y, network);
   network.observe(x.data(), h.data());
   double found = 0;
-  for (std::size_t i = 0; i < 7; ++i) found += (z[i] - h[i]) * (z[i] - h[i]);
+  for (std::size_t i = 0; i < 7; ++i) found += std::pow(observed.values[i] - h[i], 2);
   CHECK(std::abs(found - expected) <= 1e-12 * expected);
 }
 
@@ -104,10 +105,8 @@ TEST_CASE("whitened: ensemble filters with a dense R and a nonlinear H are the d
   const Matrix r = covariance(slots);
   const Lorenz problem{.observe = Whitened(Inner{}, r)};
   const auto y = test::normal_numbers(slots, 5);
-  auto z = y;
-  problem.observe.whiten(z);
-  Observations<double, slots, 1> observed;
-  set_observations<double, slots, 1>(observed, 0, z, problem.noise);
+  Etkf<Lorenz, members>::Observed observed;
+  set_observations(observed, 0, y, problem.observe);
 
   const Etkf<Lorenz, members> etkf(problem);
   Etkf<Lorenz, members>::FirstGuessBatch guess;
@@ -193,17 +192,150 @@ TEST_CASE("whitened: a covariance that cannot be one") {
   }
 }
 
-TEST_CASE("whitened: missing values cannot be whitened") {
+namespace {
+/// The whitening for these slots.
+template <class Operator>
+auto for_slots(const Whitened<Operator>& operation,
+               const std::array<bool, Whitened<Operator>::slots>& mask) {
+  return operation.whitening(mask);
+}
+/// L Lᵀ is R where both slots report, elsewhere zero.
+template <std::size_t Slots>
+double factor_error(const Whitening<Slots>& whitening, const Matrix& r,
+                    const std::array<bool, Slots>& mask) {
+  const Matrix& l = *whitening.factor(0);
+  const Matrix found = product(l, transposed(l));
+  double worst = 0;
+  for (std::size_t i = 0; i < Slots; ++i)
+    for (std::size_t j = 0; j < Slots; ++j)
+      worst = std::max(worst, std::abs(found(i, j) - (mask[i] && mask[j] ? r(i, j) : 0)));
+  return worst;
+}
+}  // namespace
+
+TEST_CASE("whitened: battery where slots are silent") {
+  const Whitened all(ObserveAll<7>{}, covariance(7));
+  const std::array<bool, 7> mask{true, false, true, true, false, false, true};
+  const auto some = for_slots(all, mask);
+  CHECK(factor_error(some, covariance(7), mask) <= 1e-14);
+  test::check_network(all.at(some), test::normal_numbers(7, 1));
+  const Whitened squared(Nonlinear<ObserveAll<7>, Square>{}, covariance(7));
+  test::check_network(squared.at(some), test::normal_numbers(7, 1));
+  // Of a silent slot nothing is left, whatever H is there; restored is what was whitened.
+  auto y = test::normal_numbers(7, 2);
+  const auto before = y;
+  y[1] = none;
+  all.at(some).divide(y.data());
+  CHECK(y[1] == 0);
+  all.at(some).restore(y.data());
+  for (std::size_t i = 0; i < 7; ++i) CHECK(std::abs(y[i] - (mask[i] ? before[i] : 0)) <= 1e-14);
+  auto d_x = test::normal_numbers(7, 3);
+  const auto d_before = d_x;
+  const std::array<double, 7> d_z{0, none, 0, 0, 1, 2, 0};
+  all.at(some).observe_adjoint(y.data(), d_z.data(), d_x.data());
+  CHECK(d_x == d_before);
+  CHECK(for_slots(all, {true, true, true, true, true, true, true}).whole());
+}
+
+TEST_CASE("whitened: every run with silent slots of its own, as if it were alone") {
+  constexpr std::size_t runs = 3;
+  const Whitened all(ObserveAll<5>{}, covariance(5));
+  Whitening<5, runs> together;
+  std::array<Whitening<5>, runs> alone;
+  alone[0] = for_slots(all, {true, false, true, true, true});
+  alone[2] = for_slots(all, {false, true, true, false, true});
+  for (std::size_t l = 0; l < runs; ++l) together.set_lane(l, alone[l]);
+  CHECK_FALSE(together.whole());
+  CHECK_FALSE(together.reports(2, 3));
+  CHECK(together.reports(1, 3));
+  Batch<double, 5, 1, runs> x, z, d_z, d_x;
+  fill_normal<double>({.seed = 1}, x.numbers());
+  fill_normal<double>({.seed = 2}, d_z.numbers());
+  all.at(together).observe(x.data(), z.data());
+  all.at(together).observe_adjoint(x.data(), d_z.data(), d_x.data());
+  for (std::size_t l = 0; l < runs; ++l) {
+    std::array<double, 5> one, seen, d_seen, d_one{};
+    for (std::size_t i = 0; i < 5; ++i) one[i] = x.at(i, l), d_seen[i] = d_z.at(i, l);
+    const auto own = together.of_lane(l);
+    all.at(own).observe(one.data(), seen.data());
+    all.at(own).observe_adjoint(one.data(), d_seen.data(), d_one.data());
+    for (std::size_t i = 0; i < 5; ++i) {
+      CHECK(z.at(i, l) == seen[i]);
+      CHECK(d_x.at(i, l) == d_one[i]);
+    }
+  }
+}
+
+TEST_CASE("whitened: the errors of a stream with silent slots have their part of R") {
+  constexpr std::size_t runs = 2;
+  const Matrix r = covariance(4);
+  using Some = Whitened<ObserveRandom<4>>;
+  using Lorenz = Problem<Rk4<Lorenz96<4>>, Some>;
+  const Lorenz problem{.observe = Some(ObserveRandom<4>(1, 4), r)};
+  TwinTruth<Lorenz, runs> twin(problem, {});
+  TwinTruth<Lorenz, 1> second(problem, {.first_run = 1});
+  auto sum = zeros<double>(4, 4), count = sum;
+  for (std::size_t n = 0; n < 20000; ++n) {
+    twin.next();
+    if (n < 20) {
+      second.next();
+      for (std::size_t i = 0; i < 4; ++i)
+        CHECK(second.observed().values[i] == twin.observed().values.at(i, 1));
+    }
+    const auto& observed = twin.observed();
+    std::array<double, 4> error;
+    for (std::size_t i = 0; i < 4; ++i) error[i] = observed.values.at(i, 0);
+    const auto whitening = observed.places.of_lane(0);
+    problem.observe.at(whitening).restore(error.data());
+    for (std::size_t i = 0; i < 4; ++i) {
+      CHECK(observed.places.reports(0, i) == (observed.precision.at(i, 0) == 1));
+      error[i] -= twin.truth().at(i, 0);
+    }
+    for (std::size_t i = 0; i < 4; ++i)
+      for (std::size_t j = 0; j < 4; ++j)
+        if (observed.precision.at(i, 0) * observed.precision.at(j, 0) > 0)
+          sum(i, j) += error[i] * error[j], ++count(i, j);
+  }
+  for (std::size_t i = 0; i < 4; ++i)
+    for (std::size_t j = 0; j < 4; ++j) {
+      CHECK(count(i, j) > 5000);
+      CHECK(std::abs(sum(i, j) / count(i, j) - r(i, j)) <=
+            5 * std::sqrt((r(i, i) * r(j, j) + r(i, j) * r(i, j)) / count(i, j)));
+    }
+}
+
+TEST_CASE("whitened: given values, some of them missing, and bad input") {
   const Whitened network(ObserveAll<3>{}, covariance(3));
-  test::Numbers values{1, none, 3}, short_one{1, 2};
-  CHECK_THROWS_WITH_AS(network.whiten(values), doctest::Contains("values[1] is nan"),
-                       NumericalError);
-  CHECK(values[0] == 1);
-  CHECK_THROWS_WITH_AS(network.whiten(short_one), doctest::Contains("shape (2), expected (3)"),
-                       ShapeError);
+  observed_t<decltype(network), float, 2> observed;
+  const test::Numbers values{1, none, 3}, short_one{1, 2};
+  CHECK_THROWS_WITH_AS(set_observations(observed, 0, values, network),
+                       doctest::Contains("values[1] is nan"), NumericalError);
+  CHECK_THROWS_WITH_AS(set_observations(observed, 0, short_one, network),
+                       doctest::Contains("shape (2), expected (3)"), ShapeError);
+  CHECK_THROWS_WITH_AS(set_observations(observed, 2, values, network, MissingValues::unobserved),
+                       doctest::Contains("lane is 2"), ShapeError);
+  CHECK(observed.places.whole());
+  CHECK_FALSE(reports(observed));
+  set_observations(observed, 1, values, network, MissingValues::unobserved);
+  // z = L⁻¹ y of the first and the last row of R.
+  const Matrix r = covariance(3);
+  const double l0 = std::sqrt(r(0, 0)), l20 = r(2, 0) / l0, l2 = std::sqrt(r(2, 2) - l20 * l20);
+  CHECK(std::abs(observed.values.at(0, 1) - 1 / l0) <= 1e-6);
+  CHECK(std::abs(observed.values.at(2, 1) - (3 - l20 / l0) / l2) <= 1e-6);
+  CHECK(observed.precision.at(2, 1) == 1);
+  CHECK(observed.precision.at(1, 1) == 0);
+  CHECK(observed.precision.at(0, 0) == 0);
+  CHECK_NOTHROW(require_valid_observations("here", observed));
+  observed.precision.at(1, 1) = 1;
+  CHECK_THROWS_WITH_AS(require_valid_observations("here", observed),
+                       doctest::Contains("here: observation 1 of lane 1 reports, but was left out"),
+                       ConfigError);
+  // Later everything reports again.
+  set_observations(observed, 1, test::Numbers{1, 2, 3}, network);
+  CHECK(observed.places.whole());
   const Whitened some(ObserveRandom<3>(1, 2), covariance(3));
   std::array<bool, 3> mask{};
-  CHECK_THROWS_WITH_AS(some.available({.cycle = 9}, mask.data()),
-                       doctest::Contains("does not report in cycle 9"), ConfigError);
-  CHECK_NOTHROW(network.available({}, mask.data()));
+  some.available({.cycle = 9}, mask.data());
+  const auto drawn = some.draw({.cycle = 9});
+  for (std::size_t j = 0; j < 3; ++j) CHECK(drawn.reports(0, j) == mask[j]);
 }

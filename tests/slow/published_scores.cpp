@@ -44,6 +44,9 @@ TEST_CASE("other ensemble methods reach the scores of DAPPER's sakov2008 within 
   close(score(Letkf<Lorenz, 7>(
             problem, {.radius = 4, .batch = 2, .inflation = {.factor = 1.04}, .rotation = true})),
         0.22);
+  close(score(Ensrf<Lorenz, 7>(  // SL_EAKF
+            problem, {.inflation = 1.07, .localisation = {.radius = 6}})),
+        0.23);
   close(score(Ienks<Lorenz, 40>(problem,
                                 {.lag = 1, .inflation = {.factor = 1.01}, .rotation = true})),
         0.17);

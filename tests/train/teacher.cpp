@@ -269,3 +269,29 @@ TEST_CASE("teacher: a localised filter teaches as well, with its covariances") {
   T other(problem, network, config, {Filter(problem, {.radius = 5})});
   CHECK_THROWS_WITH_AS(other.resume(file), doctest::Contains("is of the training"), FileError);
 }
+
+TEST_CASE("teacher: a localised EnSRF of few members") {
+  const Full problem;
+  using Teacher = EnsrfTeacher<16>;
+  using Filter = decltype(Teacher{}.filter<float, lanes>(problem));
+  static_assert(TeachingFilter<Filter>);
+  const TwinConfig config{.runs = lanes,
+                          .cycles = 400,
+                          .burn_in = 100,
+                          .threads = 1,
+                          .first_guess_deviation = 0.3,
+                          .progress = false};
+  const Teacher local{.inflation = 1.04, .localisation = {.radius = 6}};
+  const auto score = [&](const Teacher& teacher) {
+    return run_twin(problem, teacher.filter<float, lanes>(problem), config).analysis_rmse;
+  };
+  CHECK(score(local) < 0.22);
+  CHECK(score({.inflation = 1.04}) > 0.25);  // without, some runs lose the truth
+  Gain network;
+  scale_inputs(problem, network);
+  Trainer<Full, Gain, lanes, Teacher> trainer(
+      problem, network, {.updates = 20, .groups = 2, .warm_up = 5, .taught = 1, .progress = false},
+      local);
+  trainer.run();
+  for (const double rmse : trainer.report().rmse) CHECK(std::isfinite(rmse));
+}

@@ -33,7 +33,7 @@ template <class Network, class Problem>
   constexpr std::size_t size = Problem::size, slots = Problem::slots;
   constexpr std::size_t channels = Problem::channels, width = Network::shape.kernel;
   std::vector<double> precision(size), x(size), unit(slots), row(size), out(size);
-  if constexpr (PlacedOperator<typename Problem::Operator>) {
+  if constexpr (MovingOperator<typename Problem::Operator>) {
     double largest = 0;
     for (std::size_t j = 0; j < slots; ++j) largest = std::max(largest, problem.noise.precision(j));
     return std::vector<double>(size, 1 / std::sqrt(largest));

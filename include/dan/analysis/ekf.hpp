@@ -16,7 +16,7 @@ namespace dan {
 
 /// What an extended Kalman filter may be told.
 struct EkfConfig {
-  double inflation = 1;  ///< multiplies standard deviations after the analysis: P ← inflation² P
+  double inflation = 1;  ///< of standard deviations where anything is observed: P ← inflation² P
 };
 
 /// The extended Kalman filter, for small states: it carries the whole covariance.
@@ -119,7 +119,8 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
         hp[k] -= T(row[k]) * scaled;
       }
     }
-    for (double& value : p.numbers()) value *= config_.inflation * config_.inflation;
+    if (reports(observed))
+      for (double& value : p.numbers()) value *= config_.inflation * config_.inflation;
   }
 
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }

@@ -66,7 +66,7 @@ class Enks : public Filter {
       for (std::size_t i = 0; i < size; ++i) {
         T x;
         const double mean = Filter::centre(past[i], x);
-        x *= T(Filter::inflation_.before);
+        x *= T(carried.space.empty() ? 1 : Filter::inflation_.before);
         past[i] = Filter::analysed(carried.space, mean, x, carried.space.transformed(x));
       }
       past.repeat_last_lane();

@@ -67,6 +67,9 @@ class EnsembleSpace {
   /// the members' own observations, for `noise`.
   void add_noise(const T& noise) { noise_.push_back(noise); }
 
+  /// Whether nothing was added since `clear`.
+  [[nodiscard]] bool empty() const { return observations_.empty(); }
+
   /// Finds eigenvalues λ, eigenvectors v and β = v·b of S.
   /// Throws NumericalError, in the name of `function`, unless q is finite.
   void decompose(std::string_view function) {
@@ -368,17 +371,18 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
   }
 
  protected:
-  /// First part of an analysis: x̄, X (inflated), S and b.
+  /// First part of an analysis: x̄, X (inflated, if anything is observed), S and b.
   /// Throws NumericalError, in the name of `function`, if an observation is not valid, or a member
   /// or what is observed of it not finite.
   void observe(std::string_view function, Carried& carried, const Observed& observed) const {
     require_valid_observations(function, observed);
+    const double before = reports(observed) ? inflation_.before : 1;
     double sum = 0;
     for (std::size_t i = 0; i < size; ++i) {
       carried.mean[i] = centre(carried.ensemble[i], carried.anomalies[i]);
       sum += carried.mean[i];
-      if (inflation_.before == 1) continue;
-      carried.anomalies[i] *= T(inflation_.before);
+      if (before == 1) continue;
+      carried.anomalies[i] *= T(before);
       carried.ensemble[i] = T(carried.mean[i]) + carried.anomalies[i];
     }
     carried.ensemble.repeat_last_lane();
@@ -423,9 +427,9 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
   }
 
   /// One row of E^a = x̄ 1ᵀ + X w 1ᵀ + X^a U; x and `posterior`: that row of X and of X^a, which is
-  /// inflated here, before U mixes the members.
+  /// inflated here, before U mixes the members, if anything was observed.
   [[nodiscard]] T analysed(const Space& space, double mean, const T& x, const T& posterior) const {
-    const T inflated = inflation_.applied(x, posterior);
+    const T inflated = space.empty() ? posterior : inflation_.applied(x, posterior);
     return T(mean + sum_lanes(x * space.weights())) +
            (rotation_ ? space.rotated(inflated) : inflated);
   }

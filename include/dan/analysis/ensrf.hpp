@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dan/analysis/reaches.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/tensor.hpp"
@@ -18,9 +19,10 @@ namespace dan {
 
 /// What an EnSRF may be told.
 struct EnsrfConfig {
-  double inflation = 1;  ///< factor of the analysis' anomalies
+  double inflation = 1;  ///< factor of the analysis' anomalies, where anything is observed
   /// Rotate the anomalies randomly after the analysis, keeping the mean; members: a power of two.
   bool rotation = false;
+  Localisation localisation{};
 };
 
 /// The serial ensemble square-root filter: one observation after the other, runs side by side.
@@ -36,13 +38,19 @@ struct EnsrfConfig {
 /// order N, whose first column is ones, D random signs, the first +1; U Uᵀ = I and U 1 = 1. It
 /// prevents outliers, members that carry much of the variance: on Lorenz 96 more members give a
 /// larger error without it and a smaller one with it (docs/training.md).
-/// The constructor throws ConfigError unless inflation > 0, and N a power of two if it is to
-/// rotate; `analyse` throws NumericalError for an observation that is not valid. Cost per run and
-/// cycle: N model steps and 4 N flops per observation and element of state and (half of)
-/// observations; rotation 2 N log₂ N flops per element. Memory: 2 N states, N slots.
-/// Source: Whitaker and Hamill, Mon. Weather Rev. 130 (2002) 1913–1924, equations 10–13; rotations
-/// that keep the mean, against outliers: Sakov and Oke, Mon. Weather Rev. 136 (2008) 1042–1053.
-/// H D H / N is ours: not uniform as `EnsembleSpace::find_rotation`, but N log N.
+/// With `localisation`, the covariances X y are multiplied by the taper of the distance between
+/// the observation and what is updated, state or slot; what it does not reach is not computed.
+/// The constructor throws ConfigError unless inflation > 0, N a power of two if it is to rotate,
+/// the localisation valid and slots at places for it (whitened ones are not); `analyse` throws
+/// NumericalError for an observation that is not valid. Cost per run and cycle: N model steps and
+/// 4 N flops per observation and element of state and (half of) observations that it reaches;
+/// rotation 2 N log₂ N flops per element; localised, where places come with the observations,
+/// slots · (points + slots) distances. Memory: 2 N states, N slots; localised, an entry per
+/// observation and what it reaches.
+/// Source: Whitaker and Hamill, Mon. Weather Rev. 130 (2002) 1913–1924, equations 10–13; localised:
+/// Houtekamer and Mitchell, ibid. 129 (2001) 123–137; rotations that keep the mean, against
+/// outliers: Sakov and Oke, ibid. 136 (2008) 1042–1053. H D H / N is ours: not uniform as
+/// `EnsembleSpace::find_rotation`, but N log N.
 template <class Problem_, std::size_t Members, std::size_t Runs = simd_width<double>,
           class Real_ = double>
 class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
@@ -50,7 +58,7 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
   using Problem = Problem_;
   using Types = AnalysisTypes<Problem, Real_, Runs>;
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
-  using Types::channels, Types::size, Types::slots;
+  using Types::channels, Types::points, Types::size, Types::slots;
   using T = lanes_t<Real_, Runs>;
   static constexpr std::size_t members = Members;
   static constexpr std::string_view method = "Ensrf";
@@ -63,14 +71,21 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
     /// Anomalies, a row of members for each element of state and slot, and means.
     Aligned<T> anomalies = Aligned<T>(rows * Members);
     Aligned<T> mean = Aligned<T>(rows);
+    Aligned<T> heard = Aligned<T>(points);  ///< sum of the precisions of what reaches a point
   };
 
   explicit Ensrf(const Problem& problem, const EnsrfConfig& config = {})
       : problem_(problem),
         weights_(problem.weights()),
+        reaches_("Ensrf", problem, config.localisation),
         inflation_(static_cast<Real_>(config.inflation)),
         rotation_(config.rotation) {
     require_positive("Ensrf", "inflation", config.inflation);
+    if (CorrelatedOperator<typename Problem::Operator> && !config.localisation.global())
+      throw ConfigError(
+          "Ensrf: one whitened observation after the other cannot be localised, they have no "
+          "place; "
+          "take Letkf or Enkf, or no localisation");
     if (rotation_ && !std::has_single_bit(Members))
       throw ConfigError(text("Ensrf: rotation with ", Members,
                              " members, expected a power of two or no rotation"));
@@ -122,6 +137,8 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
     }
     for (std::size_t i = 0; i < rows; ++i) centre(x + i * Members, mean[i]);
     const T free(Real_(Members - 1)), one(Real_(1));
+    const auto& all = reaches_.of(problem_, observed);
+    std::ranges::fill(carried.heard, T(Real_(0)));
     std::array<T, Members> y;
     for (std::size_t j = 0; j < slots; ++j) {
       for (std::size_t m = 0; m < Members; ++m) y[m] = x[(size + j) * Members + m];
@@ -130,21 +147,32 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
       const T total = free + precision * inner(y.data(), y.data());
       const T gain = precision / total, reduced = gain / (one + sqrt(free / total));
       const T departure = departure_of(observed, j, mean[size + j]);
-      const auto update = [&](std::size_t row) {
+      const auto covariance = [&](std::size_t row) { return inner(x + row * Members, y.data()); };
+      const auto update = [&](std::size_t row, const T& with) {
         T* const to = x + row * Members;
-        const T covariance = inner(to, y.data());
-        mean[row] += covariance * gain * departure;
-        const T factor = covariance * reduced;
+        mean[row] += with * gain * departure;
+        const T factor = with * reduced;
         for (std::size_t m = 0; m < Members; ++m) to[m] -= factor * y[m];
       };
-      for (std::size_t i = 0; i < size; ++i) update(i);
-      for (std::size_t k = size + j + 1; k < rows; ++k) update(k);
+      if (reaches_.global()) {
+        for (std::size_t i = 0; i < size; ++i) update(i, covariance(i));
+        for (std::size_t k = size + j + 1; k < rows; ++k) update(k, covariance(k));
+        for (T& sum : carried.heard) sum += precision;
+        continue;
+      }
+      for (const auto& [p, taper] : all[j].points) {
+        for (std::size_t i = channels * p; i < channels * (p + 1); ++i)
+          update(i, T(taper) * covariance(i));
+        carried.heard[p] += T(taper) * precision;
+      }
+      for (const auto& [k, taper] : all[j].slots) update(size + k, T(taper) * covariance(size + k));
     }
     if constexpr (std::has_single_bit(Members))
       if (rotation_) rotate(x, key.with(Purpose::analysis));
+    for (T& sum : carried.heard) sum = where_positive(sum, T(inflation_), one);
     for (std::size_t m = 0; m < Members; ++m)
       for (std::size_t i = 0; i < size; ++i)
-        carried.ensemble[m * size + i] = mean[i] + inflation_ * x[i * Members + m];
+        carried.ensemble[m * size + i] = mean[i] + carried.heard[i / channels] * x[i * Members + m];
   }
 
   /// x̄.
@@ -156,7 +184,8 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
     to.repeat_last_lane();
   }
 
-  /// P^a_{i,k} = Σ_m x'_{m,i} x'_{m,k} / (N − 1) of the last `analyse`, before inflation, for each
+  /// P^a_{i,k} = Σ_m x'_{m,i} x'_{m,k} / (N − 1) of the last `analyse`, before inflation and not
+  /// tapered, for each
   /// element i of the state and the elements k of its stencil of this width.
   /// `to`: points × channels × taps × channels, overwritten. Cost: 2 N flops per number.
   template <class Geometry, std::size_t Width>
@@ -245,6 +274,7 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
 
   Problem problem_;
   std::vector<double> weights_;  ///< of the norm
+  SlotReaches<Problem, T, Runs> reaches_;
   Real_ inflation_;
   bool rotation_;
 };

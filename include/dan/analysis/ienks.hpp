@@ -148,7 +148,7 @@ class Ienks : public EnsembleFilter<Problem, Members> {
     carried.iterations = 0;
     carried.converged = true;
     if (!carried.window.due()) return;
-    const double before = Base::inflation_.before;
+    const double before = observes(carried.window) ? Base::inflation_.before : 1;
     for (std::size_t i = 0; i < size; ++i) {
       carried.prior_mean[i] = Base::centre(carried.start[i], carried.prior_anomalies[i]);
       carried.prior_anomalies[i] *= T(before);
@@ -251,6 +251,13 @@ class Ienks : public EnsembleFilter<Problem, Members> {
     if (config_.assimilation == DataAssimilation::single) return before == 0 ? 1 : 0;
     const auto uses = static_cast<double>(window.uses(b));
     return balance ? 1 - before / uses : 1 / uses;
+  }
+
+  /// Whether anything reports in the batches that this analysis uses.
+  [[nodiscard]] bool observes(const Window<Observed>& window) const {
+    for (std::size_t b = 0; b < window.batches(); ++b)
+      if (weight(window, b, false) > 0 && reports(window.batch(b))) return true;
+    return false;
   }
 
   /// The part of batch b in S and b.

@@ -16,6 +16,9 @@ namespace dan {
 ///   X ← (1 − α) X^a + α X^f           relax_perturbations = α (RTPP)
 ///   X ← X (1 + β (σ^f − σ) / σ)       relax_spread = β (RTPS)
 ///   X ← factor · X                    multiplicative, after the analysis
+/// Where nothing is observed (a cycle; of a local analysis, a domain) there is no sampling error of
+/// a gain to make up for, and the anomalies are left alone: in a gap the spread grows as the model
+/// makes it grow.
 /// The fields stand in this order too, so that they end with a number that is never 0: what
 /// core/compiler.hpp tells of g++ 12 cannot happen to them, whatever their values.
 /// Source: Zhang, Snyder and Sun, Mon. Weather Rev. 132 (2004) 1238–1253 (RTPP); Whitaker and

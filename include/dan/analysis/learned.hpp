@@ -201,7 +201,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   /// s, see `observation_deviations`. Where places come with the observations so do their errors,
   /// and those of the problem are nobody's: s is that of the training, if it is known.
   static std::vector<double> units(const Problem& problem, const Trained<Network, Real_>& trained) {
-    if constexpr (PlacedOperator<typename Problem::Operator>)
+    if constexpr (MovingOperator<typename Problem::Operator>)
       if (trained.trained_for)
         return std::vector<double>(size, std::sqrt(trained.trained_for->least_variance));
     return observation_deviations(problem, trained.network);

@@ -2,8 +2,11 @@
 #pragma once
 #include <cmath>
 #include <cstddef>
+#include <limits>
+#include <string_view>
 #include <vector>
 
+#include "dan/analysis/taper.hpp"
 #include "dan/core/error.hpp"
 #include "dan/observe/places.hpp"
 
@@ -12,18 +15,40 @@
 
 namespace dan {
 
-/// The fifth-order taper of compact support: 1 at distance zero, 0 from 2 · half_width on.
-///
-/// With z = distance / half_width:
-///   z ≤ 1: 1 − 5/3 z² + 5/8 z³ + 1/2 z⁴ − 1/4 z⁵,
-///   z ≤ 2: 4 − 5 z + 5/3 z² + 5/8 z³ − 1/2 z⁴ + 1/12 z⁵ − 2/(3 z).
-/// Source: Gaspari and Cohn, Q. J. R. Meteorol. Soc. 125 (1999) 723–757, equation 4.10.
-[[nodiscard]] inline double gaspari_cohn(double distance, double half_width) {
-  const double z = std::abs(distance) / half_width;
-  if (z >= 2) return 0;
-  if (z <= 1) return 1 + z * z * (-5.0 / 3 + z * (5.0 / 8 + z * (1.0 / 2 - z / 4)));
-  return 4 - 2 / (3 * z) + z * (-5 + z * (5.0 / 3 + z * (5.0 / 8 + z * (-1.0 / 2 + z / 12))));
-}
+/// How far an observation reaches; the default reaches everything: no localisation.
+struct Localisation {
+  double radius = std::numeric_limits<double>::infinity();  ///< of the taper, in grid steps
+  Taper taper = tapers::gaspari_cohn;
+
+  /// Whether it reaches everything.
+  [[nodiscard]] bool global() const { return std::isinf(radius) && radius > 0; }
+
+  /// The weight at a distance, 0 where it is at most 1e-3. Throws ConfigError unless the taper is
+  /// finite there.
+  [[nodiscard]] double weight(double distance) const {
+    const double found = taper(distance, radius);
+    if (!std::isfinite(found))
+      throw ConfigError(text("Localisation: the taper is ", found, " at the distance ", distance,
+                             ", expected a finite number; give a taper that is 0 far away"));
+    return found > 1e-3 ? found : 0;
+  }
+
+  /// Throws ConfigError, in the name of `function`, unless the radius is above zero and there is a
+  /// taper that is 1 at the distance zero.
+  void require_valid(std::string_view function) const {
+    if (!(radius > 0))
+      throw ConfigError(text(function, ": radius is ", radius,
+                             ", expected a number of grid steps greater than zero"));
+    if (taper == nullptr)
+      throw ConfigError(text(function,
+                             ": there is no taper, expected a function of distance and "
+                             "radius such as tapers::gaspari_cohn"));
+    if (global()) return;
+    if (const double found = taper(0, radius); found != 1)
+      throw ConfigError(text(function, ": the taper is ", found,
+                             " at the distance 0, expected 1; divide it by its value there"));
+  }
+};
 
 /// Points that share one local analysis, and the observations it uses.
 struct LocalDomain {
@@ -38,22 +63,23 @@ struct LocalDomain {
 /// Cuts the points of a geometry into batches of `batch` consecutive ones (the last one may be
 /// smaller), each with the observations whose taper is above 1e-3.
 ///
-/// The taper is Gaspari–Cohn with half-width 1.82 · radius (so that it is about exp(−½) at
-/// distance `radius`) of the mean distance between the slot's place and the points of the batch.
+/// The taper is that of the mean distance between the slot's place and the points of the batch.
 /// A geometry that knows better which points belong together has `batches(batch)`, a list of lists
 /// of points.
-/// Throws ConfigError unless radius > 0 and batch ≥ 1. Cost: points · slots distances; memory: one
-/// entry per pair kept.
+/// Throws ConfigError unless the radius is finite, it and the taper valid, and batch ≥ 1. Cost:
+/// points · slots distances; memory: one entry per pair kept.
 /// Source: conventions of DAPPER's localisation.
 template <class Geometry, LocatedOperator Operator>
-[[nodiscard]] std::vector<LocalDomain> local_domains(const Operator& operation, double radius,
+[[nodiscard]] std::vector<LocalDomain> local_domains(const Operator& operation,
+                                                     const Localisation& localisation,
                                                      std::size_t batch = 1) {
   static_assert(Geometry::points == Operator::points,
                 "local_domains: the geometry must have the points of the observation operator");
-  if (!(std::isfinite(radius) && radius > 0))
-    throw ConfigError(text("local_domains: radius is ", radius,
+  if (!std::isfinite(localisation.radius) || localisation.radius <= 0)
+    throw ConfigError(text("local_domains: radius is ", localisation.radius,
                            ", expected a finite number of grid steps greater than zero; for an "
                            "analysis without localisation take Etkf"));
+  localisation.require_valid("local_domains");
   require_at_least("local_domains", "batch", batch, 1);
   std::vector<LocalDomain> domains;
   if constexpr (requires { Geometry::batches(batch); }) {
@@ -69,9 +95,8 @@ template <class Geometry, LocatedOperator Operator>
     for (LocalDomain& domain : domains) {
       double sum = 0;
       for (const std::size_t p : domain.points) sum += Geometry::distance(p, position);
-      const double taper =
-          gaspari_cohn(sum / static_cast<double>(domain.points.size()), 1.82 * radius);
-      if (taper > 1e-3) domain.observations.push_back({slot, taper});
+      const double taper = localisation.weight(sum / static_cast<double>(domain.points.size()));
+      if (taper > 0) domain.observations.push_back({slot, taper});
     }
   }
   return domains;

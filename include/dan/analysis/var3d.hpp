@@ -93,7 +93,7 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
     require_valid_observations("Var3d::analyse", observed);
     T* x = carried.state.data();
-    if constexpr (fixed) {
+    if (whole(observed)) {
       if (carried.covariances != observed_ ||
           !std::ranges::equal(carried.precision.numbers(), observed.precision.numbers())) {
         carried.covariances = nullptr;  // the next cycle must not use the factor of a failure
@@ -111,6 +111,7 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
       }
       correct(*observed_, carried.factor.data(), observed, x);
     } else {
+      carried.covariances = nullptr;
       auto covariances = covariances_at(placed(problem_.observe, observed), x);
       for (std::size_t j = 0; j < slots; ++j) {
         for (std::size_t i = 0; i < size; ++i) {
@@ -136,9 +137,15 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
   }
 
  private:
-  /// Whether H is the same in all cycles.
+  /// Whether H is the same in all cycles; of whitened observations where all slots report.
   static constexpr bool fixed =
-      Problem::Operator::linear && !PlacedOperator<typename Problem::Operator>;
+      Problem::Operator::linear && !MovingOperator<typename Problem::Operator>;
+  static bool whole([[maybe_unused]] const Observed& observed) {
+    if constexpr (fixed && CorrelatedOperator<typename Problem::Operator>)
+      return observed.places.whole();
+    else
+      return fixed;
+  }
 
   /// At x, of `size` elements of U.
   template <class Operator, class U>

@@ -33,8 +33,10 @@ namespace dan {
 /// A geometry, see the head of geometry/concepts.hpp.
 ///
 /// `fits`: whether a stencil of this width meets no point twice by going around the domain.
-/// `distance`: from point p to a position, in grid steps (on a sphere, of the equator).
-/// `area`: the share of point p, in units of the mean share, so that the areas' mean is one.
+/// `distance`: from point p to a position, in grid steps (on a sphere, of the equator); the
+/// library's geometries also have `distance_between(a, b)`, of two positions, which covariance
+/// localisation asks for. `area`: the share of point p, in units of the mean share, so that the
+/// areas' mean is one.
 template <class G>
 concept GeometryLike = requires(std::size_t p, std::size_t k, std::size_t width) {
   { G::points } -> std::convertible_to<std::size_t>;

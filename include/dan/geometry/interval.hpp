@@ -32,8 +32,11 @@ struct Interval {
   }
 
   static std::array<double, 1> position(std::size_t p) { return {static_cast<double>(p)}; }
-  static double distance(std::size_t p, const std::array<double, 1>& position) {
-    return std::abs(static_cast<double>(p) - position[0]);
+  static double distance_between(const std::array<double, 1>& a, const std::array<double, 1>& b) {
+    return std::abs(a[0] - b[0]);
+  }
+  static double distance(std::size_t p, const std::array<double, 1>& to) {
+    return distance_between(position(p), to);
   }
   static double area(std::size_t) { return 1; }
 

@@ -58,14 +58,17 @@ struct LatLon {
   /// Of row `row`, in degrees.
   static double latitude(std::size_t row) { return table().latitude[row]; }
   /// Along the great circle, in grid steps of the equator.
-  static double distance(std::size_t p, const std::array<double, 2>& position) {
-    const auto here = LatLon::position(p);
-    const double a = radians(here[0]), b = radians(position[0]);
-    const double c = radians(position[1] - here[1]);
+  static double distance_between(const std::array<double, 2>& from,
+                                 const std::array<double, 2>& to) {
+    const double a = radians(from[0]), b = radians(to[0]);
+    const double c = radians(to[1] - from[1]);
     // The haversine form keeps its digits at small distances.
     const double h = std::pow(std::sin((b - a) / 2), 2) +
                      std::cos(a) * std::cos(b) * std::pow(std::sin(c / 2), 2);
     return 2 * std::asin(std::min(1.0, std::sqrt(h))) * Columns / (2 * std::numbers::pi);
+  }
+  static double distance(std::size_t p, const std::array<double, 2>& to) {
+    return distance_between(position(p), to);
   }
   static double area(std::size_t p) { return table().weight[p / Columns]; }
 

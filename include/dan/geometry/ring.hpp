@@ -30,9 +30,12 @@ struct Ring {
 
   static std::array<double, 1> position(std::size_t p) { return {static_cast<double>(p)}; }
   /// The shorter way around, in grid steps.
-  static double distance(std::size_t p, const std::array<double, 1>& position) {
-    const double steps = std::abs(static_cast<double>(p) - position[0]);
+  static double distance_between(const std::array<double, 1>& a, const std::array<double, 1>& b) {
+    const double steps = std::abs(a[0] - b[0]);
     return std::min(steps, static_cast<double>(Points) - steps);
+  }
+  static double distance(std::size_t p, const std::array<double, 1>& to) {
+    return distance_between(position(p), to);
   }
   static double area(std::size_t) { return 1; }
 

@@ -34,9 +34,12 @@ struct Torus {
     return {static_cast<double>(p / Columns), static_cast<double>(p % Columns)};
   }
   /// The shortest way around, in grid steps.
-  static double distance(std::size_t p, const std::array<double, 2>& position) {
-    return std::hypot(Ring<Rows>::distance(p / Columns, {position[0]}),
-                      Ring<Columns>::distance(p % Columns, {position[1]}));
+  static double distance_between(const std::array<double, 2>& a, const std::array<double, 2>& b) {
+    return std::hypot(Ring<Rows>::distance_between({a[0]}, {b[0]}),
+                      Ring<Columns>::distance_between({a[1]}, {b[1]}));
+  }
+  static double distance(std::size_t p, const std::array<double, 2>& to) {
+    return distance_between(position(p), to);
   }
   static double area(std::size_t) { return 1; }
 

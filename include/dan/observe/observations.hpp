@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <concepts>
@@ -79,6 +80,11 @@ void require_valid_observations(std::string_view function, const Observed& obser
           throw ConfigError(text(function, ": observation ", j, lane(),
                                  " has no place, expected one for each that reports; give "
                                  "set_observations the places"));
+      if constexpr (requires { observed.places.reports(l, j); })
+        if (!observed.places.reports(l, j))
+          throw ConfigError(text(function, ": observation ", j, lane(),
+                                 " reports, but was left out when the others were whitened; write "
+                                 "them all with set_observations and the operator"));
       if (precision > 0 && std::isfinite(precision) && std::isfinite(value)) continue;
       throw NumericalError(text(function, ": observation ", j, lane(), " is ", value,
                                 " with precision ", precision,
@@ -86,6 +92,12 @@ void require_valid_observations(std::string_view function, const Observed& obser
                                 "negative; give a missing observation the precision zero, or "
                                 "write observations with set_observations"));
     }
+}
+
+/// Whether any slot reports, in any lane.
+template <class Observed>
+[[nodiscard]] bool reports(const Observed& observed) {
+  return std::ranges::any_of(observed.precision.numbers(), [](auto p) { return p != 0; });
 }
 
 /// `value` in the lanes in which slot j reports, elsewhere zero, whatever it is there: H and its

@@ -73,6 +73,16 @@ class SlotPlaces {
     }
   }
 
+  /// Those of lane `lane`.
+  [[nodiscard]] SlotPlaces<Geometry, Slots, Channels, 1> of_lane(std::size_t lane) const {
+    SlotPlaces<Geometry, Slots, Channels, 1> out;
+    for (std::size_t j = 0; j < Slots; ++j) {
+      const auto& [place, corners] = sight(lane, j);
+      out.set(0, j, {place, corners});
+    }
+    return out;
+  }
+
   /// To and from a file, see save_carried: whether a slot has a place, its position and channel.
   template <class Archive>
   void transfer(const std::string& name, Archive& archive) {
@@ -142,6 +152,38 @@ concept LocatedOperator = requires(const Operator& operation, std::size_t slot) 
 || requires(const Operator& operation, std::size_t slot) {
   operation.place(slot).position;
   operation.place(slot).channel;
+};
+
+/// An operator that whitens what another one sees: it knows that one, `inner()`, and the
+/// `covariance()` of its errors, see Whitened. It always sees the same, but not in each cycle all.
+template <class Operator>
+concept CorrelatedOperator = requires(const Operator& operation) {
+  operation.inner();
+  operation.covariance();
+};
+
+/// An operator whose places are others in each cycle.
+template <class Operator>
+concept MovingOperator = PlacedOperator<Operator> && !CorrelatedOperator<Operator>;
+
+/// What says where slots are: of whitened observations the operator that is whitened.
+template <class Operator>
+[[nodiscard]] decltype(auto) unwhitened(const Operator& operation) {
+  if constexpr (CorrelatedOperator<Operator>)
+    return operation.inner();
+  else
+    return (operation);
+}
+
+/// Gives places to the slots of an operator that does not say where they are or sees more than one
+/// place, for localisation: `Located<MyMean, 1>{{}, {{{{3.5}}, {{7.5}}}}}`.
+template <ObservationOperator Operator, std::size_t Dimensions>
+struct Located : Operator {
+  static_assert(!PlacedOperator<Operator>,
+                "Located: the places of this operator come with the observations");
+  std::array<Place<Dimensions>, Operator::slots> places{};
+
+  [[nodiscard]] Place<Dimensions> place(std::size_t slot) const { return places[slot]; }
 };
 
 /// Where a slot of the operator is.

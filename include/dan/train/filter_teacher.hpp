@@ -71,11 +71,8 @@ class LaneByLane : public AnalysisTypes<typename Filter::Problem, Real_, Runs> {
       for (std::size_t j = 0; j < slots; ++j) {
         one.values.at(j, 0) = static_cast<double>(observed.values.at(j, l));
         one.precision.at(j, 0) = static_cast<double>(observed.precision.at(j, l));
-        if constexpr (requires { one.places; }) {
-          const auto& [place, corners] = observed.places.sight(l, j);
-          one.places.set(0, j, {place, corners});
-        }
       }
+      if constexpr (requires { one.places; }) one.places = observed.places.of_lane(l);
       one.values.repeat_last_lane();
       one.precision.repeat_last_lane();
       try {

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "dan/analysis/ensrf.hpp"
+#include "dan/analysis/localisation.hpp"
 #include "dan/core/random.hpp"
 
 /// \file
@@ -35,15 +36,16 @@ concept TeachingFilter = requires(const Filter filter, typename Filter::Carried&
 /// All updates learn from the truth.
 struct NoTeacher {};
 
-/// An EnSRF of so many members, rotated.
+/// An EnSRF of so many members, rotated; with a radius few members are enough.
 template <std::size_t Members>
 struct EnsrfTeacher {
   double inflation = 1.01;
+  Localisation localisation{};
 
   template <class Real, std::size_t Lanes, class Problem>
   [[nodiscard]] auto filter(const Problem& problem) const {
-    return Ensrf<Problem, Members, Lanes, Real>(problem,
-                                                {.inflation = inflation, .rotation = true});
+    return Ensrf<Problem, Members, Lanes, Real>(
+        problem, {.inflation = inflation, .rotation = true, .localisation = localisation});
   }
 };
 
