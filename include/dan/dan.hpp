@@ -86,6 +86,7 @@
 // Problems, their truth and observations.
 #include "dan/problem/start.hpp"
 #include "dan/problem/norm.hpp"
+#include "dan/problem/model_noise.hpp"
 #include "dan/problem/problem.hpp"
 #include "dan/problem/truth.hpp"
 #include "dan/problem/climate.hpp"
