@@ -13,6 +13,7 @@ namespace dan {
 /// What a stochastic EnKF may be told.
 struct EnkfConfig {
   Inflation inflation{};
+  ForecastConfig forecast{};
 };
 
 /// The stochastic ensemble Kalman filter: every member sees its own perturbed observations.
@@ -35,7 +36,7 @@ class Enkf : public EnsembleFilter<Problem, Members> {
   static constexpr std::string_view method = "Enkf";
 
   explicit Enkf(const Problem& problem, const EnkfConfig& config = {})
-      : Base(problem, config.inflation) {
+      : Base(problem, config.inflation, false, config.forecast) {
     config.inflation.require_valid("Enkf");
   }
 

@@ -20,6 +20,7 @@ struct LetkfConfig {
   std::size_t batch = 1;  ///< consecutive points that share a local analysis
   Inflation inflation{};
   bool rotation = false;  ///< rotate the anomalies randomly after the analysis, keeping the mean
+  ForecastConfig forecast{};
 };
 
 /// The local ensemble transform Kalman filter: an ETKF of its own for every batch of points, which
@@ -57,7 +58,7 @@ class Letkf : public EnsembleFilter<Problem, Members> {
   static constexpr std::string_view method = "Letkf";
 
   explicit Letkf(const Problem& problem, const LetkfConfig& config = {})
-      : Base(problem, config.inflation, config.rotation),
+      : Base(problem, config.inflation, config.rotation, config.forecast),
         config_(config),
         domains_(local_domains<Geometry>(problem.observe, config.radius, config.batch)) {
     config.inflation.require_valid("Letkf");

@@ -29,7 +29,7 @@
 namespace dan {
 
 namespace detail {
-inline constexpr std::string_view checkpoint_format = "dan training checkpoint 6";
+inline constexpr std::string_view checkpoint_format = "dan training checkpoint 7";
 }
 
 /// An archive that collects.
