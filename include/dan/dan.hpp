@@ -89,6 +89,7 @@
 // Problems, their truth and observations.
 #include "dan/problem/start.hpp"
 #include "dan/problem/norm.hpp"
+#include "dan/problem/model_noise.hpp"
 #include "dan/problem/problem.hpp"
 #include "dan/problem/truth.hpp"
 #include "dan/problem/climate.hpp"
@@ -103,6 +104,9 @@
 #include "dan/analysis/ensemble.hpp"
 #include "dan/analysis/inflation.hpp"
 #include "dan/analysis/taper.hpp"
+#include "dan/analysis/failed_members.hpp"
+#include "dan/analysis/member_noise.hpp"
+#include "dan/analysis/member_forecast.hpp"
 #include "dan/analysis/localisation.hpp"
 #include "dan/analysis/reaches.hpp"
 #include "dan/analysis/oi.hpp"

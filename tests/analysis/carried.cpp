@@ -154,6 +154,19 @@ TEST_CASE(
   check_resumed(problem, [&] { return Enks{EnkfN<Sparse, 11>(problem), 5}; });
 }
 
+TEST_CASE("carried: the noise of the members goes on with the same bits") {
+  using Noisy =
+      Problem<Rk4<Lorenz96<40>>, ObserveRandom<40>, GaussianStart, DiagonalModelNoise<40>>;
+  const Noisy problem{.observe = ObserveRandom<40>(20, 40),
+                      .model_noise = DiagonalModelNoise<40>(0.1)};
+  const ForecastConfig sampled{.noise = NoiseForm::sampled};
+  check_resumed(problem, [&] { return Ekf<Noisy>(problem); });
+  check_resumed(problem, [&] { return Etkf<Noisy, 11>(problem); });
+  check_resumed(problem, [&] { return Letkf<Noisy, 7>(problem, {.forecast = sampled}); });
+  check_resumed(problem, [&] { return Enks{EnkfN<Noisy, 11>(problem, {.forecast = sampled}), 3}; });
+  check_resumed(problem, [&] { return Ensrf<Noisy, 16, 3, float>(problem); });
+}
+
 TEST_CASE("carried: the same of iterated smoothers") {
   const Sparse problem;
   const auto check = [&](const IenksConfig& config) {

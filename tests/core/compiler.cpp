@@ -108,7 +108,8 @@ TEST_CASE("compiler: no default of ours has it") {
                  Var4dConfig, TaylorFit, RandomKey, GaussianStart, ConfidenceInterval, TruthConfig,
                  TwinConfig, NetworkShape, AnalysisBounds<1>, AdamConfig, MuonConfig, NormLimit,
                  CosineSchedule, Upsets, TrainConfig, Watch, Finish, EnsrfTeacher<64>,
-                 LearnedConfig, ShockConfig, Corner, CycleTimes, ObservationRow<1>>();
+                 ForecastConfig, LearnedConfig, ShockConfig, Corner, CycleTimes,
+                 ObservationRow<1>>();
   check_defaults<Model, Lorenz, Lorenz63, Rk4<Lorenz63>, DiagonalNoise<4>, DiagonalNoise<8>,
                  Channels1>();
 }
@@ -131,7 +132,8 @@ TEST_CASE("compiler: no key of random numbers has it") {
     for (const Purpose purpose :
          {Purpose::truth, Purpose::observation, Purpose::available, Purpose::first_guess,
           Purpose::ensemble, Purpose::analysis, Purpose::weights, Purpose::restart, Purpose::upset,
-          Purpose::fingerprint, Purpose::user})
+          Purpose::fingerprint, Purpose::model_noise, Purpose::forecast, Purpose::replacement,
+          Purpose::user})
       for (const std::uint64_t run : {std::uint64_t{0}, seed})
         if (has_pattern(words_of_value(RandomKey{seed, purpose, run, 0})))
           FAIL("seed " << seed << ", purpose " << static_cast<std::uint32_t>(purpose));

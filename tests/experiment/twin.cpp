@@ -15,6 +15,8 @@
 #include "dan/analysis/ienks.hpp"
 #include "dan/analysis/var3d.hpp"
 #include "dan/integrate/rk4.hpp"
+#include "dan/integrate/runge_kutta.hpp"
+#include "dan/integrate/tableau.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/observe/random.hpp"
@@ -165,6 +167,30 @@ TEST_CASE("twin: what fails keeps its scores so far, with the reason") {
   CHECK(scores.series.size() == 10);
   CHECK(scores.truth.size() == 3);
   CHECK(scores.analysis.at(2).at(39) == 2.3);
+}
+
+TEST_CASE("twin: the method may know another model than the truth, and inflation helps") {
+  const Lorenz truth;
+  Lorenz wrong;
+  wrong.model.ode.forcing = 8.5;
+  const TwinConfig config{.runs = 4, .cycles = 500, .burn_in = 100, .progress = false};
+  const auto score = [&](const auto& method) {
+    const auto scores = run_twin(truth, method, config);
+    CHECK(scores.failures.empty());
+    return scores.analysis_rmse;
+  };
+  const auto filter = [&](double factor) {
+    return score(EnkfN<Lorenz, 20>(wrong, {.inflation = {.factor = factor}}));
+  };
+  const double perfect = score(EnkfN<Lorenz, 20>(truth));
+  const double plain = filter(1), inflated = filter(1.1);
+  CHECK(perfect < 0.22);          // 0.19
+  CHECK(plain > 0.45);            // 0.63
+  CHECK(inflated < 0.8 * plain);  // 0.39
+  // Another scheme, of order two with two steps: nearly the same model.
+  using Heun = Problem<RungeKutta<Lorenz96<40>, HeunTableau>, ObserveAll<40>>;
+  const EnkfN<Heun, 20> other(Heun{.model = {.time_step = 0.025, .steps = 2}});
+  CHECK(score(other) < 1.5 * perfect);  // 0.24
 }
 
 TEST_CASE("twin: a diverging model ends its run only") {

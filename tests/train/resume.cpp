@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "../support/temporary_folder.hpp"
+#include "dan/analysis/letkf.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
+#include "dan/train/filter_teacher.hpp"
 #include "dan/train/trainer.hpp"
 
 using namespace dan;
@@ -72,6 +74,36 @@ TEST_CASE("trainer: saved after any update and resumed, it ends with the same bi
   std::filesystem::resize_file(file, 1000);
   T damaged(problem, network, config);
   CHECK_THROWS_AS(damaged.run(file), FileError);
+}
+
+TEST_CASE("trainer: the noise of truths and of a teacher's members goes on with the same bits") {
+  using Noisy = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>, GaussianStart, DiagonalModelNoise<40>>;
+  const Noisy problem{.model_noise = DiagonalModelNoise<40>(0.1)};
+  Small network;
+  scale_inputs(problem, network);
+  const auto check = [&]<class Teacher>(const Teacher& teacher) {
+    using T = Trainer<Noisy, Small, lanes, Teacher>;
+    const TrainConfig config{
+        .updates = 6, .groups = 2, .warm_up = 2, .taught = 1, .progress = false};
+    T whole(problem, network, config, teacher), killed(problem, network, config, teacher);
+    whole.run();
+    const test::TemporaryFolder folder;
+    const auto file = folder / "checkpoint.safetensors";
+    while (killed.updates() < 3) killed.update();
+    killed.save_checkpoint(file);
+    T resumed(problem, network, config, teacher);
+    resumed.resume(file);
+    resumed.run();
+    CHECK(resumed.trained().parameters == whole.trained().parameters);
+    CHECK(resumed.report().rmse == whole.report().rmse);
+    auto other = problem;
+    other.model_noise = DiagonalModelNoise<40>(0.2);
+    T elsewhere(other, network, config, teacher);
+    CHECK_THROWS_AS(elsewhere.resume(file), FileError);
+  };
+  check(EnsrfTeacher<16>{});
+  using Local = Letkf<Noisy, 7>;
+  check(FilterTeacher<Local>{Local(problem)});
 }
 
 TEST_CASE("trainer: trained weights are a start") {

@@ -12,6 +12,7 @@ namespace dan {
 /// What a DEnKF may be told.
 struct DenkfConfig {
   Inflation inflation{};
+  ForecastConfig forecast{};
 };
 
 /// The deterministic ensemble Kalman filter: the mean moves by the gain, the anomalies by half of
@@ -31,7 +32,7 @@ class Denkf : public EnsembleFilter<Problem, Members> {
   static constexpr std::string_view method = "Denkf";
 
   explicit Denkf(const Problem& problem, const DenkfConfig& config = {})
-      : Base(problem, config.inflation) {
+      : Base(problem, config.inflation, false, config.forecast) {
     config.inflation.require_valid("Denkf");
   }
 

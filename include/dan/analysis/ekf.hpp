@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -21,7 +22,7 @@ struct EkfConfig {
 
 /// The extended Kalman filter, for small states: it carries the whole covariance.
 ///
-///   x^f = M(x),  P^f = M'(x) P M'(x)ᵀ,
+///   x^f = M(x),  P^f = M'(x) P M'(x)ᵀ + Q,
 ///   K = P Hᵀ (H P Hᵀ + R)⁻¹,  x^a = x^f + K (y − H(x^f)),  P^a = inflation² (I − K H) P,
 /// with H the tangent at x^f. The observations are used one after the other, which is the same
 /// because R is diagonal and H stays as it is.
@@ -32,8 +33,8 @@ struct EkfConfig {
 /// not positive.
 /// Cost per cycle: 2 tangent steps per state element, size² + slots² flops per observation.
 /// Memory: 3 size² numbers.
-/// Source: Jazwinski, Stochastic Processes and Filtering Theory (1970), theorem 8.1; without model
-/// error.
+/// With model noise: size² numbers more.
+/// Source: Jazwinski, Stochastic Processes and Filtering Theory (1970), theorem 8.1.
 template <class Problem_>
 class Ekf : public AnalysisTypes<Problem_, double, 1> {
  public:
@@ -60,6 +61,11 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
   explicit Ekf(const Problem& problem, const EkfConfig& config = {})
       : problem_(problem), weights_(problem.weights()), config_(config) {
     require_positive("Ekf", "inflation", config.inflation);
+    if constexpr (!Problem::perfect_model) {
+      Columns unit;
+      for (std::size_t i = 0; i < size; ++i) unit.at(i, i) = 1;
+      problem.model_noise.multiply(unit.data(), q_.data());
+    }
   }
 
   /// The first guess with P = deviation² I, in units of the norm.
@@ -81,6 +87,8 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
     problem_.model.step_tangent(x.data(), p.data(), p.data());  // M' (M' P)ᵀ = M' P M'ᵀ
     for (std::size_t i = 0; i < size; ++i)  // round-off must not grow with the model
       for (std::size_t j = 0; j < i; ++j) p.at(i, j) = p.at(j, i) = (p.at(i, j) + p.at(j, i)) / 2;
+    if constexpr (!Problem::perfect_model)
+      for (std::size_t i = 0; i < size; ++i) p[i] += q_[i];
     problem_.model.step(carried.state.data(), carried.state.data());
   }
 
@@ -143,6 +151,7 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
   Problem problem_;
   std::vector<double> weights_;  ///< of the norm
   EkfConfig config_;
+  [[no_unique_address]] std::conditional_t<Problem::perfect_model, NoModelNoise, Columns> q_;
 };
 
 }  // namespace dan

@@ -17,6 +17,7 @@ namespace dan {
 struct EnkfConfig {
   Inflation inflation{};
   Localisation localisation{};
+  ForecastConfig forecast{};
 };
 
 /// The stochastic ensemble Kalman filter: every member sees its own perturbed observations.
@@ -44,7 +45,8 @@ class Enkf : public EnsembleFilter<Problem, Members> {
   static constexpr std::string_view method = "Enkf";
 
   explicit Enkf(const Problem& problem, const EnkfConfig& config = {})
-      : Base(problem, config.inflation), reaches_("Enkf", problem, config.localisation) {
+      : Base(problem, config.inflation, false, config.forecast),
+        reaches_("Enkf", problem, config.localisation) {
     config.inflation.require_valid("Enkf");
   }
 

@@ -54,6 +54,7 @@ struct EnkfNConfig {
   bool radial_hessian = false;  ///< the last term of the Hessian, − (2ζ²/g) w wᵀ
   Inflation inflation{};
   bool rotation = false;  ///< rotate the anomalies randomly after the analysis, keeping the mean
+  ForecastConfig forecast{};
 };
 
 /// The ζ in (0, g/a] at which the dual cost function of the EnKF-N has a minimum:
@@ -164,7 +165,7 @@ class EnkfN : public EnsembleFilter<Problem, Members> {
   static constexpr std::string_view method = "EnkfN";
 
   explicit EnkfN(const Problem& problem, const EnkfNConfig& config = {})
-      : Base(problem, config.inflation, config.rotation), config_(config) {
+      : Base(problem, config.inflation, config.rotation, config.forecast), config_(config) {
     if (config.xn) require_positive("EnkfN", "xn", *config.xn);
     config.inflation.require_valid("EnkfN");
   }

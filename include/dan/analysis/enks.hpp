@@ -39,8 +39,15 @@ class Enks : public Filter {
     std::vector<Ensemble> past{};  ///< of the last cycles, the oldest first
   };
 
-  /// `lag` in cycles; 0: the filter.
-  explicit Enks(const Filter& filter, std::size_t lag = 1) : Filter(filter), lag_(lag) {}
+  /// `lag` in cycles; 0: the filter. Throws ConfigError for model noise as a square root.
+  explicit Enks(const Filter& filter, std::size_t lag = 1) : Filter(filter), lag_(lag) {
+    const NoiseForm noise = this->forecast_.noise;
+    if (!Filter::Problem::perfect_model && noise != NoiseForm::sampled &&
+        noise != NoiseForm::ignored)
+      throw ConfigError(
+          "Enks: forecast.noise is a square root, which mixes the members, so that they no longer "
+          "belong to their past; take NoiseForm::sampled");
+  }
 
   /// See EnsembleFilter::start.
   [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
@@ -58,6 +65,7 @@ class Enks : public Filter {
       past.back() = carried.ensemble;
     }
     Filter::forecast(carried);
+    for (Ensemble& before : past) carried.failed.replace(before);
   }
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dan/analysis/inflation.hpp"
+#include "dan/analysis/member_forecast.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/graded_rows.hpp"
 #include "dan/core/random.hpp"
@@ -297,7 +298,8 @@ class EnsembleSpace {
 ///
 /// Carries an ensemble of one run: points × channels × members. H may be nonlinear: Y and ȳ come
 /// from the observed members. Cost per cycle: N model steps, N² flops per observation and state
-/// element, and the filter's eigenproblem of size N.
+/// element, and the filter's eigenproblem of size N. A forecast replaces members that fail and adds
+/// the problem's model noise (analysis/member_forecast.hpp).
 template <class Problem_, std::size_t Members>
 class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
  public:
@@ -310,9 +312,12 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
   using Space = EnsembleSpace<Members>;
   using T = typename Space::T;
 
-  /// An ensemble, and work space that holds nothing from cycle to cycle.
+  /// An ensemble, the key of its last forecast, and work space that holds nothing from cycle to
+  /// cycle.
   struct Carried {
     Ensemble ensemble;
+    RandomKey key{};                  ///< that of `start`, cycles counted
+    FailedMembers<Members> failed{};  ///< in the last forecast
     Space space{};
     Aligned<T> anomalies = Aligned<T>(size);
     Aligned<T> observed = Aligned<T>(slots);
@@ -320,11 +325,14 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
   };
 
   explicit EnsembleFilter(const Problem& problem, const Inflation& inflation = {},
-                          bool rotation = false)
+                          bool rotation = false, const ForecastConfig& forecast = {})
       : problem_(problem),
         weights_(problem.weights()),
         inflation_(inflation),
-        rotation_(rotation) {}
+        rotation_(rotation),
+        forecast_(forecast) {
+    forecast.require_valid("EnsembleFilter");
+  }
 
   /// Members guess + N(0, deviation²) units of the norm, keyed by `key`; throws ConfigError unless
   /// deviation > 0.
@@ -332,6 +340,7 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
                               const RandomKey& key) const {
     require_positive("EnsembleFilter::start", "deviation", deviation);
     Carried carried;
+    carried.key = key;
     std::vector<double> error(size * Members);
     fill_normal<double>(key.with(Purpose::ensemble), error);
     for (std::size_t m = 0; m < Members; ++m)
@@ -342,9 +351,15 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
     return carried;
   }
 
-  /// Every member one cycle on.
+  /// Every member one cycle on; throws NumericalError if too many failed.
   void forecast(Carried& carried) const {
     problem_.model.step(carried.ensemble.data(), carried.ensemble.data());
+    ++carried.key.cycle;
+    if (!finish_forecast(problem_, forecast_, carried.key, carried.failed, carried.ensemble))
+      throw NumericalError(text("EnsembleFilter::forecast: the forecast ensemble is not finite in ",
+                                carried.failed.count(), " of ", Members,
+                                " members, the filter has diverged; use more members or more "
+                                "inflation, or a smaller time step"));
   }
 
   /// x̄.
@@ -357,6 +372,12 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
   template <class Archive>
   void transfer(Carried& carried, Archive& archive) const {
     archive.batch("ensemble", carried.ensemble);
+    transfer_keys({&carried.key, 1}, archive);
+  }
+
+  /// The share of the members that were replaced in the last forecast.
+  void replaced(const Carried& carried, std::span<double> to) const {
+    to[0] = static_cast<double>(carried.failed.count()) / Members;
   }
 
   /// The ensemble's standard deviation in the problem's norm, √(mean of w Σ X² / (N − 1)).
@@ -453,6 +474,7 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
   std::vector<double> weights_;  ///< of the norm
   Inflation inflation_;
   bool rotation_;  ///< rotate the anomalies randomly after the analysis
+  ForecastConfig forecast_;
 };
 
 }  // namespace dan

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dan/analysis/member_forecast.hpp"
 #include "dan/analysis/reaches.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
@@ -23,6 +24,7 @@ struct EnsrfConfig {
   /// Rotate the anomalies randomly after the analysis, keeping the mean; members: a power of two.
   bool rotation = false;
   Localisation localisation{};
+  ForecastConfig forecast{};
 };
 
 /// The serial ensemble square-root filter: one observation after the other, runs side by side.
@@ -33,7 +35,8 @@ struct EnsrfConfig {
 /// for the state and for the observed ensemble of the slots that follow. Mean and covariance of the
 /// analysis are those of an ETKF of the same forecast. There is no eigenproblem, so
 /// that `Runs` independent runs are computed side by side, a lane each, also in float; a run that
-/// diverges stays in its lane.
+/// diverges stays in its lane. A forecast replaces members that fail and adds the problem's model
+/// noise (analysis/member_forecast.hpp).
 /// With `rotation`, X ← X U, U = H D H / N, keyed by run and cycle: H is the Hadamard matrix of
 /// order N, whose first column is ones, D random signs, the first +1; U Uᵀ = I and U 1 = 1. It
 /// prevents outliers, members that carry much of the variance: on Lorenz 96 more members give a
@@ -67,6 +70,8 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
   /// The ensembles, and work space; the anomalies of an analysis stay there until the next.
   struct Carried {
     Batch<Real_, Members * size, 1, Runs> ensemble;  ///< members × points × channels
+    std::array<RandomKey, Runs> keys{};              ///< of the last forecast
+    std::array<double, Runs> replaced{};             ///< share of the members, in the last forecast
     Aligned<T> observed = Aligned<T>(slots);
     /// Anomalies, a row of members for each element of state and slot, and means.
     Aligned<T> anomalies = Aligned<T>(rows * Members);
@@ -79,7 +84,9 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
         weights_(problem.weights()),
         reaches_("Ensrf", problem, config.localisation),
         inflation_(static_cast<Real_>(config.inflation)),
-        rotation_(config.rotation) {
+        rotation_(config.rotation),
+        forecast_(config.forecast) {
+    config.forecast.require_valid("Ensrf");
     require_positive("Ensrf", "inflation", config.inflation);
     if (CorrelatedOperator<typename Problem::Operator> && !config.localisation.global())
       throw ConfigError(
@@ -109,6 +116,7 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
   /// The same for one lane, all others untouched.
   void start_lane(Carried& carried, std::size_t lane, std::span<const double, size> guess,
                   double deviation, const RandomKey& key) const {
+    carried.keys[lane] = key;
     std::vector<double> error(Members * size);
     fill_normal<double>(key.with(Purpose::ensemble), error);
     for (std::size_t n = 0; n < error.size(); ++n)
@@ -118,9 +126,17 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
 
   /// Every member one cycle on.
   void forecast(Carried& carried) const {
+    T sum(Real_(0));
     for (std::size_t m = 0; m < Members; ++m) {
       T* state = carried.ensemble.data() + m * size;
       problem_.model.step(state, state);
+      for (std::size_t i = 0; i < size; ++i) sum += state[i];
+    }
+    const bool noise = !Problem::perfect_model && forecast_.noise != NoiseForm::ignored;
+    for (std::size_t l = 0; l < Runs; ++l) {
+      ++carried.keys[l].cycle;
+      carried.replaced[l] = 0;
+      if (noise || !std::isfinite(lane_of(sum, l))) finish_lane(carried, l);
     }
   }
 
@@ -203,6 +219,12 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
   template <class Archive>
   void transfer(Carried& carried, Archive& archive) const {
     archive.batch("ensemble", carried.ensemble);
+    transfer_keys(carried.keys, archive);
+  }
+
+  /// The share of the members that were replaced in the last forecast, a number for each run.
+  void replaced(const Carried& carried, std::span<double> to) const {
+    std::ranges::copy(carried.replaced, to.begin());
   }
 
   /// The ensemble's standard deviation in the problem's norm, a number for each run.
@@ -221,6 +243,22 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
 
  private:
   static constexpr std::size_t rows = size + slots;
+
+  /// Failed members and model noise of one run; one with too many failed members stays as it is.
+  void finish_lane(Carried& carried, std::size_t lane) const {
+    Batch<double, Problem::points, channels, Members> one;
+    FailedMembers<Members> failed;
+    for (std::size_t m = 0; m < Members; ++m)
+      for (std::size_t i = 0; i < size; ++i)
+        one.at(i, m) = static_cast<double>(carried.ensemble.at(m * size + i, lane));
+    one.repeat_last_lane();
+    if (!finish_forecast(problem_, forecast_, carried.keys[lane], failed, one)) return;
+    carried.replaced[lane] = static_cast<double>(failed.count()) / Members;
+    for (std::size_t m = 0; m < Members; ++m)
+      for (std::size_t i = 0; i < size; ++i)
+        carried.ensemble.at(m * size + i, lane) = static_cast<Real_>(one.at(i, m));
+    if (lane + 1 == Runs) carried.ensemble.repeat_last_lane();
+  }
 
   /// Σ_m a_m b_m
   static T inner(const T* a, const T* b) {
@@ -277,6 +315,7 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
   SlotReaches<Problem, T, Runs> reaches_;
   Real_ inflation_;
   bool rotation_;
+  ForecastConfig forecast_;
 };
 
 }  // namespace dan

@@ -13,6 +13,7 @@ namespace dan {
 struct EtkfConfig {
   Inflation inflation{};
   bool rotation = false;  ///< rotate the anomalies randomly after the analysis, keeping the mean
+  ForecastConfig forecast{};
 };
 
 /// The ensemble transform Kalman filter with the symmetric square root.
@@ -32,7 +33,7 @@ class Etkf : public EnsembleFilter<Problem, Members> {
   static constexpr std::string_view method = "Etkf";
 
   explicit Etkf(const Problem& problem, const EtkfConfig& config = {})
-      : Base(problem, config.inflation, config.rotation) {
+      : Base(problem, config.inflation, config.rotation, config.forecast) {
     config.inflation.require_valid("Etkf");
   }
 

@@ -41,8 +41,9 @@ struct IenksConfig {
   bool finite_size = false;  ///< IEnKS-N: the prior of the EnKF-N, with `prior` and `xn`
   HyperPrior prior = HyperPrior::mode_corrected;
   std::optional<double> xn{};
-  Inflation inflation{};  ///< of the anomalies at the window's start
-  bool rotation = false;  ///< rotate these anomalies randomly, keeping the mean
+  Inflation inflation{};      ///< of the anomalies at the window's start
+  bool rotation = false;      ///< rotate these anomalies randomly, keeping the mean
+  double most_failed = 0.25;  ///< see ForecastConfig
 };
 
 /// The iterative ensemble Kalman smoother; with lag 1 the iterative filter (IEnKF).
@@ -93,6 +94,10 @@ class Ienks : public EnsembleFilter<Problem, Members> {
       typename Base::Observed, typename Base::Space, typename Base::T;
   using Rows = typename Space::Rows;
   static constexpr std::string_view method = "Ienks";
+  static_assert(
+      Problem::perfect_model,
+      "Ienks: takes the model for perfect within its window, and the problem has model "
+      "noise; give it without_model_noise(problem) and inflation, or take a filter: EnkfN");
 
   /// `ensemble` is the one at the newest time.
   struct Carried : Base::Carried {
@@ -108,7 +113,8 @@ class Ienks : public EnsembleFilter<Problem, Members> {
   };
 
   explicit Ienks(const Problem& problem, const IenksConfig& config = {})
-      : Base(problem, config.inflation, config.rotation), config_(config) {
+      : Base(problem, config.inflation, config.rotation, {.most_failed = config.most_failed}),
+        config_(config) {
     Window<Observed>::require_valid("Ienks", config.lag, config.shift);
     require_at_least("Ienks", "iterations", config.iterations, 1);
     require_positive("Ienks", "tolerance", config.tolerance);
@@ -129,12 +135,21 @@ class Ienks : public EnsembleFilter<Problem, Members> {
     return carried;
   }
 
-  /// Moves the window's start if it is due, and every member from there to the newest time.
+  /// Moves the window's start if it is due, and every member from there to the newest time; those
+  /// that fail on the way begin again as draws from the others.
   void forecast(Carried& carried) const {
     const std::size_t moved = carried.window.advance();
     for (std::size_t n = 0; n < moved; ++n)
       Base::problem_.model.step(carried.start.data(), carried.start.data());
     if (moved > 0) mean_of_start(carried);
+    carried.ensemble = carried.start;
+    propagate(carried);
+    ++carried.key.cycle;
+    carried.failed.find(carried.ensemble, carried.key);
+    if (carried.failed.count() == 0 || !carried.failed.replaceable(Base::forecast_.most_failed))
+      return;
+    carried.failed.replace(carried.start);
+    mean_of_start(carried);
     carried.ensemble = carried.start;
     propagate(carried);
   }

@@ -23,6 +23,7 @@ struct LetkfConfig {
   Taper taper = tapers::gaspari_cohn;
   Inflation inflation{};
   bool rotation = false;  ///< rotate the anomalies randomly after the analysis, keeping the mean
+  ForecastConfig forecast{};
 };
 
 /// The local ensemble transform Kalman filter: an ETKF of its own for every batch of points, which
@@ -66,7 +67,7 @@ class Letkf : public EnsembleFilter<Problem, Members> {
   static constexpr std::string_view method = "Letkf";
 
   explicit Letkf(const Problem& problem, const LetkfConfig& config = {})
-      : Base(problem, config.inflation, config.rotation),
+      : Base(problem, config.inflation, config.rotation, config.forecast),
         config_(config),
         domains_(local_domains<Geometry>(unwhitened(problem.observe), {config.radius, config.taper},
                                          config.batch)) {

@@ -32,6 +32,9 @@ enum class Purpose : std::uint64_t {
   restart,      ///< first guess of a restarted training lane
   upset,        ///< what makes a training lane lose the truth
   fingerprint,  ///< states and cycles that tell settings apart
+  model_noise,  ///< noise of the model in a truth
+  forecast,     ///< noise of the model in the members of a forecast
+  replacement,  ///< members in the place of those whose forecast failed
   user = (std::uint64_t{1} << 32) + 1000  ///< first number for purposes of the user
 };
 

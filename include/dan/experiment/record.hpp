@@ -48,6 +48,14 @@ concept HasWayBack = Analysis<A> &&
   analysis.went_back(carried, to);
 };
 
+/// An analysis that says which share of its members failed in the last forecast and was replaced, a
+/// number for each run.
+template <class A>
+concept HasReplaced = Analysis<A> &&
+    requires(const A analysis, const typename A::Carried& carried, std::span<double> to) {
+  analysis.replaced(carried, to);
+};
+
 /// An analysis that estimates an earlier state as well; returns of how many cycles ago.
 template <class A>
 concept Smoother = Analysis<A> &&

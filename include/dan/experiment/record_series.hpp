@@ -81,6 +81,16 @@ struct WayBackReading {
 };
 using WayBackRecorder = ReadingRecorder<WayBackReading>;
 
+/// The share of the members that failed and were replaced.
+struct ReplacedReading {
+  template <class Method>
+  static constexpr bool known = HasReplaced<Method>;
+  static void read(const auto& method, const auto& carried, std::span<double> to) {
+    method.replaced(carried, to);
+  }
+};
+using ReplacedRecorder = ReadingRecorder<ReplacedReading>;
+
 /// The RMSE of a Smoother's oldest estimate, against the truth of its time, in the scored cycles
 /// in which its window is full. Memory: truths of the group for the length of the window.
 ///

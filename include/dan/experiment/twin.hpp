@@ -73,6 +73,7 @@ struct TwinScores {
   std::vector<TwinFailure> failures;      ///< in the order of the runs
   std::vector<TwinFailure> lost;          ///< runs that lost the truth, see run_twin
   double went_back = analysis_rmse;       ///< share of scored cycles that `went_back` tells of
+  double replaced = analysis_rmse;        ///< share of the members that failed and were replaced
   std::vector<double> series;             ///< per cycle: mean over runs of the analysis RMSE
   std::vector<std::vector<double>> truth, analysis;  ///< cycle × state element, run 0
 };
@@ -200,13 +201,14 @@ struct Scoring {
   SpreadRecorder spread{};
   BoundsRecorder bounds{};
   WayBackRecorder way_back{};
+  ReplacedRecorder replaced{};
   SmootherRecorder<Truth> smoother{};
   ClimateRecorder climate{};
   FieldRecorder fields{};
 
   template <class F>
   void for_each(const F& f) {
-    f(errors), f(spread), f(bounds), f(way_back), f(smoother), f(climate), f(fields);
+    f(errors), f(spread), f(bounds), f(way_back), f(replaced), f(smoother), f(climate), f(fields);
   }
   void begin(const auto& group) {
     for_each([&](auto& recorder) { recorder.begin(group); });
@@ -219,7 +221,7 @@ struct Scoring {
   }
   void merge(const Scoring& next) {
     errors.merge(next.errors), spread.merge(next.spread), bounds.merge(next.bounds);
-    way_back.merge(next.way_back), smoother.merge(next.smoother);
+    way_back.merge(next.way_back), replaced.merge(next.replaced), smoother.merge(next.smoother);
     climate.merge(next.climate), fields.merge(next.fields);
   }
 
@@ -242,6 +244,7 @@ struct Scoring {
     out.forecast_rmse = mean_of(errors.forecast);
     out.spread = mean_of(spread.series);
     out.went_back = mean_of(way_back.series);
+    out.replaced = mean_of(replaced.series);
     const double deviation = climate.deviation();
     for (std::size_t r = 0; r < config.runs; ++r) {
       const auto& error = errors.analysis.runs[r];
@@ -266,7 +269,7 @@ struct Scoring {
 /// Run r has the same truth, observations and first guess (truth + N(0, first_guess_deviation²))
 /// for every analysis: all are keyed by (seed, r, cycle). Groups of `Analysis::runs` runs are
 /// worked off in parallel; `runs` need not be a multiple. `analysis` may hold another model than
-/// `problem`: an imperfect one.
+/// `problem`, or no model noise: an imperfect one.
 /// An analysis with `smoothed(carried, estimate)`, which returns for how many cycles ago its
 /// estimate holds, is scored there as well (smoothing_rmse), in the cycles in which its window is
 /// full. A run whose estimate is not finite, and all runs of a group whose analysis throws
@@ -279,13 +282,14 @@ struct Scoring {
 ///  - its spread is above 1.5 times that deviation and three times its error;
 /// it still counts. `recorders` measure what else is wanted, see Recorder. Throws ConfigError
 /// unless runs > 0, burn_in < cycles and the deviation is finite and not negative, and Interrupted
-/// when told to stop. Cost: truth and analysis; memory: up to 6 · runs · cycles numbers.
+/// when told to stop. Cost: truth and analysis; memory: up to 7 · runs · cycles numbers.
 template <class Problem, Analysis Method, Recorder<Problem, Method>... Recorders>
 TwinScores run_twin(const Problem& problem, const Method& analysis, const TwinConfig& config = {},
                     Recorders&... recorders) {
   static_assert(Method::points == Problem::points && Method::channels == Problem::channels &&
                     Method::slots == Problem::slots,
-                "run_twin: the analysis must be made for states and slots like the problem's");
+                "run_twin: the analysis must be made for states and slots like the problem's: its "
+                "model may be another, but of the same points and channels");
   config.require_valid("run_twin");
   const auto begin = std::chrono::steady_clock::now();
   const std::vector<double> weights = problem.weights();

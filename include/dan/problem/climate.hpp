@@ -35,8 +35,8 @@ struct ClimateConfig {
   std::size_t cycles = 2000;  ///< sampled cycles of each of the 16 runs
 };
 
-/// Sample mean and covariance (divisor: samples − 1) of 16 model trajectories, every cycle a
-/// sample.
+/// Sample mean and covariance (divisor: samples − 1) of 16 truths, every cycle a sample: model
+/// trajectories, with the model's noise if the problem has it.
 ///
 /// Uses run numbers reserved for the climate. Throws ConfigError for no cycle
 /// and NumericalError if the model diverges. Cost: 16 (cycles + spin-up) model steps and
@@ -51,15 +51,22 @@ template <class Problem>
     problem.start({config.seed, Purpose::truth, climate_runs + l, 0}, start);
     for (std::size_t i = 0; i < size; ++i) x.at(i, l) = start[i];
   }
-  for (std::size_t n = 0; n < problem.start.spin_up; ++n) problem.model.step(x.data(), x.data());
+  const auto step = [&](std::uint64_t cycle) {
+    problem.model.step(x.data(), x.data());
+    add_noise_to_truth(problem.model_noise, x, [&](std::size_t l) {
+      return RandomKey{config.seed, Purpose::truth, climate_runs + l, cycle};
+    });
+  };
+  for (std::size_t n = 0; n < problem.start.spin_up; ++n)
+    step(spin_up_cycle(n, problem.start.spin_up));
 
   // Sums of z = x − (first mean), which keeps them free of cancellation.
   std::vector<double> first(size);
   for (std::size_t i = 0; i < size; ++i) first[i] = sum_lanes(x[i]) / runs;
   typename Problem::template States<double, runs> z;
   Climate climate{zeros<double>(size), zeros<double>(size, size)};
-  for (std::size_t n = 0; n < config.cycles; ++n) {
-    problem.model.step(x.data(), x.data());
+  for (std::size_t n = 1; n <= config.cycles; ++n) {
+    step(n);
     for (std::size_t i = 0; i < size; ++i) {
       z[i] = x[i] - first[i];
       climate.mean[i] += sum_lanes(z[i]);

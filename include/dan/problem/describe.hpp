@@ -24,7 +24,8 @@ template <class Problem>
       return otherwise;
   };
   return words(problem.model, text("a model of ", Problem::size, " numbers")) + "; " +
-         words(problem.observe, text("observed in ", Problem::slots, " slots"));
+         words(problem.observe, text("observed in ", Problem::slots, " slots")) +
+         (Problem::perfect_model ? "" : "; with model noise");
 }
 
 /// The record of a problem for a network with this input scaling; `innovation` stays 1.

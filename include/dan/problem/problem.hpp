@@ -10,6 +10,7 @@
 #include "dan/geometry/concepts.hpp"
 #include "dan/observe/noise.hpp"
 #include "dan/observe/observations.hpp"
+#include "dan/problem/model_noise.hpp"
 #include "dan/problem/norm.hpp"
 #include "dan/problem/start.hpp"
 
@@ -18,24 +19,37 @@ namespace dan {
 /// The problem that all methods are given: a model, what observes it and with which errors, how a
 /// truth begins, and how large an error is.
 ///
-///   x(k+1) = M(x(k)),  y(k) = H_k(x(k)) + ε(k),  ε ~ N(0, R).
-/// Where the points of the state are is said by the model (`Model::Geometry`).
-template <DynamicalModel Model_, ObservationOperator Operator_, TruthStart Start_ = GaussianStart>
+///   x(k+1) = M(x(k)) + η(k),  η ~ N(0, Q),  y(k) = H_k(x(k)) + ε(k),  ε ~ N(0, R).
+/// Where the points of the state are is said by the model (`Model::Geometry`). By default the model
+/// is perfect, Q = 0. Truths have the noise. Of the methods the ensemble filters and the EKF know
+/// it; for 3D-Var, 4D-Var and learned analyses, which have a B or weights for all that a forecast
+/// is wrong by, M alone is the forecast; the IEnKS needs a perfect model (`without_model_noise`).
+template <DynamicalModel Model_, ObservationOperator Operator_, TruthStart Start_ = GaussianStart,
+          ModelNoiseOrNone ModelNoise_ = NoModelNoise>
 struct Problem {
   using Model = Model_;
   using Operator = Operator_;
   using Start = Start_;
+  using NoiseOfModel = ModelNoise_;
   using Geometry = geometry_of<Model>;
   static constexpr std::size_t points = Model::points, channels = Model::channels;
   static constexpr std::size_t size = points * channels, slots = Operator::slots;
   static_assert(Operator::points == points && Operator::channels == channels,
                 "Problem: the observation operator must observe states of the model's shape");
+  static constexpr bool perfect_model = !ModelNoise<NoiseOfModel>;
+  static_assert(
+      [] {
+        if constexpr (ModelNoise<NoiseOfModel>) return NoiseOfModel::size == size;
+        return true;
+      }(),
+      "Problem: the model's noise must be one of states of the model's size");
 
   Model model{};
   Operator observe{};
   DiagonalNoise<Operator::slots> noise{};
   Start start{};
   Norm<channels> norm{};
+  [[no_unique_address]] NoiseOfModel model_noise{};
 
   /// The unit of element i of the state.
   [[nodiscard]] double unit(std::size_t i) const { return norm.units[i % channels]; }
@@ -48,6 +62,17 @@ struct Problem {
   template <class Real, std::size_t Lanes>
   using States = Batch<Real, points, channels, Lanes>;
 };
+
+/// The same problem for a method that takes the model for perfect, as the IEnKS.
+template <class Model, class Operator, class Start, class Noise>
+[[nodiscard]] Problem<Model, Operator, Start> without_model_noise(
+    const Problem<Model, Operator, Start, Noise>& problem) {
+  return {.model = problem.model,
+          .observe = problem.observe,
+          .noise = problem.noise,
+          .start = problem.start,
+          .norm = problem.norm};
+}
 
 /// The types that every analysis of `Runs` runs side by side in precision `Real` names.
 template <class Problem_, class Real_, std::size_t Runs>

@@ -23,7 +23,8 @@ struct TruthConfig {
 /// Endless truth and observations of `Runs` independent runs.
 ///
 /// Truth: a model trajectory from the problem's random start keyed by (seed, run), after its
-/// spin-up.
+/// spin-up; noise of the model, if the problem has it, is keyed by (seed, run, cycle), also in the
+/// spin-up, whose cycles end with 0.
 /// Observations: y = H(x) + ε on the reporting slots, and their places if the operator draws them,
 /// keyed by (seed, run, cycle).
 /// Run r is the same bits for any `Runs` and any first run, because the truth is always computed
@@ -47,7 +48,7 @@ class TwinTruth {
         for (std::size_t i = 0; i < size; ++i) lane_of(columns_[g][i], l) = start[i];
       }
       for (std::size_t n = 0; n < problem_.start.spin_up; ++n)
-        problem_.model.step(columns_[g].data(), columns_[g].data());
+        step(g, spin_up_cycle(n, problem_.start.spin_up));
     }
     copy_truth();
     for (std::size_t l = 0; l < Runs; ++l)
@@ -62,7 +63,7 @@ class TwinTruth {
   /// Advances the truth by one cycle and observes it.
   void next() {
     ++cycle_;
-    for (auto& column : columns_) problem_.model.step(column.data(), column.data());
+    for (std::size_t g = 0; g < groups; ++g) step(g, cycle_);
     copy_truth();
     std::array<double, slots> y, errors;
     std::array<bool, slots> mask;
@@ -119,6 +120,15 @@ class TwinTruth {
  private:
   static constexpr std::size_t width = simd_width<double>;
   static constexpr std::size_t groups = (Runs + width - 1) / width;
+
+  /// The runs of group g one cycle on, to cycle `cycle`.
+  void step(std::size_t g, std::uint64_t cycle) {
+    problem_.model.step(columns_[g].data(), columns_[g].data());
+    add_noise_to_truth(problem_.model_noise, columns_[g], [&](std::size_t l) {
+      const std::size_t run = std::min(g * width + l, Runs - 1);
+      return RandomKey{config_.seed, Purpose::truth, config_.first_run + run, cycle};
+    });
+  }
 
   void copy_truth() {
     for (std::size_t g = 0; g < groups; ++g)

@@ -61,7 +61,11 @@ class LaneByLane : public AnalysisTypes<typename Filter::Problem, Real_, Runs> {
   }
 
   void forecast(Carried& carried) const {
-    for (auto& run : carried.runs) filter_.forecast(run);
+    for (std::size_t l = 0; l < Runs; ++l) try {
+        if (!carried.lost[l]) filter_.forecast(carried.runs[l]);
+      } catch (const NumericalError&) {
+        carried.lost[l] = true;
+      }
   }
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {

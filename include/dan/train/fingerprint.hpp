@@ -8,15 +8,17 @@
 
 #include "dan/core/random.hpp"
 #include "dan/core/simd.hpp"
+#include "dan/core/tensor.hpp"
 #include "dan/io/safetensors.hpp"
 #include "dan/network/weights.hpp"
+#include "dan/problem/model_noise.hpp"
 #include "dan/train/config.hpp"
 
 namespace dan {
 
 /// Numbers that change with a problem's model, observation operator or noise, and with the order
-/// of their numbers: one step from a fixed state, its observations, the errors of one cycle and the
-/// slots that report in several.
+/// of their numbers: one step from a fixed state, its observations, the errors of one cycle, the
+/// slots that report in several, and the model's noise in one, if it has any.
 template <class Problem>
 [[nodiscard]] std::vector<double> fingerprint(const Problem& problem) {
   std::array<double, Problem::size> x;
@@ -37,6 +39,14 @@ template <class Problem>
     problem.observe.available({1, Purpose::fingerprint, 0, cycle}, mask.data());
     for (std::size_t j = 0; j < Problem::slots; ++j)
       sums[3] += weighted(cycle * Problem::slots + j, mask[j]);
+  }
+  if constexpr (!Problem::perfect_model) {
+    Batch<double, Problem::points, Problem::channels, 1> noise;
+    add_noise_to_truth(problem.model_noise, noise, [](std::size_t) {
+      return RandomKey{1, Purpose::fingerprint};
+    });
+    sums.push_back(0);
+    for (std::size_t i = 0; i < Problem::size; ++i) sums[4] += weighted(i, noise.at(i, 0));
   }
   return sums;
 }
