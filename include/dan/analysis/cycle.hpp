@@ -102,6 +102,7 @@ struct LearnedCycle {
   const Observed_& observed;
   std::span<const double> deviations;  ///< s, one per element of the state
   AnalysisBounds<Network::channels> bounds{};
+  double time = 0;  ///< at which the cycle begins, in cycles; for a model that is told it
 
   /// The network's input and what it keeps.
   template <class T>
@@ -113,7 +114,8 @@ struct LearnedCycle {
   /// x^f of every member; the memory is handed on.
   template <class T>
   void forecast(const T* in, T* out) const {
-    for (std::size_t m = 0; m < members; ++m) problem.model.step(in + m * size, out + m * size);
+    for (std::size_t m = 0; m < members; ++m)
+      at_time(problem.model, time).step(in + m * size, out + m * size);
     if (in != out) std::copy_n(in + states, memory, out + states);
   }
 
@@ -164,7 +166,8 @@ struct LearnedCycle {
     uplift_adjoint(d_x.data() + states, d_x.data());
     if constexpr (DifferentiableModel<typename Problem::Model>)
       for (std::size_t m = 0; m < members; ++m)
-        problem.model.step_adjoint(in + m * size, d_x.data() + m * size, d_in + m * size);
+        at_time(problem.model, time)
+            .step_adjoint(in + m * size, d_x.data() + m * size, d_in + m * size);
     for (std::size_t i = 0; i < memory; ++i) {
       d_in[states + i] += d_x[Network::memory_at + i];
       if (!remembers) d_in[states + i] += where_positive(seen, none, d_out[states + i]);
@@ -176,8 +179,9 @@ struct LearnedCycle {
                T* d_out) const {
     Scratch<T> x(Network::inputs), d_x(Network::inputs);
     for (std::size_t m = 0; m < members; ++m) {
-      problem.model.step(in + m * size, x.data() + m * size);
-      problem.model.step_tangent(in + m * size, d_in + m * size, d_x.data() + m * size);
+      at_time(problem.model, time).step(in + m * size, x.data() + m * size);
+      at_time(problem.model, time)
+          .step_tangent(in + m * size, d_in + m * size, d_x.data() + m * size);
     }
     Scratch<T> mean(size, Unset{}), d_mean(size, Unset{});
     mean_of_members(x.data(), mean.data());

@@ -56,6 +56,7 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
   struct Carried {
     Estimate state;
     Columns covariance;
+    std::size_t cycle = 0;  ///< at which the next forecast begins
   };
 
   explicit Ekf(const Problem& problem, const EkfConfig& config = {})
@@ -70,9 +71,9 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
 
   /// The first guess with P = deviation² I, in units of the norm.
   [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
-                              const RandomKey&) const {
+                              const RandomKey& key) const {
     require_positive("Ekf::start", "deviation", deviation);
-    Carried carried{guess, {}};
+    Carried carried{guess, {}, key.cycle};
     for (std::size_t i = 0; i < size; ++i)
       carried.covariance.at(i, i) = std::pow(deviation * problem_.unit(i), 2);
     return carried;
@@ -80,16 +81,17 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
 
   void forecast(Carried& carried) const {
     Columns x, &p = carried.covariance;
+    const auto& model = at_time(problem_.model, static_cast<double>(carried.cycle++));
     for (std::size_t i = 0; i < size; ++i) x[i] = T(carried.state[i]);
-    problem_.model.step_tangent(x.data(), p.data(), p.data());
+    model.step_tangent(x.data(), p.data(), p.data());
     for (std::size_t i = 0; i < size; ++i)
       for (std::size_t j = 0; j < i; ++j) std::swap(p.at(i, j), p.at(j, i));
-    problem_.model.step_tangent(x.data(), p.data(), p.data());  // M' (M' P)ᵀ = M' P M'ᵀ
-    for (std::size_t i = 0; i < size; ++i)  // round-off must not grow with the model
+    model.step_tangent(x.data(), p.data(), p.data());  // M' (M' P)ᵀ = M' P M'ᵀ
+    for (std::size_t i = 0; i < size; ++i)             // round-off must not grow with the model
       for (std::size_t j = 0; j < i; ++j) p.at(i, j) = p.at(j, i) = (p.at(i, j) + p.at(j, i)) / 2;
     if constexpr (!Problem::perfect_model)
       for (std::size_t i = 0; i < size; ++i) p[i] += q_[i];
-    problem_.model.step(carried.state.data(), carried.state.data());
+    model.step(carried.state.data(), carried.state.data());
   }
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
@@ -137,6 +139,7 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
   template <class Archive>
   void transfer(Carried& carried, Archive& archive) const {
     archive.batch("state", carried.state);
+    archive.count("time", carried.cycle);
     archive.numbers("covariance", std::span(carried.covariance.data(), size), size);
   }
 

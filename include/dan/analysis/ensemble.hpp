@@ -353,8 +353,8 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
 
   /// Every member one cycle on; throws NumericalError if too many failed.
   void forecast(Carried& carried) const {
-    problem_.model.step(carried.ensemble.data(), carried.ensemble.data());
-    ++carried.key.cycle;
+    at_time(problem_.model, static_cast<double>(carried.key.cycle++))
+        .step(carried.ensemble.data(), carried.ensemble.data());
     if (!finish_forecast(problem_, forecast_, carried.key, carried.failed, carried.ensemble))
       throw NumericalError(text("EnsembleFilter::forecast: the forecast ensemble is not finite in ",
                                 carried.failed.count(), " of ", Members,

@@ -127,9 +127,10 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
   /// Every member one cycle on.
   void forecast(Carried& carried) const {
     T sum(Real_(0));
+    const auto time = static_cast<double>(carried.keys[0].cycle);
     for (std::size_t m = 0; m < Members; ++m) {
       T* state = carried.ensemble.data() + m * size;
-      problem_.model.step(state, state);
+      at_time(problem_.model, time).step(state, state);
       for (std::size_t i = 0; i < size; ++i) sum += state[i];
     }
     const bool noise = !Problem::perfect_model && forecast_.noise != NoiseForm::ignored;

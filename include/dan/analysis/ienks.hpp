@@ -128,7 +128,7 @@ class Ienks : public EnsembleFilter<Problem, Members> {
                               const RandomKey& key) const {
     auto base = Base::start(guess, deviation, key);
     const Ensemble ensemble = base.ensemble;
-    Carried carried{std::move(base), ensemble, {config_.lag, config_.shift}, {}};
+    Carried carried{std::move(base), ensemble, {config_.lag, config_.shift, key.cycle}, {}};
     carried.observed.resize(slots * std::max<std::size_t>(config_.lag, 1));
     propagate(carried);
     mean_of_start(carried);
@@ -140,7 +140,8 @@ class Ienks : public EnsembleFilter<Problem, Members> {
   void forecast(Carried& carried) const {
     const std::size_t moved = carried.window.advance();
     for (std::size_t n = 0; n < moved; ++n)
-      Base::problem_.model.step(carried.start.data(), carried.start.data());
+      at_time(Base::problem_.model, carried.window.time(n) - static_cast<double>(moved))
+          .step(carried.start.data(), carried.start.data());
     if (moved > 0) mean_of_start(carried);
     carried.ensemble = carried.start;
     propagate(carried);
@@ -206,7 +207,7 @@ class Ienks : public EnsembleFilter<Problem, Members> {
     T* x = carried.ensemble.data();
     if (carried.window.length() == 0) observe_batch(carried, 0);
     for (std::size_t b = 0; b < carried.window.length(); ++b) {
-      Base::problem_.model.step(x, x);
+      at_time(Base::problem_.model, carried.window.time(b)).step(x, x);
       observe_batch(carried, b);
     }
   }

@@ -67,6 +67,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     std::unique_ptr<typename Cycle::template Cache<T>> cache;
     /// Of the static analysis, in the lanes where that was the last one; else zero.
     std::array<double, Runs> static_variance{};
+    std::size_t cycle = 0;  ///< at which the next forecast begins
   };
 
   Learned(const Problem& problem, const Trained<Network, Real_>& trained,
@@ -96,7 +97,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   /// The first guess, with members (if more than one) spread around it; an empty memory.
   [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
                               const RandomKey& key) const {
-    Carried carried{{}, std::make_unique<typename Cycle::template Cache<T>>()};
+    Carried carried{{}, std::make_unique<typename Cycle::template Cache<T>>(), {}, key.cycle};
     std::vector<double> error(Cycle::states);
     for (std::size_t l = 0; l < Runs; ++l) {
       if constexpr (members > 1)
@@ -111,9 +112,10 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   }
 
   void forecast(Carried& carried) const {
+    const auto time = static_cast<double>(carried.cycle++);
     for (std::size_t m = 0; m < members; ++m) {
       T* state = carried.values.data() + m * size;
-      problem_.model.step(state, state);
+      at_time(problem_.model, time).step(state, state);
     }
   }
 
@@ -189,6 +191,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
                    detail::checksum({{reinterpret_cast<const char*>(trained_.parameters.data()),
                                       Network::parameters * sizeof(Real_)}}));
     archive.batch("values", carried.values);
+    archive.count("time", carried.cycle);
     archive.numbers("static_variance", std::span<double>(carried.static_variance), 1);
   }
 

@@ -26,18 +26,24 @@ class Window {
                              ", expected 1 <= shift <= lag (and shift 1 with lag 0)"));
   }
 
-  Window(std::size_t lag, std::size_t shift)
-      : lag_(lag), shift_(shift), queue_(std::max<std::size_t>(lag, 1)) {}
+  /// `start`: the cycle with which it begins.
+  Window(std::size_t lag, std::size_t shift, std::size_t start = 0)
+      : lag_(lag), shift_(shift), start_(start), queue_(std::max<std::size_t>(lag, 1)) {}
 
   /// One cycle on, with an empty newest batch; returns by how many cycles the start moves.
   std::size_t advance() {
     const std::size_t moved = length_ == lag_ ? shift_ : 0;
     length_ = length_ + 1 - moved;
+    start_ += moved;
     std::rotate(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(moved), queue_.end());
     newest() = Observed{};
     return moved;
   }
 
+  /// The time of `cycles` after its start, in cycles.
+  [[nodiscard]] double time(std::size_t cycles) const {
+    return static_cast<double>(start_ + cycles);
+  }
   /// Cycles from the start to the newest time.
   [[nodiscard]] std::size_t length() const { return length_; }
   /// Whether an analysis takes place now.
@@ -62,6 +68,7 @@ class Window {
     archive.same("lag", lag_);
     archive.same("shift", shift_);
     archive.count("length", length_, lag_);
+    archive.count("start_cycle", start_);
     for (std::size_t b = 0; b < batches(); ++b) {
       archive.batch(text("window.", b, ".values"), queue_[b].values);
       archive.batch(text("window.", b, ".precision"), queue_[b].precision);
@@ -71,7 +78,7 @@ class Window {
   }
 
  private:
-  std::size_t lag_, shift_, length_ = 0;
+  std::size_t lag_, shift_, start_, length_ = 0;
   std::vector<Observed> queue_;
 };
 

@@ -52,7 +52,7 @@ template <class Problem>
     for (std::size_t i = 0; i < size; ++i) x.at(i, l) = start[i];
   }
   const auto step = [&](std::uint64_t cycle) {
-    problem.model.step(x.data(), x.data());
+    at_time(problem.model, start_of_cycle(cycle)).step(x.data(), x.data());
     add_noise_to_truth(problem.model_noise, x, [&](std::size_t l) {
       return RandomKey{config.seed, Purpose::truth, climate_runs + l, cycle};
     });

@@ -45,7 +45,7 @@ template <class Problem, class Network>
       }
     }
     auto y = x;
-    problem.model.step(y.data(), y.data());
+    at_time(problem.model, 0).step(y.data(), y.data());
     for (std::size_t i = 0; i < size; ++i)
       for (std::size_t l = 0; l < lanes; ++l) changes.push_back(y.at(i, l) - x.at(i, l));
   }

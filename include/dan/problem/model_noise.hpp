@@ -150,5 +150,9 @@ void add_noise_to_truth([[maybe_unused]] const Noise& noise, [[maybe_unused]] St
 [[nodiscard]] constexpr std::uint64_t spin_up_cycle(std::size_t n, std::size_t count) {
   return std::uint64_t{n} + 1 - count;
 }
+/// The time at which a cycle of a truth begins, in cycles; negative in its spin-up.
+[[nodiscard]] constexpr double start_of_cycle(std::uint64_t cycle) {
+  return static_cast<double>(static_cast<std::int64_t>(cycle - 1));
+}
 
 }  // namespace dan

@@ -123,7 +123,7 @@ class TwinTruth {
 
   /// The runs of group g one cycle on, to cycle `cycle`.
   void step(std::size_t g, std::uint64_t cycle) {
-    problem_.model.step(columns_[g].data(), columns_[g].data());
+    at_time(problem_.model, start_of_cycle(cycle)).step(columns_[g].data(), columns_[g].data());
     add_noise_to_truth(problem_.model_noise, columns_[g], [&](std::size_t l) {
       const std::size_t run = std::min(g * width + l, Runs - 1);
       return RandomKey{config_.seed, Purpose::truth, config_.first_run + run, cycle};

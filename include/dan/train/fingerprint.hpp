@@ -25,7 +25,7 @@ template <class Problem>
   std::array<double, Problem::slots> y, errors;
   std::array<bool, Problem::slots> mask;
   fill_normal<double>({1, Purpose::fingerprint}, x);
-  problem.model.step(x.data(), x.data());
+  at_time(problem.model, 0).step(x.data(), x.data());
   problem.observe.observe(x.data(), y.data());
   problem.noise.sample({1, Purpose::fingerprint}, errors);
   std::vector<double> sums(4);

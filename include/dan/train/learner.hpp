@@ -78,8 +78,10 @@ class Learner {
       if (lesson != nullptr)
         lessons_.teach(*lesson, n, group.runs, group.observed[n], group.target[n]);
     }
+    const std::size_t before = group.runs.twin.cycle() - cycles;
     const auto cycle = [&](std::size_t n) {
-      return lessons_.cycle({problem_, now.network, group.observed[n], deviations_, bounds_},
+      return lessons_.cycle({problem_, now.network, group.observed[n], deviations_, bounds_,
+                             static_cast<double>(before + n)},
                             lesson, n);
     };
     const Real* const params = now.parameters.data();
@@ -91,7 +93,6 @@ class Learner {
     for (std::size_t l = 0; l < lanes; ++l)
       if (lost_at[l] <= cycles) group.innovations[l] = 0;
     const double weight = 1 / static_cast<double>(config_.groups * lanes * cycles * Problem::size);
-    const std::size_t before = group.runs.twin.cycle() - cycles;
     group.gradient.fill(Real(0));
     group.loss = 0;
     Scratch<T> d_first(Cycle::carried);
