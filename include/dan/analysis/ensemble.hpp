@@ -321,7 +321,7 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
     Space space{};
     Aligned<T> anomalies = Aligned<T>(size);
     Aligned<T> observed = Aligned<T>(slots);
-    std::array<double, size> mean{};
+    std::vector<double> mean = std::vector<double>(size);
   };
 
   explicit EnsembleFilter(const Problem& problem, const Inflation& inflation = {},

@@ -104,10 +104,11 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
                               const RandomKey& key) const {
     require_positive("Ensrf::start", "deviation", deviation);
     Carried carried;
-    std::array<double, size> state;
+    std::vector<double> state(size);
     for (std::size_t l = 0; l < Runs; ++l) {
       for (std::size_t i = 0; i < size; ++i) state[i] = guess.at(i, l);
-      start_lane(carried, l, state, deviation, {key.seed, key.purpose, key.run + l, key.cycle});
+      start_lane(carried, l, std::span<const double, size>(state), deviation,
+                 {key.seed, key.purpose, key.run + l, key.cycle});
     }
     carried.ensemble.repeat_last_lane();
     return carried;

@@ -108,7 +108,7 @@ class Ienks : public EnsembleFilter<Problem, Members> {
     bool converged = true;       ///< whether the last `analyse` reached the tolerance
     // Work space that holds nothing from cycle to cycle.
     Rows prior_anomalies = Rows(size), inverse = Rows(Members);  ///< X, T⁻¹
-    std::array<double, size> prior_mean{};                       ///< x̄
+    std::vector<double> prior_mean = std::vector<double>(size);  ///< x̄
     T weights{0.0};                                              ///< w of the trajectory
   };
 

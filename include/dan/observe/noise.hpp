@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <span>
 
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
@@ -30,7 +31,7 @@ class DiagonalNoise {
   [[nodiscard]] double precision(std::size_t slot) const { return 1 / variances_[slot]; }
 
   /// Fills `errors` with the observation errors of one run and cycle.
-  void sample(const RandomKey& key, std::array<double, Slots>& errors) const {
+  void sample(const RandomKey& key, std::span<double, Slots> errors) const {
     fill_normal<double>(key.with(Purpose::observation), errors);
     for (std::size_t i = 0; i < Slots; ++i) errors[i] *= std::sqrt(variances_[i]);
   }

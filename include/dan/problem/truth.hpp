@@ -65,9 +65,8 @@ class TwinTruth {
     ++cycle_;
     for (std::size_t g = 0; g < groups; ++g) step(g, cycle_);
     copy_truth();
-    std::array<double, slots> y, errors;
+    auto &x = state_, &y = seen_;
     std::array<bool, slots> mask;
-    std::array<double, size> x;
     for (std::size_t l = 0; l < Runs; ++l) {
       for (std::size_t i = 0; i < size; ++i) x[i] = truth_.at(i, l);
       if constexpr (PlacedOperator<typename Problem::Operator>) {
@@ -78,9 +77,9 @@ class TwinTruth {
         problem_.observe.observe(x.data(), y.data());
       }
       problem_.observe.available(key(l), mask.data());
-      problem_.noise.sample(key(l), errors);
+      problem_.noise.sample(key(l), std::span<double, slots>(errors_));
       for (std::size_t j = 0; j < slots; ++j) {
-        observed_.values.at(j, l) = mask[j] ? y[j] + errors[j] : 0;
+        observed_.values.at(j, l) = mask[j] ? y[j] + errors_[j] : 0;
         observed_.precision.at(j, l) = mask[j] ? problem_.noise.precision(j) : 0;
       }
     }
@@ -144,6 +143,9 @@ class TwinTruth {
   Truth truth_;
   Observed observed_;
   std::size_t cycle_ = 0;
+  /// Of one run at a time.
+  std::vector<double> state_ = std::vector<double>(size), seen_ = std::vector<double>(slots),
+                      errors_ = seen_;
 };
 
 }  // namespace dan

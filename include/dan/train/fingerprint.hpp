@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <span>
 #include <vector>
 
 #include "dan/core/random.hpp"
@@ -21,13 +22,12 @@ namespace dan {
 /// slots that report in several, and the model's noise in one, if it has any.
 template <class Problem>
 [[nodiscard]] std::vector<double> fingerprint(const Problem& problem) {
-  std::array<double, Problem::size> x;
-  std::array<double, Problem::slots> y, errors;
+  std::vector<double> x(Problem::size), y(Problem::slots), errors(Problem::slots);
   std::array<bool, Problem::slots> mask;
   fill_normal<double>({1, Purpose::fingerprint}, x);
   at_time(problem.model, 0).step(x.data(), x.data());
   problem.observe.observe(x.data(), y.data());
-  problem.noise.sample({1, Purpose::fingerprint}, errors);
+  problem.noise.sample({1, Purpose::fingerprint}, std::span<double, Problem::slots>(errors));
   std::vector<double> sums(4);
   const auto weighted = [](std::size_t i, double value) {
     return static_cast<double>(i + 1) * value;
