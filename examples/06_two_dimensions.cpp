@@ -22,41 +22,82 @@ struct ShallowWater {
   double spacing = 1e5, depth = 92, gravity = 9.81, coriolis = 1e-4;
   double jet = 30, jets = 3, relaxation = 3e5, diffusion = 2e14;
 
+  /// The point i rows to the north and j columns to the east of point (r, c), −2 … 2.
+  template <class T>
+  static T* at(T* x, std::size_t r, std::size_t c, int i, int j) {
+    const auto step = [](std::size_t p, int n) {
+      return (p + side + static_cast<std::size_t>(n + 2) - 2) % side;
+    };
+    return x + (step(r, i) * side + step(c, j)) * channels;
+  }
+
+  /// −κ ∇⁴ of channel `of` at point (r, c).
+  template <class T>
+  T diffused(const T* x, std::size_t r, std::size_t c, std::size_t of) const {
+    const auto sum = [&](int i, int j) {  // of four points
+      return at(x, r, c, i, j)[of] + at(x, r, c, -i, -j)[of] + at(x, r, c, j, -i)[of] +
+             at(x, r, c, -j, i)[of];
+    };
+    return -diffusion / std::pow(spacing, 4) *
+           (20.0 * at(x, r, c, 0, 0)[of] - 8.0 * sum(1, 0) + 2.0 * sum(1, 1) + sum(2, 0));
+  }
+
   template <class T>
   void tendency(const T* x, T* dxdt) const {
-    const double per = 1 / (2 * spacing), spread = diffusion / std::pow(spacing, 4);
+    const double per = 1 / (2 * spacing);
     for (std::size_t r = 0; r < side; ++r) {
       const double y = static_cast<double>(r) / side;
       const double forcing = jet * std::sin(2 * std::numbers::pi * jets * y) / relaxation;
       for (std::size_t c = 0; c < side; ++c) {
-        // The point i rows to the north and j columns to the east, −2 … 2.
-        const auto at = [&](int i, int j) {
-          const auto step = [](std::size_t p, int n) {
-            return (p + side + static_cast<std::size_t>(n + 2) - 2) % side;
-          };
-          return x + (step(r, i) * side + step(c, j)) * channels;
-        };
-        const T *here = at(0, 0), *north = at(1, 0), *south = at(-1, 0), *east = at(0, 1),
-                *west = at(0, -1);
+        const T *here = at(x, r, c, 0, 0), *north = at(x, r, c, 1, 0), *south = at(x, r, c, -1, 0),
+                *east = at(x, r, c, 0, 1), *west = at(x, r, c, 0, -1);
         const auto energy = [&](const T* p) {
           return gravity * p[0] + 0.5 * (p[1] * p[1] + p[2] * p[2]);
         };
         const auto flux = [&](const T* p, std::size_t of) { return (depth + p[0]) * p[of]; };
         const T vorticity = coriolis + per * (east[2] - west[2] - north[1] + south[1]);
-        const auto diffused = [&](std::size_t of) {
-          return -spread * (20.0 * here[of] - 8.0 * (north[of] + south[of] + east[of] + west[of]) +
-                            2.0 * (at(1, 1)[of] + at(1, -1)[of] + at(-1, 1)[of] + at(-1, -1)[of]) +
-                            at(2, 0)[of] + at(-2, 0)[of] + at(0, 2)[of] + at(0, -2)[of]);
-        };
-        T* f = dxdt + (r * side + c) * channels;
-        f[0] =
-            diffused(0) - per * (flux(east, 1) - flux(west, 1) + flux(north, 2) - flux(south, 2));
-        f[1] = diffused(1) + vorticity * here[2] - per * (energy(east) - energy(west)) -
+        T* f = at(dxdt, r, c, 0, 0);
+        f[0] = diffused(x, r, c, 0) -
+               per * (flux(east, 1) - flux(west, 1) + flux(north, 2) - flux(south, 2));
+        f[1] = diffused(x, r, c, 1) + vorticity * here[2] - per * (energy(east) - energy(west)) -
                here[1] * (1 / relaxation) + forcing;
-        f[2] = diffused(2) - vorticity * here[1] - per * (energy(north) - energy(south)) -
+        f[2] = diffused(x, r, c, 2) - vorticity * here[1] - per * (energy(north) - energy(south)) -
                here[2] * (1 / relaxation);
       }
     }
+  }
+
+  /// d_x += f'(x)ᵀ d. Not needed: without it the adjoint comes from a tape of the tendency, which
+  /// makes the training TIMES longer.
+  template <class T>
+  void tendency_adjoint(const T* x, const T* d, T* d_x) const {
+    const double per = 1 / (2 * spacing);
+    for (std::size_t r = 0; r < side; ++r)
+      for (std::size_t c = 0; c < side; ++c) {
+        const T *here = at(x, r, c, 0, 0), *g = at(d, r, c, 0, 0);
+        T* d_here = at(d_x, r, c, 0, 0);
+        // Of a point to the east or the west (component 1), or to the north or the south (2).
+        const auto flux_and_energy = [&](int i, int j, std::size_t across, double sign) {
+          const T *p = at(x, r, c, i, j), to_flux = -sign * per * g[0];
+          const T to_energy = -sign * per * g[across];
+          T* d_p = at(d_x, r, c, i, j);
+          d_p[0] += to_flux * p[across] + to_energy * gravity;
+          d_p[1] += to_energy * p[1];
+          d_p[2] += to_energy * p[2];
+          d_p[across] += to_flux * (depth + p[0]);
+        };
+        flux_and_energy(0, 1, 1, 1), flux_and_energy(0, -1, 1, -1);
+        flux_and_energy(1, 0, 2, 1), flux_and_energy(-1, 0, 2, -1);
+        const T curl = per * (g[1] * here[2] - g[2] * here[1]);
+        at(d_x, r, c, 0, 1)[2] += curl, at(d_x, r, c, 0, -1)[2] -= curl;
+        at(d_x, r, c, 1, 0)[1] -= curl, at(d_x, r, c, -1, 0)[1] += curl;
+        const T vorticity = coriolis + per * (at(x, r, c, 0, 1)[2] - at(x, r, c, 0, -1)[2] -
+                                              at(x, r, c, 1, 0)[1] + at(x, r, c, -1, 0)[1]);
+        d_here[1] -= vorticity * g[2] + g[1] * (1 / relaxation);
+        d_here[2] += vorticity * g[1] - g[2] * (1 / relaxation);
+        for (std::size_t of = 0; of < channels; ++of)  // symmetric
+          d_here[of] += diffused(d, r, c, of);
+      }
   }
 };
 
