@@ -171,6 +171,14 @@ TEST_CASE("background: all modes of a sample are its covariance, the leading one
   CHECK(std::abs(leading[6]) < 1e-12);
 }
 
+TEST_CASE("background: all modes of a climate are the dense one's covariance") {
+  const auto climate = some_climate();
+  const auto b = covariance_of(ModesBackground(climate, 8, 0.3));
+  for (std::size_t i = 0; i < 8; ++i)
+    for (std::size_t j = 0; j < 8; ++j)
+      CHECK(std::abs(b(i, j) - 0.3 * climate.covariance(i, j)) < 1e-12);
+}
+
 TEST_CASE("background: moments and sample of a climate are those of its covariance") {
   using Small = Problem<Rk4<Lorenz96<8>>, ObserveAll<8>>;
   const ClimateConfig config{.cycles = 40};
@@ -208,6 +216,10 @@ TEST_CASE("background: bad input") {
                        "ModesBackground: modes is 4, expected 1 to 3, the number of samples",
                        ConfigError);
   CHECK_THROWS_AS(ModesBackground(random_matrix(4, 3), 2, 0), ConfigError);
+  CHECK_THROWS_WITH_AS(ModesBackground(some_climate(), 9),
+                       "ModesBackground: modes is 9, expected 1 to 8, the number of state elements",
+                       ConfigError);
+  CHECK_THROWS_AS(ModesBackground({zeros<double>(3), zeros<double>(2, 2)}, 1), ShapeError);
   CHECK_THROWS_AS(DenseBackground(some_climate(), -1), ConfigError);
   CHECK_THROWS_AS(DenseBackground({zeros<double>(3), zeros<double>(2, 2)}), ShapeError);
   auto climate = some_climate();
