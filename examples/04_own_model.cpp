@@ -91,9 +91,9 @@ void own_model(const example::Options& options) {
                       [&](double s) { return Var3d<TwoScaleProblem>(problem, climate, s); }));
   // The same B by its modes, all 72: so the tape is asked for a product of the Hessian, not for its
   // columns.
-  add("4D-Var, a window of 2 cycles", tuned({"x_B", {0.01, 0.03, 0.1}}, [&](double s) {
+  add("4D-Var, a window of 2 cycles", tuned({"x_B", {0.005, 0.01, 0.02}}, [&](double s) {
         return Var4d(problem, ModesBackground(climate, TwoScaleProblem::size, s),
-                     {.lag = 2, .iterations = 3, .inner_iterations = 8});
+                     {.lag = 2, .iterations = 2, .inner_iterations = 8});
       }));
   add("EnKF-N, 40 members", EnkfN<TwoScaleProblem, 40>(problem));
   add("LETKF, 20 members", tuned({"inflation", {1.01, 1.02, 1.04, 1.08}}, [&](double factor) {

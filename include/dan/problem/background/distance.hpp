@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <memory>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dan/core/error.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/geometry/concepts.hpp"
@@ -17,8 +21,8 @@ namespace dan {
 /// A background covariance whose correlations depend on the distance of two points, for states too
 /// large for size² numbers, on any geometry.
 ///
-///   L_{(p,c),(q,c)} = √x_B σ_{p,c} g_pq,  g_pq = √area_q exp(−d_pq²/ℓ²) / n_p where d_pq ≤ 2.5 ℓ,
-/// with n_p such that Σ_q g_pq² = 1: a weighted mean of independent numbers around each point. So
+///   L_{(p,c),(q,c)} = √x_B σ_{p,c} / n_p · k_pq · √area_q,  k_pq = exp(−d_pq²/ℓ²) if d_pq ≤ 2.5 ℓ,
+/// with n_p² = Σ_q k_pq² area_q: a weighted mean of independent numbers around each point. So
 /// B = L Lᵀ is positive semidefinite on every geometry, its variances are x_B σ² to round-off, and
 /// its correlations close to exp(−d²/(2 ℓ²)). Channels are uncorrelated among each other; one that
 /// is a component of a vector counts as a scalar across a pole.
@@ -27,7 +31,7 @@ namespace dan {
 /// ConfigError unless scale and length are positive and no deviation is negative. Cost: points²
 /// distances once, neighbours · size flops per root; memory: a point and a weight for each pair of
 /// neighbours, which copies share. In one dimension a point has about 5 ℓ + 1 neighbours, in two
-/// 20 ℓ². root_adjoint leaves out what is zero in all lanes: an observation costs its neighbours.
+/// 20 ℓ². What is zero in all lanes is left out: one observation costs its neighbours' neighbours.
 template <GeometryLike Geometry, std::size_t Channels>
 class DistanceBackground {
  public:
@@ -37,26 +41,26 @@ class DistanceBackground {
     require_size(name, "deviations", deviations.size(), size(), "state element");
     require_positive(name, "length", length);
     require_positive(name, "scale", scale);
-    Parts parts;
-    for (const double deviation : span_of(deviations)) {
+    for (const double deviation : span_of(deviations))
       if (!(deviation >= 0 && std::isfinite(deviation)))
         throw ConfigError(
             text(name, ": a deviation is ", deviation, ", expected finite numbers, none negative"));
-      parts.deviations.push_back(std::sqrt(scale) * deviation);
-    }
+    Parts parts;
     for (std::size_t p = 0; p < Geometry::points; ++p) {
-      const std::size_t first = parts.neighbours.size();
       double squares = 0;
       for (std::size_t q = 0; q < Geometry::points; ++q) {
-        const double z = Geometry::distance(p, Geometry::position(q)) / length;
+        // From the lower to the higher point, so that k is symmetric to the last bit.
+        const double z =
+            Geometry::distance(std::min(p, q), Geometry::position(std::max(p, q))) / length;
         if (z > 2.5) continue;
-        const double weight = std::sqrt(Geometry::area(q)) * std::exp(-z * z);
-        parts.neighbours.push_back({q, weight});
-        squares += weight * weight;
+        parts.neighbours.push_back({q, std::exp(-z * z)});
+        squares += Geometry::area(q) * std::exp(-2 * z * z);
       }
-      for (std::size_t n = first; n < parts.neighbours.size(); ++n)
-        parts.neighbours[n].weight /= std::sqrt(squares);
       parts.ends.push_back(parts.neighbours.size());
+      for (std::size_t c = 0; c < Channels; ++c) {
+        parts.before.push_back(std::sqrt(Geometry::area(p)));
+        parts.after.push_back(std::sqrt(scale / squares) * deviations[p * Channels + c]);
+      }
     }
     parts_ = std::make_shared<const Parts>(std::move(parts));
   }
@@ -66,43 +70,39 @@ class DistanceBackground {
 
   template <class T>
   void root(const T* v, T* x) const {
-    for_points([&](std::size_t p, std::size_t first, std::size_t end) {
-      for (std::size_t c = 0; c < Channels; ++c) {
-        T sum(0.0);
-        for (std::size_t n = first; n < end; ++n)
-          sum += T(parts_->neighbours[n].weight) * v[parts_->neighbours[n].point * Channels + c];
-        x[p * Channels + c] = T(parts_->deviations[p * Channels + c]) * sum;
-      }
-    });
+    std::fill_n(x, size(), T(0.0));
+    add_smoothed(v, parts_->before, x);
+    for (std::size_t i = 0; i < size(); ++i) x[i] *= T(parts_->after[i]);
   }
   template <class T>
   void root_adjoint(const T* d_x, T* d_v) const {
-    using std::abs;
-    for_points([&](std::size_t p, std::size_t first, std::size_t end) {
-      for (std::size_t c = 0; c < Channels; ++c) {
-        const T d = T(parts_->deviations[p * Channels + c]) * d_x[p * Channels + c];
-        if (sum_lanes(T(abs(d))) == 0) continue;
-        for (std::size_t n = first; n < end; ++n)
-          d_v[parts_->neighbours[n].point * Channels + c] += T(parts_->neighbours[n].weight) * d;
-      }
-    });
+    Scratch<T> smooth(size());
+    add_smoothed(d_x, parts_->after, smooth.data());
+    for (std::size_t i = 0; i < size(); ++i) d_v[i] += T(parts_->before[i]) * smooth[i];
   }
 
  private:
+  /// L = diag(after) K diag(before), K symmetric.
   struct Parts {
-    std::vector<double> deviations;  ///< √x_B σ
-    std::vector<Corner> neighbours;  ///< q and g_pq, point after point
-    std::vector<std::size_t> ends;   ///< of the neighbours of each point
+    std::vector<double> before, after;  ///< √area; √x_B σ / n
+    std::vector<Corner> neighbours;     ///< q and k_pq, point after point
+    std::vector<std::size_t> ends;      ///< of the neighbours of each point
   };
 
-  /// use(p, first neighbour, end of its neighbours) for every point.
-  template <class Use>
-  void for_points(const Use& use) const {
+  /// y += K diag(factors) x.
+  template <class T>
+  void add_smoothed(const T* x, const std::vector<double>& factors, T* y) const {
+    using std::abs;
     std::size_t first = 0;
-    for (std::size_t p = 0; p < Geometry::points; ++p) {
-      use(p, first, parts_->ends[p]);
-      first = parts_->ends[p];
-    }
+    for (std::size_t p = 0; p < Geometry::points; first = parts_->ends[p++])
+      for (std::size_t c = 0; c < Channels; ++c) {
+        const T value = T(factors[p * Channels + c]) * x[p * Channels + c];
+        if (sum_lanes(T(abs(value))) == 0) continue;
+        for (std::size_t n = first; n < parts_->ends[p]; ++n) {
+          const auto& [q, weight] = parts_->neighbours[n];
+          y[q * Channels + c] += T(weight) * value;
+        }
+      }
   }
 
   std::shared_ptr<const Parts> parts_;
