@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "dan/core/linalg.hpp"
+#include "dan/problem/background/modes.hpp"
 #include "support/ensemble.hpp"
 
 using namespace dan;
@@ -43,6 +44,15 @@ TEST_CASE("oi: the textbook's estimate from the climate, whatever came before") 
   const auto increment = product(cross, solve(innovation, departure));
   for (std::size_t i = 0; i < 8; ++i)
     CHECK(std::abs(once[i] - climate.mean[i] - increment(i, 0)) < 1e-12);
+
+  const Oi by_background(test::Half{}, climate.mean, ModesBackground(y, 12, 11));  // 12 − 1 = 11
+  auto other = by_background.start({}, 1, {});
+  decltype(by_background)::Observed same;
+  for (std::size_t l = 0; l < same.lanes; ++l)
+    for (std::size_t j = 0; j < 4; ++j)
+      same.values.at(j, l) = observed.values[j], same.precision.at(j, l) = observed.precision[j];
+  by_background.analyse(other, same, {});
+  for (std::size_t i = 0; i < 8; ++i) CHECK(std::abs(other.state.at(i, 1) - once[i]) < 1e-12);
 }
 
 TEST_CASE("oi: observations that are no numbers") {
@@ -54,4 +64,7 @@ TEST_CASE("oi: observations that are no numbers") {
 TEST_CASE("oi: the climate must fit the model") {
   CHECK_THROWS_WITH_AS((Oi<test::Half>(test::Half{}, {zeros<double>(3), zeros<double>(3, 3)})),
                        doctest::Contains("Oi: "), ShapeError);
+  CHECK_THROWS_WITH_AS(
+      (Oi(test::Half{}, zeros<double>(3), ModesBackground(zeros<double>(8, 2), 1))),
+      "Oi: mean has shape (3), expected (8), one per state element", ShapeError);
 }

@@ -3,35 +3,40 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "dan/analysis/climatology.hpp"
 #include "dan/core/error.hpp"
-#include "dan/core/linalg.hpp"
 #include "dan/core/memory.hpp"
 #include "dan/core/tensor.hpp"
+#include "dan/problem/background/dense.hpp"
 #include "dan/problem/problem.hpp"
 
 namespace dan {
 
 /// 3D-Var: the forecast of the last analysis corrected with a static background covariance.
 ///
-///   x^a = x^f + B Hᵀ D (I + D H B Hᵀ D)⁻¹ D (y − H(x^f)),  B = x_B · climatological covariance,
-/// with D = R^{-1/2}, which is the minimum of ½ ‖x − x^f‖²_{B⁻¹} + ½ ‖y − H x‖²_{R⁻¹}; a silent
-/// slot has D_jj = 0 and drops out. Nonlinear H: H is its tangent at x^f (one Gauss–Newton step).
-/// `Runs` independent runs are computed side by side, a lane each; a run that diverges stays in
-/// its lane. The Cholesky factor of I + D H B Hᵀ D is kept until a precision changes, or a
-/// `Carried` comes to another Var3d (nonlinear H: made in every cycle). The constructor throws
-/// ShapeError unless the climate fits the model, ConfigError unless scale > 0 and NumericalError if
-/// the covariance has an eigenvalue below zero (by more than 1e-10 of the largest); `analyse`
-/// throws NumericalError for an observation that is not finite and, with a linear H, if large
-/// precisions, and such an eigenvalue or two slots that see the same, leave no Cholesky factor.
-/// Cost per cycle: one model step, 2 slots² + 2 slots · size flops per run; slots³/3 for a factor,
-/// and size + slots tangents of a nonlinear H.
-template <class Problem_, std::size_t Runs = simd_width<double>>
+///   x^a = x^f + B Hᵀ D (I + D H B Hᵀ D)⁻¹ D (y − H(x^f)),
+/// with B = x_B · climatological covariance, given as a Climate, or any BackgroundCovariance
+/// (`Var3d(problem, background)` deduces the types), and D = R^{-1/2}, which is the minimum of ½ ‖x
+/// − x^f‖²_{B⁻¹} + ½ ‖y − H x‖²_{R⁻¹}; a silent slot has D_jj = 0 and drops out. Nonlinear H: H is
+/// its tangent at x^f (one Gauss–Newton step). `Runs` independent runs are computed side by side, a
+/// lane each; a run that diverges stays in its lane. The Cholesky factor of I + D H B Hᵀ D is kept
+/// until a precision changes, or a `Carried` comes to another Var3d (nonlinear H: made in every
+/// cycle). The constructor throws ShapeError unless the climate fits the model, ConfigError unless
+/// scale > 0 and NumericalError if the covariance has an eigenvalue below zero (by more than 1e-10
+/// of the largest); `analyse` throws NumericalError for an observation that is not finite and, with
+/// a linear H, if large precisions, and such an eigenvalue or two slots that see the same, leave no
+/// Cholesky factor. Cost per cycle: one model step, 2 slots² + 2 slots · size flops per run;
+/// slots³/3 for a factor. Once, or in every cycle for a nonlinear H or one with places: size +
+/// slots tangents of H with a DenseCovariance; slots roots, their adjoints and tangents and
+/// adjoints of H with another. Memory: slots · size numbers, and those of the background.
+template <class Problem_, std::size_t Runs = simd_width<double>,
+          BackgroundCovariance Background = DenseBackground>
 class Var3d : public AnalysisTypes<Problem_, double, Runs> {
  public:
   using Problem = Problem_;
@@ -57,6 +62,7 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
   /// The state of every run, and the factor with the precision and the covariances it was made of.
   struct Carried {
     typename Problem::template States<double, Runs> state;
+    std::size_t cycle = 0;  ///< at which the next forecast begins
     decltype(Observed::precision) precision{};
     Many<T> factor{};
     std::shared_ptr<const Covariances<double>> covariances{};
@@ -64,16 +70,12 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
 
   /// `scale` is x_B; `name` that of the method in errors, a literal.
   Var3d(const Problem& problem, const Climate& climate, double scale = 0.02,
-        std::string_view name = "Var3d")
-      : problem_(problem), name_(name), background_(climate.covariance) {
-    climate.require_size_of(name, size);
-    require_positive(name, "scale", scale);
-    const Vector values = symmetric_eigen(background_).values;
-    if (!(values[0] >= -1e-10 * std::abs(values[size - 1])))
-      throw NumericalError(text(name, ": climate.covariance has the eigenvalue ", values[0],
-                                ", expected none below zero; take the covariance of states, as "
-                                "climatology_of does"));
-    for (double& b : span_of(background_)) b *= scale;
+        std::string_view name = "Var3d") requires std::same_as<Background, DenseBackground>
+      : Var3d(problem, detail::background_of<size>(name, climate, scale), name) {}
+
+  Var3d(const Problem& problem, const Background& background, std::string_view name = "Var3d")
+      : problem_(problem), name_(name), background_(background) {
+    detail::require_background(name, background, size);
     if constexpr (fixed) {
       const std::vector<double> x(size);
       observed_ =
@@ -82,12 +84,13 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
   }
 
   /// The first guess.
-  [[nodiscard]] Carried start(const FirstGuessBatch& guess, double, const RandomKey&) const {
-    return {guess};
+  [[nodiscard]] Carried start(const FirstGuessBatch& guess, double, const RandomKey& key) const {
+    return {guess, key.cycle};
   }
 
   void forecast(Carried& carried) const {
-    problem_.model.step(carried.state.data(), carried.state.data());
+    at_time(problem_.model, static_cast<double>(carried.cycle++))
+        .step(carried.state.data(), carried.state.data());
   }
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
@@ -134,6 +137,7 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
   template <class Archive>
   void transfer(Carried& carried, Archive& archive) const {
     archive.batch("state", carried.state);
+    archive.count("time", carried.cycle);
   }
 
  private:
@@ -151,11 +155,24 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
   template <class Operator, class U>
   [[nodiscard]] Covariances<U> covariances_at(const Operator& operation, const U* x) const {
     Covariances<U> out{Many<U>(slots * size), Many<U>(slots * slots)};
-    Many<U> row(size), seen(slots);
-    for (std::size_t i = 0; i < size; ++i) {
-      for (std::size_t k = 0; k < size; ++k) row[k] = U(background_(i, k));
-      operation.observe_tangent(x, row.data(), seen.data());
-      for (std::size_t j = 0; j < slots; ++j) out.states[j * size + i] = seen[j];
+    if constexpr (DenseCovariance<Background>) {  // H of the rows of B
+      const Matrix& b = background_.matrix();
+      Many<U> row(size), seen(slots);
+      for (std::size_t i = 0; i < size; ++i) {
+        for (std::size_t k = 0; k < size; ++k) row[k] = U(b(i, k));
+        operation.observe_tangent(x, row.data(), seen.data());
+        for (std::size_t j = 0; j < slots; ++j) out.states[j * size + i] = seen[j];
+      }
+    } else {  // B of the adjoints of the slots
+      Scratch<U> unit(slots), state(size), controls(background_.controls());
+      for (std::size_t j = 0; j < slots; ++j) {
+        std::ranges::fill(state, U(0.0)), std::ranges::fill(controls, U(0.0));
+        unit[j] = U(1.0);
+        operation.observe_adjoint(x, unit.data(), state.data());
+        unit[j] = U(0.0);
+        background_.root_adjoint(state.data(), controls.data());
+        background_.root(controls.data(), &out.states[j * size]);
+      }
     }
     for (std::size_t j = 0; j < slots; ++j)
       operation.observe_tangent(x, &out.states[j * size], &out.slots[j * slots]);
@@ -201,7 +218,7 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
 
   Problem problem_;
   std::string_view name_;
-  Matrix background_;
+  Background background_;
   std::shared_ptr<const Covariances<double>> observed_;  ///< of a linear network
 };
 

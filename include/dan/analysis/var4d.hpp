@@ -1,29 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <string_view>
+#include <type_traits>
 #include <utility>
-#include <vector>
 
-#include "dan/analysis/climatology.hpp"
+#include "dan/analysis/gauss_newton.hpp"
 #include "dan/analysis/window.hpp"
+#include "dan/analysis/window_trajectory.hpp"
 #include "dan/core/error.hpp"
-#include "dan/core/graded_rows.hpp"
-#include "dan/core/linalg.hpp"
 #include "dan/core/memory.hpp"
 #include "dan/core/tensor.hpp"
+#include "dan/problem/background/dense.hpp"
 #include "dan/problem/problem.hpp"
 
 namespace dan {
-
-/// Which observations of its window a 4D-Var uses.
-enum class WindowUse {
-  newest,  ///< those that are new, so that each is used once
-  all      ///< all of them; with shift < lag an observation is used more than once
-};
 
 /// What a 4D-Var may be told.
 struct Var4dConfig {
@@ -33,12 +27,16 @@ struct Var4dConfig {
   WindowUse use = WindowUse::newest;
   std::size_t iterations = 10;  ///< at most
   double tolerance = 1e-3;      ///< stop when v changes by less (RMS over its elements)
+  /// Of conjugate gradients, per iteration and at most; used without matrices only, see Var4d.
+  std::size_t inner_iterations = 40;
+  double inner_tolerance = 1e-2;  ///< their last residual, a share of the first
 };
 
 /// 4D-Var with a static background covariance, incremental Gauss–Newton.
 ///
 /// With x_b the background at the start of a window of L cycles (see Window), M_b the model from
-/// there to batch b of the observations, B = x_B · climatological covariance, it minimises
+/// there to batch b of the observations, B = B^{1/2} B^{T/2} the background covariance, it
+/// minimises
 ///   J(v) = ½ vᵀv + ½ Σ_b ‖y_b − H(M_b(x_b + B^{1/2} v))‖²_{R⁻¹}
 /// over the batches in use. One iteration, with Y_b = H M_b' B^{1/2} at the present v:
 ///   v ← v + (I + Σ_b Y_bᵀ R⁻¹ Y_b)⁻¹ (Σ_b Y_bᵀ R⁻¹ (y_b − H(M_b(x_b + B^{1/2} v))) − v).
@@ -51,20 +49,24 @@ struct Var4dConfig {
 /// between, observations are stored and the estimate stays the forecast.
 /// `Runs` independent runs are computed side by side, a lane each; each stops by its own
 /// tolerance, and a run that diverges stays in its lane.
-/// The step is found by Cholesky's factorisation of I + Σ Y_bᵀ R⁻¹ Y_b, with an error of about
-/// 1e-16 of the largest eigenvalue; in a run where the ratios of the background's variance to R,
-/// trace(Σ Y_bᵀ R⁻¹ Y_b), sum up to more than 1e8, from the singular vectors of R^{-1/2} Y instead,
-/// which keep the digits of every observation (core/graded_rows.hpp).
 ///
-/// The constructor throws ShapeError unless the climate fits the model, ConfigError for a number
-/// out of its range and NumericalError if the covariance is not positive semidefinite; `analyse`
-/// throws NumericalError for an observation that is not finite. Not to have converged within
-/// `iterations` is no error: see Carried.
-/// Cost per analysis and iteration, per run: L · size tangent steps, size² · slots flops per batch
-/// and size³/3; memory: size · (size + slots · batches in use) numbers.
+/// B is x_B · climatological covariance, given as a Climate, or any BackgroundCovariance. Of a
+/// DenseCovariance the step is found by a factorisation (FactorisedStep: size³), of others by
+/// conjugate gradients (IteratedStep: nothing of size²); analysis/gauss_newton.hpp has both with
+/// their precision. `Var4d(problem, background, config)` deduces the types.
+///
+/// The constructor throws ShapeError unless climate or background fit the model, ConfigError for a
+/// number out of its range and NumericalError if the climate's covariance is not positive
+/// semidefinite; `analyse` throws NumericalError for an observation that is not finite. Not to have
+/// converged within `iterations` is no error: see Carried.
+/// Cost per analysis and iteration, per run, L model steps and: factorised, L · size tangent
+/// steps, size² · slots flops per batch and size³/3, with size · (size + slots · batches in use)
+/// numbers; iterated, inner_iterations times L tangent and L adjoint steps and two roots, with
+/// (L + 20) states.
 /// Source: Courtier, Thépaut and Hollingsworth, Q. J. R. Meteorol. Soc. 120 (1994) 1367–1387; the
 /// linear last step and the window that uses only its newest observation as in DAPPER's Var4D.
-template <class Problem_, std::size_t Runs = simd_width<double>>
+template <class Problem_, std::size_t Runs = simd_width<double>,
+          BackgroundCovariance Background = DenseBackground>
 class Var4d : public AnalysisTypes<Problem_, double, Runs> {
  public:
   using Problem = Problem_;
@@ -90,38 +92,36 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
     bool converged = true;  ///< whether all runs reached the tolerance then, with finite numbers
   };
 
-  Var4d(const Problem& problem, const Climate& climate, const Var4dConfig& config = {})
-      : problem_(problem), config_(config) {
-    climate.require_size_of("Var4d", size);
-    require_positive("Var4d", "scale", config.scale);
+  Var4d(const Problem& problem, const Climate& climate,
+        const Var4dConfig& config = {}) requires std::same_as<Background, DenseBackground>
+      : Var4d(problem, detail::background_of<size>("Var4d", climate, config.scale), config) {}
+
+  /// `config.scale` is not used: a background has its own.
+  Var4d(const Problem& problem, const Background& background, const Var4dConfig& config = {})
+      : problem_(problem), config_(config), step_(step_of(background, config)) {
     Window<Observed>::require_valid("Var4d", config.lag, config.shift);
     require_at_least("Var4d", "iterations", config.iterations, 1);
     require_positive("Var4d", "tolerance", config.tolerance);
-    const auto [values, vectors] = symmetric_eigen(climate.covariance);
-    if (!(values[0] >= -1e-10 * std::abs(values[size - 1])))
-      throw NumericalError(text("Var4d: climate.covariance has the eigenvalue ", values[0],
-                                ", expected none below zero; take the covariance of states, as "
-                                "climatology_of does"));
-    for (std::size_t i = 0; i < size; ++i)
-      for (std::size_t j = 0; j < size; ++j)
-        for (std::size_t k = 0; k < size; ++k)
-          root_(i, j) +=
-              std::sqrt(config.scale * std::max(values[k], 0.0)) * vectors(i, k) * vectors(j, k);
+    require_at_least("Var4d", "inner_iterations", config.inner_iterations, 1);
+    require_positive("Var4d", "inner_tolerance", config.inner_tolerance);
   }
 
   /// The first guess.
-  [[nodiscard]] Carried start(const FirstGuessBatch& guess, double, const RandomKey&) const {
-    return {guess, guess, {config_.lag, config_.shift}};
+  [[nodiscard]] Carried start(const FirstGuessBatch& guess, double, const RandomKey& key) const {
+    return {guess, guess, {config_.lag, config_.shift, key.cycle}};
   }
 
   /// Moves the window's start if it is due, and the background from there to the newest time.
   void forecast(Carried& carried) const {
     const std::size_t moved = carried.window.advance();
+    const auto step = [&](States& x, double time) {
+      at_time(problem_.model, time).step(x.data(), x.data());
+    };
     for (std::size_t n = 0; n < moved; ++n)
-      problem_.model.step(carried.start.data(), carried.start.data());
+      step(carried.start, carried.window.time(n) - static_cast<double>(moved));
     carried.state = carried.start;
     for (std::size_t n = 0; n < carried.window.length(); ++n)
-      problem_.model.step(carried.state.data(), carried.state.data());
+      step(carried.state, carried.window.time(n));
   }
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
@@ -130,32 +130,26 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
     carried.iterations = 0;
     carried.converged = true;
     if (!carried.window.due()) return;
-    Numbers v(size, T(0.0)), step(size), hessian(size * size);
+    const std::size_t controls = step_.controls();
+    Numbers v(controls, T(0.0)), step(controls), moved(size);
     T active(1.0);  // zero in the lanes that have converged
-    const double enough = config_.tolerance * config_.tolerance * static_cast<double>(size);
+    const double enough = config_.tolerance * config_.tolerance * static_cast<double>(controls);
     do {
-      const Numbers x = trajectory(carried, v.data());
-      const auto columns = tangents(carried, x);
-      const T ratio = normal_equations(carried, x, columns, v, hessian, step);
-      solve_in_place(hessian, step);
-      for (std::size_t l = 0; l < lanes_of<T>; ++l)
-        if (lane_of(active, l) > 0 && lane_of(ratio, l) > largest_ratio &&
-            std::isfinite(lane_of(ratio, l)))
-          solve_rows(carried, x, columns, v, l, step);
+      const Trajectory x = trajectory(carried, v.data());
+      std::copy_n(x.newest(), size, moved.data());
+      step_.find(x, v, active, step, moved.data());
       T change(0.0);
-      for (std::size_t i = 0; i < size; ++i) {
-        T moved = x[x.size() - size + i];
-        for (std::size_t k = 0; k < size; ++k) moved += columns.newest[k * size + i] * step[k];
-        carried.state[i] = where_positive(active, moved, carried.state[i]);
-        step[i] = where_positive(active, step[i], T(0.0));
-        v[i] += step[i];
-        change += step[i] * step[i];
+      for (std::size_t i = 0; i < size; ++i)
+        carried.state[i] = where_positive(active, moved[i], carried.state[i]);
+      for (std::size_t k = 0; k < controls; ++k) {
+        step[k] = where_positive(active, step[k], T(0.0));
+        v[k] += step[k];
+        change += step[k] * step[k];
       }
       active = where_positive(change - T(enough), active, T(0.0));
       carried.converged = !(sum_lanes(active) > 0);  // NaN is not active, see below
     } while (++carried.iterations < config_.iterations && !carried.converged);
-    const Numbers x = start_of(carried, v.data());
-    std::ranges::copy(x, carried.start.data());
+    step_.add_root(v.data(), carried.start.data());
     for (std::size_t i = 0; i < size; ++i)
       for (std::size_t l = 0; l < Runs; ++l)
         carried.converged = carried.converged && std::isfinite(carried.state.at(i, l)) &&
@@ -180,202 +174,54 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
     return carried.window.length();
   }
 
-  /// J(v) of every run with `carried.start` as background; v: state elements.
+  /// How many numbers v has.
+  [[nodiscard]] std::size_t controls() const { return step_.controls(); }
+
+  /// J(v) of every run with `carried.start` as background; v: `controls()` elements.
   [[nodiscard]] T cost(const Carried& carried, const T* v) const {
-    const Numbers x = trajectory(carried, v);
-    Scratch<T> d(slots, Unset{});
+    const Trajectory x = trajectory(carried, v);
+    const Numbers d = x.departures();
     T sum(0.0);
-    for (std::size_t i = 0; i < size; ++i) sum += v[i] * v[i];
-    for_batches(carried, [&](const Observed& observed, std::size_t n) {
-      placed(problem_.observe, observed).observe(&x[n * size], d.data());
-      for (std::size_t j = 0; j < slots; ++j) {
-        d[j] = departure_of(observed, j, d[j]);
-        sum += observed.precision[j] * d[j] * d[j];
-      }
-    });
+    for (std::size_t k = 0; k < controls(); ++k) sum += v[k] * v[k];
+    for (std::size_t n = 0; n < d.size(); ++n)
+      sum += x.batch(n / slots).precision[n % slots] * d[n] * d[n];
     return T(0.5) * sum;
   }
 
-  /// gradient = ∂J/∂v by one sweep of the adjoint model; v and gradient: state elements.
+  /// gradient = ∂J/∂v by one sweep of the adjoint model; v and gradient: `controls()` elements.
   void gradient(const Carried& carried, const T* v, T* gradient) const {
-    const Numbers x = trajectory(carried, v);
-    Scratch<T> d(slots, Unset{});
-    Numbers d_x(size, T(0.0)), d_before(size);
-    std::size_t at = carried.window.length();  // d_x is the gradient by the state at this time
-    const auto back_to = [&](std::size_t n) {
-      for (; at > n; --at) {
-        std::ranges::fill(d_before, T(0.0));
-        problem_.model.step_adjoint(&x[(at - 1) * size], d_x.data(), d_before.data());
-        d_x.swap(d_before);
-      }
-    };
-    for_batches(carried, [&](const Observed& observed, std::size_t n) {
-      back_to(n);
-      placed(problem_.observe, observed).observe(&x[n * size], d.data());
-      for (std::size_t j = 0; j < slots; ++j)
-        d[j] = -observed.precision[j] * departure_of(observed, j, d[j]);
-      placed(problem_.observe, observed).observe_adjoint(&x[n * size], d.data(), d_x.data());
-    });
-    back_to(0);
-    std::copy_n(v, size, gradient);
-    add_root(d_x.data(), gradient);
+    const Trajectory x = trajectory(carried, v);
+    Numbers d = x.departures(), d_x(size);
+    x.weigh(d.data());
+    for (T& value : d) value = -value;
+    x.adjoint(d.data(), d_x.data());
+    std::copy_n(v, controls(), gradient);
+    step_.root_adjoint(d_x.data(), gradient);
   }
 
  private:
-  static constexpr double largest_ratio = 1e8;
+  using Trajectory = WindowTrajectory<Problem, Runs>;
+  using Step = std::conditional_t<DenseCovariance<Background>, FactorisedStep<Problem, Runs>,
+                                  IteratedStep<Problem, Runs, Background>>;
 
-  /// H M_b' B^{1/2}: per batch in use the columns of slots elements; M' B^{1/2} to the newest time.
-  struct Columns {
-    std::vector<Numbers> observed;  ///< per batch in use, newest first: size × slots; silent: zero
-    Numbers newest;                 ///< size × size
-  };
-
-  /// Calls use(observations, n) for the batches in use, the newest first; n: cycles after the
-  /// start.
-  template <class Use>
-  void for_batches(const Carried& carried, const Use& use) const {
-    const auto& window = carried.window;
-    for (std::size_t b = window.batches(); b-- > 0;)
-      if (config_.use == WindowUse::all || window.uses_before(b) == 0)
-        use(window.batch(b), std::min(b + 1, window.length()));
+  [[nodiscard]] static Step step_of(const Background& background, const Var4dConfig& config) {
+    detail::require_background("Var4d", background, size);
+    if constexpr (DenseCovariance<Background>)
+      return Step(background);
+    else
+      return Step(background, config.inner_iterations, config.inner_tolerance);
   }
 
-  /// y += B^{1/2} x.
-  void add_root(const T* x, T* y) const {
-    for (std::size_t i = 0; i < size; ++i)
-      for (std::size_t k = 0; k < size; ++k) y[i] += T(root_(i, k)) * x[k];
-  }
-
-  /// x_b + B^{1/2} v.
-  [[nodiscard]] Numbers start_of(const Carried& carried, const T* v) const {
+  /// From x_b + B^{1/2} v through the window.
+  [[nodiscard]] Trajectory trajectory(const Carried& carried, const T* v) const {
     Numbers x(carried.start.data(), carried.start.data() + size);
-    add_root(v, x.data());
-    return x;
-  }
-
-  /// The states from there to the newest time, one after the other.
-  [[nodiscard]] Numbers trajectory(const Carried& carried, const T* v) const {
-    Numbers x = start_of(carried, v);
-    x.resize((carried.window.length() + 1) * size);
-    for (std::size_t n = 0; n < carried.window.length(); ++n)
-      problem_.model.step(&x[n * size], &x[(n + 1) * size]);
-    return x;
-  }
-
-  [[nodiscard]] Columns tangents(const Carried& carried, const Numbers& x) const {
-    Columns columns;
-    columns.newest.resize(size * size);
-    std::vector<std::pair<const Observed*, std::size_t>> batches;  // and their times
-    for_batches(carried, [&](const Observed& observed, std::size_t n) {
-      columns.observed.emplace_back(size * slots);
-      batches.emplace_back(&observed, n);
-    });
-    for (std::size_t k = 0; k < size; ++k) {
-      T* dx = &columns.newest[k * size];
-      for (std::size_t i = 0; i < size; ++i) dx[i] = T(root_(i, k));
-      std::size_t left = batches.size();
-      for (std::size_t n = 0; n <= carried.window.length(); ++n) {
-        if (n > 0) problem_.model.step_tangent(&x[(n - 1) * size], dx, dx);
-        if (left > 0 && batches[left - 1].second == n) {
-          const Observed& observed = *batches[--left].first;
-          placed(problem_.observe, observed)
-              .observe_tangent(&x[n * size], dx, &columns.observed[left][k * slots]);
-        }
-      }
-    }
-    std::size_t used = 0;
-    for_batches(carried, [&](const Observed& observed, std::size_t) {
-      Numbers& y = columns.observed[used++];
-      for (std::size_t i = 0; i < size * slots; ++i)
-        y[i] = where_reporting(observed, i % slots, y[i]);
-    });
-    return columns;
-  }
-
-  /// hessian = I + Σ Y_bᵀ R⁻¹ Y_b (lower triangle), step = Σ Y_bᵀ R⁻¹ d_b − v; returns the trace of
-  /// the sum.
-  T normal_equations(const Carried& carried, const Numbers& x, const Columns& columns,
-                     const Numbers& v, Numbers& hessian, Numbers& step) const {
-    std::ranges::fill(hessian, T(0.0));
-    for (std::size_t i = 0; i < size; ++i) hessian[i * size + i] = T(1.0), step[i] = -v[i];
-    Scratch<T> d(slots, Unset{});
-    std::size_t used = 0;
-    for_batches(carried, [&](const Observed& observed, std::size_t n) {
-      const Numbers& y = columns.observed[used++];
-      placed(problem_.observe, observed).observe(&x[n * size], d.data());
-      for (std::size_t j = 0; j < slots; ++j) d[j] = departure_of(observed, j, d[j]);
-      for (std::size_t i = 0; i < size; ++i) {
-        Scratch<T> weighted(slots, Unset{});
-        for (std::size_t j = 0; j < slots; ++j) {
-          weighted[j] = observed.precision[j] * y[i * slots + j];
-          step[i] += weighted[j] * d[j];
-        }
-        for (std::size_t k = 0; k <= i; ++k) {
-          T sum(0.0);
-          for (std::size_t j = 0; j < slots; ++j) sum += weighted[j] * y[k * slots + j];
-          hessian[i * size + k] += sum;
-        }
-      }
-    });
-    T trace(-static_cast<double>(size));
-    for (std::size_t i = 0; i < size; ++i) trace += hessian[i * size + i];
-    return trace;
-  }
-
-  /// The step of lane `lane`: v + step minimises ½ ‖u‖² + ½ Σ_b ‖d_b + Y_b v − Y_b u‖²_{R⁻¹}.
-  void solve_rows(const Carried& carried, const Numbers& x, const Columns& columns,
-                  const Numbers& v, std::size_t lane, Numbers& step) const {
-    GradedRows rows;
-    rows.resize(columns.observed.size() * slots, size, 1);
-    Scratch<T> h(slots, Unset{});
-    std::size_t used = 0;
-    for_batches(carried, [&](const Observed& observed, std::size_t n) {
-      const Numbers& y = columns.observed[used];
-      placed(problem_.observe, observed).observe(&x[n * size], h.data());
-      for (std::size_t j = 0; j < slots; ++j) {
-        const double root = std::sqrt(observed.precision.at(j, lane));
-        const T departure = departure_of(observed, j, h[j]);
-        double* const row = rows.row(used * slots + j);
-        row[size] = root * lane_of(departure, lane);
-        for (std::size_t i = 0; i < size; ++i) {
-          row[i] = root * lane_of(y[i * slots + j], lane);
-          row[size] += row[i] * lane_of(v[i], lane);
-        }
-      }
-      ++used;
-    });
-    const std::size_t rank = rows.reduce();
-    for (std::size_t i = 0; i < size; ++i) lane_of(step[i], lane) = -lane_of(v[i], lane);
-    for (std::size_t k = 0; k < rank; ++k) {
-      const double* const row = rows.row(k);
-      double square = 0;
-      for (std::size_t i = 0; i < size; ++i) square += row[i] * row[i];
-      for (std::size_t i = 0; i < size; ++i)
-        lane_of(step[i], lane) += row[size] / (1 + square) * row[i];
-    }
-  }
-
-  /// x ← A⁻¹ x by Cholesky's factorisation in all lanes at once; a: lower triangle, destroyed.
-  static void solve_in_place(Numbers& a, Numbers& x) {
-    using std::sqrt;
-    for (std::size_t i = 0; i < size; ++i) {
-      for (std::size_t j = 0; j <= i; ++j) {
-        T sum = a[i * size + j];
-        for (std::size_t k = 0; k < j; ++k) sum -= a[i * size + k] * a[j * size + k];
-        a[i * size + j] = i == j ? sqrt(sum) : sum / a[j * size + j];
-      }
-      for (std::size_t k = 0; k < i; ++k) x[i] -= a[i * size + k] * x[k];
-      x[i] /= a[i * size + i];
-    }
-    for (std::size_t i = size; i-- > 0;) {
-      for (std::size_t k = i + 1; k < size; ++k) x[i] -= a[k * size + i] * x[k];
-      x[i] /= a[i * size + i];
-    }
+    step_.add_root(v, x.data());
+    return {problem_, carried.window, config_.use, x.data()};
   }
 
   Problem problem_;
   Var4dConfig config_;
-  Matrix root_ = zeros<double>(size, size);  ///< B^{1/2}, symmetric
+  Step step_;
 };
 
 }  // namespace dan
