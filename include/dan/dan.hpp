@@ -21,6 +21,7 @@
 #include "dan/core/symmetric_eigen.hpp"
 #include "dan/core/graded_rows.hpp"
 #include "dan/core/linalg.hpp"
+#include "dan/core/orthonormalise.hpp"
 #include "dan/core/blas.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/parallel.hpp"
@@ -154,6 +155,13 @@
 #include "dan/train/fingerprint.hpp"
 #include "dan/train/trainer.hpp"
 #include "dan/train/recipe.hpp"
+
+// What diagnoses only reads.
+#include "dan/diagnose/trajectory.hpp"
+#include "dan/diagnose/cycle_trajectory.hpp"
+#include "dan/diagnose/lyapunov.hpp"
+#include "dan/diagnose/covariant_vectors.hpp"
+#include "dan/diagnose/alignment.hpp"
 
 // Files.
 #include "dan/io/file.hpp"
