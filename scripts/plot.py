@@ -146,8 +146,53 @@ def own_observations(folder):
     return [("own_observations", figure)]
 
 
-FIGURES = {"own_observations": own_observations, "scores": scores, "quickstart": quickstart,
-           "time_to_accuracy": time_to_accuracy, "window_length": window_length}
+def lyapunov(folder):
+    """Exponents of a model and of cycles, and where increments and errors lie."""
+    data = json.loads((folder / "lyapunov.json").read_text())
+    figure, axes = plt.subplots(1, 3, figsize=(15, 4.4), constrained_layout=True)
+    model, *cycles = data["spectra"]
+    styles = {"3D-Var": "tab:orange", "DAN, plain": "tab:red", "DAN, recurrent": "tab:purple"}
+
+    def spectrum(ax, row, **style):
+        n = np.arange(1, len(row["exponents"]) + 1)
+        value = np.array(row["exponents"], float)  # null: minus infinity
+        low, high = np.array(row["intervals"], float).T
+        ax.fill_between(n, low, high, alpha=0.25, lw=0, color=style["color"])
+        ax.plot(n, value, marker="o", ms=3, lw=1, **style)
+
+    positive = sum(x > 0 for x in model["exponents"])
+    neutral = int(np.argmin(np.abs(model["exponents"]))) + 1
+    spectrum(axes[0], model, color="tab:blue")
+    axes[0].axhline(0, color="0.4", lw=0.8)
+    axes[0].set(xlabel="n", ylabel="exponent, per unit of time",
+                title=f"{model['system']}: largest {model['exponents'][0]:.2f}, {positive} positive, "
+                      f"\nKaplan–Yorke dimension {model['dimension']:.1f}, sum {model['sum']:.2f}")
+    for row in cycles:
+        name = row["system"].removeprefix("cycle of ").removeprefix("the ")
+        spectrum(axes[1], row, color=styles[name], label=f"{name}: {row['exponents'][0]:.2f} …")
+    axes[1].axhline(0, color="0.4", lw=0.8)
+    stable = all(row["exponents"][0] < 0 for row in cycles)
+    axes[1].set(xlabel="n", title="Assimilation cycles" + ": all negative, so stable" * stable)
+    axes[1].legend(fontsize=9)
+    for row in data["alignments"]:
+        for key, dash in (("increment", "-"), ("error", ":")):
+            axes[2].plot(row[key], dash, lw=1.4, color=styles[row["system"]],
+                         label=f"{row['system']}, {key}")
+    size = len(data["alignments"][0]["increment"]) - 1
+    axes[2].plot([0, size], [0, 1], color="0.6", lw=0.8, label="without direction")
+    axes[2].axvline(neutral, color="0.4", lw=0.8)
+    axes[2].set(xlabel="first n backward vectors of the model", ylabel="share of the energy",
+                title="Alignment of increments and errors of the analysis\n"
+                      "(line: unstable and neutral)", ylim=(0, 1))
+    axes[2].legend(fontsize=8)
+    for ax in axes:
+        ax.grid(alpha=0.3)
+    return [("lyapunov", figure)]
+
+
+FIGURES = {figure.__name__: figure for figure in (
+    own_observations, scores, quickstart, time_to_accuracy, window_length,
+    lyapunov)}
 
 
 def main():

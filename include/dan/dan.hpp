@@ -23,6 +23,7 @@
 #include "dan/core/graded_rows.hpp"
 #include "dan/core/conjugate_gradients.hpp"
 #include "dan/core/linalg.hpp"
+#include "dan/core/orthonormalise.hpp"
 #include "dan/core/blas.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/parallel.hpp"
@@ -166,6 +167,13 @@
 #include "dan/train/fingerprint.hpp"
 #include "dan/train/trainer.hpp"
 #include "dan/train/recipe.hpp"
+
+// What diagnoses only reads.
+#include "dan/diagnose/trajectory.hpp"
+#include "dan/diagnose/cycle_trajectory.hpp"
+#include "dan/diagnose/lyapunov.hpp"
+#include "dan/diagnose/covariant_vectors.hpp"
+#include "dan/diagnose/alignment.hpp"
 
 // Files.
 #include "dan/io/file.hpp"
