@@ -160,6 +160,14 @@
 #include "dan/train/trainer.hpp"
 #include "dan/train/recipe.hpp"
 
+// What a learned analysis has learned.
+#include "dan/diagnose/increment.hpp"
+#include "dan/diagnose/gain.hpp"
+#include "dan/diagnose/bias.hpp"
+#include "dan/diagnose/linearity.hpp"
+#include "dan/diagnose/spectrum.hpp"
+#include "dan/diagnose/sensitivity.hpp"
+
 // Files.
 #include "dan/io/file.hpp"
 #include "dan/io/json.hpp"
