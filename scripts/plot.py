@@ -170,6 +170,8 @@ def learned(folder):
                   title="Effective inflation", ylim=(0.5, 100))
     linear.set(xlabel="times the innovation", ylabel="share of the increment",
                title="What is not linear in the innovation")
+    linear.set(xticks=rows[0]["factors"], xticklabels=rows[0]["factors"])
+    linear.minorticks_off()
     for ax in spectra, inflation, linear:
         ax.grid(alpha=0.3, which="both")
         ax.legend(fontsize=8)

@@ -85,7 +85,7 @@ class Figure {
         skew / count, nonlinear[2], nonlinear[3]);
     std::printf("  %4s %10s %10s %7s  %s\n", "mode", "DAN", "EnKF-N", "ratio",
                 "on the filter's modes");
-    for (const std::size_t k : {0, 1, 2, 4, 6, 9, 12, 15, 19, 24, 29, 34, 38})
+    for (const std::size_t k : {0U, 1U, 2U, 4U, 6U, 9U, 12U, 15U, 19U, 24U, 29U, 34U, 38U})
       std::printf("  %4zu %10.5f %10.5f %7.2f  %7.2f\n", k + 1, spectrum[k], spectrum_[k],
                   spectrum[k] / spectrum_[k], inflation[k]);
     results.push_back({{"method", name},
