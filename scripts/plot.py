@@ -190,9 +190,50 @@ def lyapunov(folder):
     return [("lyapunov", figure)]
 
 
+def learned(folder):
+    """Spectra beside the filter's, the inflation mode by mode, linearity and the patterns of S."""
+    filter_row, *rows = json.loads((folder / "learned.json").read_text())["results"]
+    figure = plt.figure(figsize=(4.3 * max(3, len(rows)), 8), constrained_layout=True)
+    grid = figure.add_gridspec(2, max(3, len(rows)))
+    spectra, inflation, linear = (figure.add_subplot(grid[0, n]) for n in range(3))
+    modes = np.arange(1, len(filter_row["spectrum"]) + 1)
+
+    def positive(values):
+        return np.where(np.array(values, float) > 1e-5, np.array(values, float), np.nan)
+
+    spectra.semilogy(modes, positive(filter_row["spectrum"]), color="black", lw=2,
+                     label=filter_row["method"])
+    inflation.axhline(1, color="black", lw=1)
+    for row in rows:
+        spectra.semilogy(modes, positive(row["spectrum"]), lw=1.2,
+                         label=f"{row['method']}, b = {row['bias']:.4f}")
+        inflation.semilogy(modes, positive(row["inflation"]), lw=1.2, label=row["method"])
+        linear.loglog(row["factors"], row["nonlinear"], "o-", ms=4, lw=1.2, label=row["method"])
+    spectra.set(xlabel="mode", ylabel="eigenvalue of $P^a$, mean over time", title="Spectra")
+    inflation.set(xlabel="mode of the filter", ylabel="variance of the DAN / of the filter",
+                  title="Effective inflation", ylim=(0.5, 100))
+    linear.set(xlabel="times the innovation", ylabel="share of the increment",
+               title="What is not linear in the innovation")
+    linear.set(xticks=rows[0]["factors"], xticklabels=rows[0]["factors"])
+    linear.minorticks_off()
+    for ax in spectra, inflation, linear:
+        ax.grid(alpha=0.3, which="both")
+        ax.legend(fontsize=8)
+    for n, row in enumerate(rows):
+        s = np.array(row["sensitivity"])
+        reach, bound = len(s) // 2, np.abs(s).max()
+        ax = figure.add_subplot(grid[1, n])
+        extent = [-reach - 0.5, reach + 0.5, reach + 0.5, -reach - 0.5]
+        image = ax.imshow(s, cmap="RdBu_r", vmin=-bound, vmax=bound, extent=extent)
+        ax.set(xlim=(-12.5, 12.5), ylim=(12.5, -12.5), xlabel=r"$\zeta$ at $x + j$",
+               ylabel="increment at $x + i$",
+               title=f"S of {row['method']}: {row['local']:.0%} within 6 points")
+        plt.colorbar(image, ax=ax, shrink=0.8)
+    return [("learned", figure)]
+
+
 FIGURES = {figure.__name__: figure for figure in (
-    own_observations, scores, quickstart, time_to_accuracy, window_length,
-    lyapunov)}
+    learned, lyapunov, own_observations, quickstart, scores, time_to_accuracy, window_length)}
 
 
 def main():

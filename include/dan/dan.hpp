@@ -174,6 +174,13 @@
 #include "dan/diagnose/lyapunov.hpp"
 #include "dan/diagnose/covariant_vectors.hpp"
 #include "dan/diagnose/alignment.hpp"
+// What a learned analysis has learned.
+#include "dan/diagnose/increment.hpp"
+#include "dan/diagnose/gain.hpp"
+#include "dan/diagnose/bias.hpp"
+#include "dan/diagnose/linearity.hpp"
+#include "dan/diagnose/spectrum.hpp"
+#include "dan/diagnose/sensitivity.hpp"
 
 // Files.
 #include "dan/io/file.hpp"

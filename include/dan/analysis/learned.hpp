@@ -195,6 +195,10 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     archive.numbers("static_variance", std::span<double>(carried.static_variance), 1);
   }
 
+  [[nodiscard]] const Trained<Network, Real_>& trained() const { return trained_; }
+  /// s, see `observation_deviations`; one per element of the state.
+  [[nodiscard]] std::span<const double> deviations() const { return deviations_; }
+
   /// The cycle with these observations, as it was trained.
   [[nodiscard]] Cycle cycle(const Observed& observed) const {
     return {problem_, trained_.network, observed, deviations_, trained_.network.bounds()};

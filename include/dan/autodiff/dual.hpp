@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <concepts>
+
 #include "dan/autodiff/functions.hpp"
 #include "dan/core/simd.hpp"
 
@@ -50,5 +52,9 @@ struct ScalarTraits<Dual<T>> {
   using Real = real_t<T>;
   static constexpr std::size_t lanes = lanes_of<T>;
 };
+
+/// A dual number, of whatever is inside.
+template <class T>
+concept DualNumber = ScalarClass<T> && std::same_as<T, Dual<typename T::Inner>>;
 
 }  // namespace dan

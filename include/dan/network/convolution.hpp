@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "dan/autodiff/dual.hpp"
 #include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/core/unrolled.hpp"
@@ -81,7 +82,9 @@ struct Convolution {
   void forward(const Real* params, const T* in, T* out, Cache<T>& cache) const {
     using Register = register_t<T>;
     constexpr std::size_t R = registers_of<T>;
-    if constexpr (std::is_same_v<T, Real> && simd_width<Real> != 1 && Out >= simd_width<Real>) {
+    if constexpr (DualNumber<T>) {
+      forward_dual(params, in, out, cache);
+    } else if constexpr (std::is_same_v<T, Real> && simd_width<Real> != 1 && Out >= simd_width<Real>) {
       forward_one_state(params, in, out, cache);
     } else {
       const Real* bias = params + weights;
@@ -213,6 +216,29 @@ struct Convolution {
   }
 
  private:
+  /// Of dual numbers: the sum acts alike on values and on slopes, which take the kernels of what is
+  /// inside, one after the other; the bias is one of values. Cost: twice that of `T::Inner`.
+  template <class Real, class T>
+  static void forward_dual(const Real* params, const T* in, T* out, Cache<T>& cache) {
+    using Inner = typename T::Inner;
+    using Plain = Convolution<Geometry, In, Out, Kernel>;
+    typename Plain::template Cache<Inner> unused;
+    Scratch<Real> without_bias(parameters);
+    std::copy_n(params, weights, without_bias.data());
+    Scratch<Inner> from(inputs, Unset{}), value(outputs, Unset{}), slope(outputs, Unset{});
+    for (std::size_t i = 0; i < inputs; ++i) from[i] = in[i].value;
+    Plain{}.forward(params, from.data(), value.data(), unused);
+    for (std::size_t i = 0; i < inputs; ++i) from[i] = in[i].slope;
+    Plain{}.forward(without_bias.data(), from.data(), slope.data(), unused);
+    for (std::size_t i = 0; i < outputs; ++i) {
+      const T z{value[i], slope[i]};
+      if constexpr (linear)
+        out[i] = z;
+      else
+        out[i] = Activation::apply(z, cache.derivative[i]);
+    }
+  }
+
   /// points × channels as tiles × points × channels of a tile; the last tile may be narrower.
   template <std::size_t Channels, std::size_t Width, class T>
   static void gather_tiles(const T* x, T* tiles) {
