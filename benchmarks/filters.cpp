@@ -21,8 +21,8 @@ void cycles(benchmark::State& state, const Lorenz& problem, const Method& analys
   std::vector<typename Method::Observed> observed(512);
   for (auto& o : observed) {
     twin.next();
-    convert(twin.observed().values, o.values);
-    convert(twin.observed().precision, o.precision);
+    convert_precision(twin.observed().values, o.values);
+    convert_precision(twin.observed().precision, o.precision);
   }
   Threads one(1);
   const double peak = bench::fma_peak<double>(one), begin = bench::seconds();

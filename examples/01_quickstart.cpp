@@ -75,7 +75,7 @@ void quickstart(const example::Options& options) {
   const auto climate = climatology_of(problem);
   compete("climatology", Climatology<Lorenz>(climate));
   const double x_b = tune_var3d(problem, climate);
-  compete(text("3D-Var, x_B = ", x_b), Var3d<Lorenz>(problem, climate, x_b));
+  compete(to_text("3D-Var, x_B = ", x_b), Var3d<Lorenz>(problem, climate, x_b));
   compete("EnKF-N, 20 members", EnkfN<Lorenz, 20>(problem));
   compete("DAN, one state", Learned<Lorenz, Network>(problem, trained));
   rows.back().more = {{"training_seconds", training.seconds}, {"weights", Network::parameters}};
@@ -92,8 +92,8 @@ void quickstart(const example::Options& options) {
   if (!options.out.empty()) {
     const std::filesystem::path out = options.out;
     save_weights(out / "dan.safetensors", trained,
-                 {{"command", text("01_quickstart --seed ", options.seed)},
-                  {"training_seconds", text(training.seconds)}});
+                 {{"command", to_text("01_quickstart --seed ", options.seed)},
+                  {"training_seconds", to_text(training.seconds)}});
     std::filesystem::remove(checkpoint);
     write_json(out / "figure.json", figure_of(training, rows));
     std::printf("\nwrote weights, results and figure data to %s\n", out.c_str());

@@ -34,7 +34,7 @@ class Table {
                                         [&](std::span<const double> v) { return make(v[0]); }, twin,
                                         {.threads = options_.threads});
       value = tuning.best.values[0];
-      tuned = text(parameter.name, ' ', value);
+      tuned = to_text(parameter.name, ' ', value);
       more["parameter"] = parameter.name;
       more["tuned"] = value;
       for (const auto& trial : tuning.trials)
@@ -81,7 +81,7 @@ void classical(const example::Options& options) {
   table.add(
       "3D-Var", x_b, [&](double x) { return Var3d<Lorenz>(problem, climate, x); }, "0.41");
   for (const std::size_t lag : {1U, 4U})
-    table.add(text("4D-Var, lag ", lag), x_b,
+    table.add(to_text("4D-Var, lag ", lag), x_b,
               [&](double x) { return Var4d<Lorenz>(problem, climate, {.scale = x, .lag = lag}); });
   table.add(
       "extended KF", {"inflation", {1.01, 1.02, 1.04, 1.06, 1.1, 1.2, 1.4}},
@@ -94,7 +94,7 @@ void classical(const example::Options& options) {
       [&](double f) { return Denkf<Lorenz, 40>(problem, {.inflation = by(f)}); }, "0.18");
   const auto etkf = [&]<std::size_t N>(const std::string& published) {
     table.add(
-        text("ETKF, N = ", N), inflation,
+        to_text("ETKF, N = ", N), inflation,
         [&](double f) { return Etkf<Lorenz, N>(problem, {.inflation = by(f), .rotation = true}); },
         published);
   };

@@ -44,7 +44,7 @@ void make_files(const std::filesystem::path& observations, const std::filesystem
   const Drifting problem = drifting();
   TwinTruth<Drifting, 1> twin(problem, {.seed = 7});
   ObservationTable<Grid> table;
-  auto states = zeros<double>(400, 40);
+  auto states = zero_tensor<double>(400, 40);
   for (std::size_t k = 1; k <= 400; ++k) {
     twin.next();
     for (std::size_t i = 0; i < 40; ++i) states(k - 1, i) = twin.truth().at(i, 0);

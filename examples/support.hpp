@@ -73,7 +73,7 @@ inline nlohmann::ordered_json result(const std::string& example, nlohmann::order
                                      const std::vector<Row>& rows) {
   nlohmann::ordered_json json{{"example", example},
                               {"config", std::move(config)},
-                              {"version", dan::version},
+                              {"version", dan::library_version},
                               {"results", nlohmann::ordered_json::array()}};
   for (const auto& row : rows) {
     const auto& s = row.scores;
@@ -110,7 +110,7 @@ inline void require_writable(const char* option, const std::filesystem::path& fo
     reason = failure.message();
   if (reason.empty() && ::access(folder.c_str(), W_OK) != 0) reason = std::strerror(errno);
   if (!reason.empty())
-    throw dan::FileError(dan::text(option, ": cannot write to ", folder.string(), ": ", reason));
+    throw dan::FileError(dan::to_text(option, ": cannot write to ", folder.string(), ": ", reason));
 }
 
 /// Throws FileError, before any work is done, unless the files asked for can be written.

@@ -8,8 +8,8 @@
 #include "dan/version.hpp"
 
 TEST_CASE("version: the header and the build agree") {
-  CHECK(dan::version == DAN_PROJECT_VERSION);
-  CHECK(dan::version == std::to_string(DAN_VERSION_MAJOR) + "." +
-                            std::to_string(DAN_VERSION_MINOR) + "." +
-                            std::to_string(DAN_VERSION_PATCH));
+  CHECK(dan::library_version == DAN_PROJECT_VERSION);
+  CHECK(dan::library_version == std::to_string(DAN_VERSION_MAJOR) + "." +
+                                    std::to_string(DAN_VERSION_MINOR) + "." +
+                                    std::to_string(DAN_VERSION_PATCH));
 }

@@ -44,8 +44,8 @@ ordered_json alignment_row(const std::string& name, const Cycle& cycle,
   CycleTrajectory filter(cycle, problem, {.seed = options.seed + 1000});
   ModelTrajectory model(problem.model, filter.state().first(Lorenz::size));
   Matrix vectors = random_vectors(Lorenz::size, Lorenz::size, options.seed);
-  auto none = zeros<double>(decltype(filter)::size, 0);
-  auto one = zeros<double>(Lorenz::size, 1);
+  auto none = zero_tensor<double>(decltype(filter)::size, 0);
+  auto one = zero_tensor<double>(Lorenz::size, 1);
   std::vector<double> increment(Lorenz::size + 1), error(Lorenz::size + 1);
   const auto add = [&](std::vector<double>& sum, std::span<const double> to,
                        std::span<const double> from, double weight) {

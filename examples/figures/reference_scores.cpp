@@ -105,8 +105,8 @@ class Table {
     gated_ += published.gated;
     passed_ += published.gated && pass;
     const std::string others =
-        lost > 0 ? text(": ", lost, " of ", all, " runs lost, the others ",
-                        close ? "pass with " : "have ", std::round(ours * 1e3) / 1e3)
+        lost > 0 ? to_text(": ", lost, " of ", all, " runs lost, the others ",
+                           close ? "pass with " : "have ", std::round(ours * 1e3) / 1e3)
                  : "";
     const std::string verdict = pass              ? "pass"
                                 : published.gated ? "EXPLAIN" + others

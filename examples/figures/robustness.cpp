@@ -21,7 +21,7 @@ struct Case {
 std::vector<Case> cases() {
   std::vector<Case> list;
   for (const double d : {1.0, 2.0, 3.0, 4.0, 5.0, 7.0})
-    list.push_back({{text("start: truth + ", d, " N(0, 1)"), FirstGuess::far, d}});
+    list.push_back({{to_text("start: truth + ", d, " N(0, 1)"), FirstGuess::far, d}});
   list.push_back({{"start: climatological mean", FirstGuess::climate, 3}});
   list.push_back({{"start: another state", FirstGuess::elsewhere, 3}});
   list.push_back({{.name = "none"}});
@@ -122,7 +122,7 @@ void robustness(const example::Options& options, const RobustnessOptions& table_
   table.learned(example::sparse_row());
   const ordered_json json{{"example", "robustness"},
                           {"config", {{"seed", options.seed}, {"cycles", table_options.cycles}}},
-                          {"version", dan::version},
+                          {"version", dan::library_version},
                           {"results", table.results()}};
   example::write_results(options, "robustness.json", json);
 }

@@ -109,7 +109,7 @@ void train_row(const Row& row, const example::Options& options, const TableOptio
   for (const auto& field : table.set)
     set_field("--set", config, field.substr(0, field.find('=')),
               field.substr(std::min(field.size(), field.find('=') + 1)));
-  auto updates = text(config.updates, " updates through ", config.unroll, " cycles");
+  auto updates = to_text(config.updates, " updates through ", config.unroll, " cycles");
   std::map<std::string, std::string> notes;
   if (!table.from.empty()) {
     const auto before = load_safetensors<float>(table.from).metadata;
@@ -120,7 +120,7 @@ void train_row(const Row& row, const example::Options& options, const TableOptio
   if (recipe.finish.share > 0) {
     const auto last = table.from.empty() ? recipe.finish.after(config)
                                          : recipe.finish.again(config, table.updates);
-    updates += text(", then ", last.updates, " through ", last.unroll, " cycles");
+    updates += to_text(", then ", last.updates, " through ", last.unroll, " cycles");
   }
   std::fprintf(stderr, "Training %s: %zu weights, %s\n", row.name.c_str(), Network::parameters,
                updates.c_str());
@@ -132,14 +132,14 @@ void train_row(const Row& row, const example::Options& options, const TableOptio
       table.from.empty() ? dan::train<Network, Row::lanes>(problem, recipe, name)
                          : dan::finish<Row::lanes>(problem, load_weights<Network>(table.from),
                                                    recipe, name, table.updates);
-  notes["command"] = text(
+  notes["command"] = to_text(
       "table --train ", row.name, " --seed ", config.seed, " --updates ",
       table.from.empty() ? config.updates : table.updates,
       table.from.empty() ? "" : " --from " + std::filesystem::path(table.from).filename().string());
   notes["updates"] = updates;
   notes["training"] = json_of_fields(config).dump();
-  notes["training_seconds"] = text(std::round(report.seconds));
-  notes["restarts"] = text(report.restarts, ", the last one at update ", report.last_restart);
+  notes["training_seconds"] = to_text(std::round(report.seconds));
+  notes["restarts"] = to_text(report.restarts, ", the last one at update ", report.last_restart);
   save_weights(row.file(table.weights), trained, notes);
 }
 

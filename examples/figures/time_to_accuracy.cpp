@@ -76,7 +76,7 @@ void study(const example::Options& options, Study study) {
         const auto scores = run_twin(
             problem, Learned<example::Lorenz, typename Row::Network, 16>(problem, trained), unseen);
         std::printf("%-56s %8zu %5zu %8.0f %8.4f  %-18s %zu, %zu\n",
-                    text(row.name, ": ", row.method).c_str(), updates,
+                    to_text(row.name, ": ", row.method).c_str(), updates,
                     static_cast<std::size_t>(seed), training.seconds, scores.analysis_rmse,
                     example::text_of(scores.interval).c_str(), training.restarts,
                     training.last_restart);

@@ -50,7 +50,7 @@ nlohmann::ordered_json verdicts(const std::vector<std::size_t>& lags, const Curv
     no_worse += holds, ahead += leads;
     std::printf("%4zu", lags[n]);
     for (std::size_t k = 0; k < 6; k += 2)
-      std::printf("  %-20s", text(words[k], ", ", words[k + 1]).c_str());
+      std::printf("  %-20s", to_text(words[k], ", ", words[k + 1]).c_str());
     std::printf("  %s, %s\n", holds ? "yes" : "NO", leads ? "yes" : "NO");
     json.push_back({{"lag", lags[n]}, {"ienks_n_no_worse", holds}, {"enkf_n_ahead", leads}});
   }
@@ -136,7 +136,8 @@ void window_length(const example::Options& options) {
           return score_to_tune(run_twin(figure.problem, var4d(x), figure.tuning()));
         });
     const double best = tuning.best.values[0];
-    figure.add(var_4d, var4d(best), lag, text("x_B ", std::round(std::pow(10, best) * 1e5) / 1e5));
+    figure.add(var_4d, var4d(best), lag,
+               to_text("x_B ", std::round(std::pow(10, best) * 1e5) / 1e5));
   }
 
   nlohmann::ordered_json json{{"example", "window_length"},

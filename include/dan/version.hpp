@@ -12,6 +12,6 @@
 namespace dan {
 
 /// "major.minor.patch".
-inline constexpr std::string_view version = "0.1.0";
+inline constexpr std::string_view library_version = "0.1.0";
 
 }  // namespace dan

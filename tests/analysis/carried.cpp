@@ -79,7 +79,7 @@ class Run {
   }
   void observe() {
     twin_.next();
-    convert(twin_.observed(), observed_);
+    convert_precision(twin_.observed(), observed_);
   }
   void analyse(const Method& method, typename Method::Carried& carried) const {
     method.analyse(carried, observed_, twin_.key(0).with(Purpose::analysis));
@@ -188,8 +188,12 @@ TEST_CASE("carried: the places of the observations in a window are saved with th
 
 TEST_CASE("carried: the same of learned analyses, with members, memory and the way back") {
   constexpr NetworkShape plain{.filters = 4, .blocks = 1, .sub_blocks = 1};
-  constexpr NetworkShape recurrent{
-      .filters = 4, .blocks = 1, .sub_blocks = 1, .members = 2, .head = Head::gain, .memory = 3};
+  constexpr NetworkShape recurrent{.filters = 4,
+                                   .blocks = 1,
+                                   .sub_blocks = 1,
+                                   .members = 2,
+                                   .head = Head::gain,
+                                   .memory = 3};
   const Sparse problem;
   const auto check = [&]<NetworkShape Shape>() {
     using Network = AnalysisNetwork<Shape, Ring<40>>;
@@ -207,7 +211,7 @@ TEST_CASE("carried: another method, size, lag or network is refused, with both n
   const Sparse problem;
   const test::TemporaryFolder folder;
   const auto file = folder / "carried";
-  const std::string about = text("load_carried: ", file.string(), " ");
+  const std::string about = to_text("load_carried: ", file.string(), " ");
   const auto save = [&](const auto& method) {
     save_carried(method, method.start({}, 1, {}), 3, file);
   };
@@ -254,7 +258,7 @@ TEST_CASE("carried: damaged and other files are refused") {
     auto changed = whole;
     change(changed);
     save_safetensors(file, changed);
-    CHECK_THROWS_WITH_AS(load(), text("load_carried: ", file.string(), " ", why).c_str(),
+    CHECK_THROWS_WITH_AS(load(), to_text("load_carried: ", file.string(), " ", why).c_str(),
                          FileError);
   };
   using File = TensorFile<double>;

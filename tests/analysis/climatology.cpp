@@ -54,7 +54,7 @@ TEST_CASE("climatology: always estimates the mean") {
 
 TEST_CASE("climatology: bad input") {
   CHECK_THROWS_AS((void)climatology_of(Lorenz{}, {.cycles = 0}), ConfigError);
-  const Climate small{zeros<double>(3), zeros<double>(3, 3)};
+  const Climate small{zero_tensor<double>(3), zero_tensor<double>(3, 3)};
   CHECK_THROWS_WITH_AS(Climatology<Lorenz>{small},
                        "Climatology: climate.mean has shape (3), expected (40), one per state "
                        "element",

@@ -52,7 +52,7 @@ double r(std::size_t i, std::size_t j) {
   return deviation(i) * deviation(j) * std::pow(0.6, Ring<size>::distance(i, {double(j)}));
 }
 Matrix matrix_of(const auto& at) {
-  auto out = zeros<double>(size, size);
+  auto out = zero_tensor<double>(size, size);
   for (std::size_t i = 0; i < size; ++i)
     for (std::size_t j = 0; j < size; ++j) out(i, j) = at(i, j);
   return out;
@@ -124,7 +124,7 @@ double difference(const std::vector<double>& a, const std::vector<double>& b) {
   return worst;
 }
 Climate some_climate() {
-  Climate climate{zeros<double>(size), zeros<double>(size, size)};
+  Climate climate{zero_tensor<double>(size), zero_tensor<double>(size, size)};
   for (std::size_t i = 0; i < size; ++i) {
     climate.mean(i) = 2.3;
     for (std::size_t k = 0; k < size; ++k) climate.covariance(i, k) = i == k ? 13 : 1;
@@ -192,19 +192,20 @@ std::vector<double> kalman(const std::vector<double>& mean, const Matrix& p, std
   for (std::size_t j = 0; j < size; ++j)
     if (!missing(j, cycle, lane)) used.push_back(j);
   const std::size_t n = used.size();
-  auto c = zeros<double>(n, n), cross = zeros<double>(size, n), departure = zeros<double>(n, 1);
+  auto c = zero_tensor<double>(n, n), cross = zero_tensor<double>(size, n),
+       departure = zero_tensor<double>(n, 1);
   const auto y = test::normal_numbers(size, 10 * cycle + lane);
   for (std::size_t a = 0; a < n; ++a) {
     departure(a, 0) = 2 * y[used[a]] + 2 - mean[used[a]];
     for (std::size_t b = 0; b < n; ++b) c(a, b) = p(used[a], used[b]) + r(used[a], used[b]);
     for (std::size_t i = 0; i < size; ++i) cross(i, a) = p(i, used[a]);
   }
-  const Matrix step = product(cross, solve(c, departure));
+  const Matrix step = matrix_product(cross, solve_linear(c, departure));
   auto out = mean;
   for (std::size_t i = 0; i < size; ++i) out[i] += step(i, 0);
   if (after != nullptr) {
     *after = p;
-    const Matrix removed = product(cross, solve(c, transposed(cross)));
+    const Matrix removed = matrix_product(cross, solve_linear(c, transpose_of(cross)));
     for (std::size_t i = 0; i < p.size(); ++i) after->data()[i] -= removed.data()[i];
   }
   return out;
@@ -336,16 +337,18 @@ TEST_CASE("correlated: the LETKF without taper is the ETKF; with one, the formul
     const std::size_t n = near.size();
     REQUIRE(n >= 2);
     REQUIRE(n < 5);
-    auto c = zeros<double>(n, n), cross = zeros<double>(1, n), departure = zeros<double>(n, 1);
+    auto c = zero_tensor<double>(n, n), cross = zero_tensor<double>(1, n),
+         departure = zero_tensor<double>(n, 1);
     for (std::size_t a = 0; a < n; ++a) {
       departure(a, 0) = 2 * y[near[a]] + 2 - mean[near[a]];
       cross(0, a) = p(i, near[a]);
       for (std::size_t b = 0; b < n; ++b)
         c(a, b) = p(near[a], near[b]) + r(near[a], near[b]) / (root[a] * root[b]);
     }
-    CHECK(std::abs(mean_after[i] - mean[i] - product(cross, solve(c, departure))(0, 0)) <= 1e-11);
-    CHECK(std::abs(p_after(i, i) - p(i, i) + product(cross, solve(c, transposed(cross)))(0, 0)) <=
-          1e-11);
+    CHECK(std::abs(mean_after[i] - mean[i] -
+                   matrix_product(cross, solve_linear(c, departure))(0, 0)) <= 1e-11);
+    CHECK(std::abs(p_after(i, i) - p(i, i) +
+                   matrix_product(cross, solve_linear(c, transpose_of(cross)))(0, 0)) <= 1e-11);
   }
 }
 

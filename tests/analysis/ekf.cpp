@@ -27,28 +27,29 @@ TEST_CASE("ekf: on a linear model the Kalman filter") {
   fill_normal<double>({.seed = 1}, guess.numbers());
   auto carried = filter.start(guess, 1.5, {});
   const Matrix m = Advection::matrix();
-  auto x = zeros<double>(8, 1), p = zeros<double>(8, 8);
+  auto x = zero_tensor<double>(8, 1), p = zero_tensor<double>(8, 8);
   for (std::size_t i = 0; i < 8; ++i) x(i, 0) = guess[i], p(i, i) = 2.25;
   for (std::size_t cycle = 0; cycle < 6; ++cycle) {
     const auto observed = test::linear_observations(cycle);
     filter.forecast(carried);
     filter.analyse(carried, observed, {});
-    x = product(m, x);
-    p = product(m, product(p, transposed(m)));
+    x = matrix_product(m, x);
+    p = matrix_product(m, matrix_product(p, transpose_of(m)));
     std::vector<std::size_t> reporting;
     for (std::size_t j = 0; j < 4; ++j)
       if (observed.precision[j] > 0) reporting.push_back(j);
     const std::size_t count = reporting.size();
-    auto h = zeros<double>(count, 8), departure = zeros<double>(count, 1);
+    auto h = zero_tensor<double>(count, 8), departure = zero_tensor<double>(count, 1);
     for (std::size_t k = 0; k < count; ++k) {
       h(k, 2 * reporting[k]) = 1;
       departure(k, 0) = observed.values[reporting[k]] - x(2 * reporting[k], 0);
     }
-    auto innovation = product(h, product(p, transposed(h)));
+    auto innovation = matrix_product(h, matrix_product(p, transpose_of(h)));
     for (std::size_t k = 0; k < count; ++k)
       innovation(k, k) += 1 / observed.precision[reporting[k]];
-    const auto gain = transposed(solve(innovation, product(h, p)));
-    const auto increment = product(gain, departure), reduction = product(gain, product(h, p));
+    const auto gain = transpose_of(solve_linear(innovation, matrix_product(h, p)));
+    const auto increment = matrix_product(gain, departure),
+               reduction = matrix_product(gain, matrix_product(h, p));
     double trace = 0;
     for (std::size_t i = 0; i < 8; ++i) {
       x(i, 0) += increment(i, 0);
@@ -73,7 +74,7 @@ TEST_CASE("ekf: the covariance follows the tangent of a nonlinear model and netw
   fill_normal<double>({.seed = 1}, guess.numbers());
   auto carried = filter.start(guess, 0.5, {});
   filter.forecast(carried);
-  auto m = zeros<double>(8, 8), h = zeros<double>(8, 8), p = zeros<double>(8, 8);
+  auto m = zero_tensor<double>(8, 8), h = zero_tensor<double>(8, 8), p = zero_tensor<double>(8, 8);
   for (std::size_t k = 0; k < 8; ++k) {
     std::array<double, 8> dx{}, dy{};
     dx[k] = 1;
@@ -83,21 +84,22 @@ TEST_CASE("ekf: the covariance follows the tangent of a nonlinear model and netw
     for (std::size_t i = 0; i < 8; ++i) m(i, k) = dx[i];
     p(k, k) = 0.25;
   }
-  p = product(m, product(p, transposed(m)));
+  p = matrix_product(m, matrix_product(p, transpose_of(m)));
   for (std::size_t i = 0; i < 8; ++i)
     for (std::size_t j = 0; j < 8; ++j)
       CHECK(std::abs(carried.covariance.at(i, j) - p(i, j)) < 1e-12);
   Ekf<Lorenz>::Observed observed;
   observed.values.fill(1);
   observed.precision.fill(2);
-  auto departure = zeros<double>(8, 1);
+  auto departure = zero_tensor<double>(8, 1);
   const auto before = carried.state;
   problem.observe.observe(before.data(), departure.data());
   for (double& d : span_of(departure)) d = 1 - d;
   filter.analyse(carried, observed, {});
-  auto innovation = product(h, product(p, transposed(h)));
+  auto innovation = matrix_product(h, matrix_product(p, transpose_of(h)));
   for (std::size_t k = 0; k < 8; ++k) innovation(k, k) += 0.5;
-  const auto increment = product(p, product(transposed(h), solve(innovation, departure)));
+  const auto increment =
+      matrix_product(p, matrix_product(transpose_of(h), solve_linear(innovation, departure)));
   for (std::size_t i = 0; i < 8; ++i)
     CHECK(std::abs(carried.state[i] - before[i] - increment(i, 0)) < 1e-12);
 }
@@ -118,7 +120,7 @@ TEST_CASE("ekf: bad numbers, a singular innovation covariance and a diverged sta
   };
   CHECK(message([](auto& carried) { carried.covariance.at(0, 0) = -1; }) ==
         "Ekf::analyse: the innovation variance of slot 0 is 0 and the departure " +
-            text(test::half_observations().values[0]) +
+            to_text(test::half_observations().values[0]) +
             ", expected finite numbers and a variance above zero; the filter has diverged, use "
             "more inflation");
   CHECK_FALSE(message([](auto& carried) { carried.state[2] = std::nan(""); }).empty());

@@ -41,7 +41,8 @@ TEST_CASE("enkf: the gain form with the documented perturbations, and a silent s
   const std::array<std::size_t, 3> used{0, 1, 3};
   test::Numbers normal(slots * members);
   fill_normal<double>(key.with(Purpose::analysis), normal);
-  auto x = zeros<double>(6, members), h = zeros<double>(3, members), d = h, departure = h;
+  auto x = zero_tensor<double>(6, members), h = zero_tensor<double>(3, members), d = h,
+       departure = h;
   for (std::size_t m = 0; m < members; ++m) {
     for (std::size_t i = 0; i < 6; ++i) x(i, m) = before.at(i, m);
     std::array<double, 6> state;
@@ -67,10 +68,10 @@ TEST_CASE("enkf: the gain form with the documented perturbations, and a silent s
   auto anomalies = x;
   centre(anomalies);
   centre(h);
-  Matrix c = product(h, transposed(h));
+  Matrix c = matrix_product(h, transpose_of(h));
   for (std::size_t k = 0; k < 3; ++k) c(k, k) += (members - 1) * noise.variance(used[k]);
-  const Matrix gain = product(anomalies, transposed(h));
-  const Matrix step = product(gain, solve(c, departure));
+  const Matrix gain = matrix_product(anomalies, transpose_of(h));
+  const Matrix step = matrix_product(gain, solve_linear(c, departure));
   for (std::size_t i = 0; i < 6; ++i) {
     double mean = 0;
     for (std::size_t m = 0; m < members; ++m) mean += (x(i, m) + step(i, m)) / members;

@@ -20,7 +20,7 @@ static_assert(Analysis<EnkfN<test::Sakov, 20>>);
 TEST_CASE("enkf_n: six cycles agree with DAPPER, whose Newton iteration stops early") {
   for (const int xn : {1, 2}) {
     const EnkfN<test::Sakov, 20> filter(test::Sakov{}, {.xn = static_cast<double>(xn)});
-    test::check_against_dapper(filter, text("analysis_enkf_n_xN", xn, "_dual.npy"), 1e-4);
+    test::check_against_dapper(filter, to_text("analysis_enkf_n_xN", xn, "_dual.npy"), 1e-4);
   }
 }
 

@@ -182,11 +182,11 @@ TEST_CASE("ensrf: a rotation keeps mean and covariance, and differs from run to 
   const Ensrf<test::Sakov, members, runs, float> single(problem, {.rotation = true});
   auto d = single.start({}, 1, {});
   typename decltype(single)::Observed observations;
-  convert(observed.values, observations.values);
-  convert(observed.precision, observations.precision);
+  convert_precision(observed.values, observations.values);
+  convert_precision(observed.precision, observations.precision);
   auto e = plain.start(guess, 1, {.seed = 5});
   plain.analyse(e, observed, {});
-  convert(plain.start(guess, 1, {.seed = 5}).ensemble, d.ensemble);
+  convert_precision(plain.start(guess, 1, {.seed = 5}).ensemble, d.ensemble);
   single.analyse(d, observations, {.seed = 6});
   check_moments<40, members>(
       d.ensemble, 1, [&](std::size_t i, std::size_t m) { return e.ensemble.at(m * 40 + i, 1); },

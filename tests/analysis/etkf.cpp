@@ -26,7 +26,7 @@ TEST_CASE("etkf: a full-rank ensemble gives the Kalman filter's mean and covaria
     const Etkf<test::Half, members> filter(test::Half{}, {.rotation = rotation});
     auto carried = filter.start({}, 1.5, {.seed = 6});
     const auto moments = [&](Matrix& mean, Matrix& covariance) {
-      mean = zeros<double>(n, 1), covariance = zeros<double>(n, n);
+      mean = zero_tensor<double>(n, 1), covariance = zero_tensor<double>(n, n);
       for (std::size_t i = 0; i < n; ++i)
         for (std::size_t m = 0; m < members; ++m) mean(i, 0) += carried.ensemble.at(i, m) / members;
       for (std::size_t i = 0; i < n; ++i)
@@ -38,16 +38,16 @@ TEST_CASE("etkf: a full-rank ensemble gives the Kalman filter's mean and covaria
     Matrix mean, p;
     moments(mean, p);
     // K = P Hᵀ (H P Hᵀ + R)⁻¹, H picks every second variable.
-    auto h = zeros<double>(slots, n), departure = zeros<double>(slots, 1);
+    auto h = zero_tensor<double>(slots, n), departure = zero_tensor<double>(slots, 1);
     for (std::size_t j = 0; j < slots; ++j) {
       h(j, 2 * j) = 1;
       departure(j, 0) = observed.values[j] - mean(2 * j, 0);
     }
-    auto innovation = product(h, product(p, transposed(h)));
+    auto innovation = matrix_product(h, matrix_product(p, transpose_of(h)));
     for (std::size_t j = 0; j < slots; ++j) innovation(j, j) += 1 / observed.precision[j];
-    const auto gain = transposed(solve(innovation, product(h, p)));
-    const auto increment = product(gain, departure);
-    const auto reduction = product(gain, product(h, p));
+    const auto gain = transpose_of(solve_linear(innovation, matrix_product(h, p)));
+    const auto increment = matrix_product(gain, departure);
+    const auto reduction = matrix_product(gain, matrix_product(h, p));
 
     filter.analyse(carried, observed, {.seed = 1});
     Matrix mean_a, p_a;
@@ -70,12 +70,12 @@ TEST_CASE("etkf: a rotation keeps mean and covariance, also of inflated anomalie
       filter.analyse(carried, test::half_observations(), {.seed = 1});
       Etkf<test::Half, 5>::Estimate estimate;
       filter.estimate(carried, estimate);
-      auto x = zeros<double>(8, 5), centre = zeros<double>(8, 1);
+      auto x = zero_tensor<double>(8, 5), centre = zero_tensor<double>(8, 1);
       for (std::size_t i = 0; i < 8; ++i) {
         centre(i, 0) = estimate[i];
         for (std::size_t m = 0; m < 5; ++m) x(i, m) = carried.ensemble.at(i, m) - estimate[i];
       }
-      covariance[rotation] = product(x, transposed(x));
+      covariance[rotation] = matrix_product(x, transpose_of(x));
       mean[rotation] = centre;
     }
     for (std::size_t i = 0; i < 64; ++i)

@@ -47,14 +47,14 @@ using Unlike = Problem<Still, ObserveAll<4, 2>, GaussianStart, DenseModelNoise<8
 
 /// A regular root of Q.
 Matrix root_of_noise() {
-  auto root = zeros<double>(8, 8);
+  auto root = zero_tensor<double>(8, 8);
   for (std::size_t i = 0; i < 8; ++i) {
     root(i, i) = 0.5 + 0.1 * static_cast<double>(i);
     root(i, (i + 3) % 8) = 0.3;
   }
   return root;
 }
-Matrix noise_covariance() { return product(root_of_noise(), transposed(root_of_noise())); }
+Matrix noise_covariance() { return matrix_product(root_of_noise(), transpose_of(root_of_noise())); }
 
 template <std::size_t Members>
 using Ensemble8 = Batch<double, 8, 1, Members>;
@@ -74,7 +74,7 @@ Ensemble some_ensemble(std::uint64_t seed = 1) {
 /// Anomalies, 8 × N.
 template <class Ensemble>
 Matrix anomalies(const Ensemble& ensemble) {
-  auto x = zeros<double>(8, Ensemble::lanes);
+  auto x = zero_tensor<double>(8, Ensemble::lanes);
   for (std::size_t i = 0; i < 8; ++i) {
     double mean = 0;
     for (std::size_t m = 0; m < Ensemble::lanes; ++m) mean += ensemble.at(i, m) / Ensemble::lanes;
@@ -85,7 +85,7 @@ Matrix anomalies(const Ensemble& ensemble) {
 template <class Ensemble>
 Matrix covariance(const Ensemble& ensemble) {
   const auto x = anomalies(ensemble);
-  auto p = product(x, transposed(x));
+  auto p = matrix_product(x, transpose_of(x));
   for (double& c : span_of(p)) c /= Ensemble::lanes - 1;
   return p;
 }
@@ -116,7 +116,7 @@ Matrix projection(const Matrix& x, const std::array<double, 8>& units) {
     for (double& number : y) number /= std::sqrt(square);
     basis.push_back(y);
   }
-  auto out = zeros<double>(8, 8);
+  auto out = zero_tensor<double>(8, 8);
   for (const auto& b : basis)
     for (std::size_t i = 0; i < 8; ++i)
       for (std::size_t j = 0; j < 8; ++j) out(i, j) += units[i] * b[i] * b[j] / units[j];
@@ -144,7 +144,8 @@ void check_projected(const P& problem, const std::array<double, 8>& units, doubl
   const auto mean = mean_of(ensemble);
   const auto pi = projection(anomalies(ensemble), units);
   add_noise_to_members(problem, NoiseForm::square_root, {}, ensemble);
-  const auto expected = added(before, product(pi, product(noise_covariance(), transposed(pi))));
+  const auto expected =
+      added(before, matrix_product(pi, matrix_product(noise_covariance(), transpose_of(pi))));
   CHECK(largest_difference(covariance(ensemble), expected) < tolerance);
   CHECK(largest_difference(before, expected) > 0.1);
   for (std::size_t i = 0; i < 8; ++i) CHECK(std::abs(mean_of(ensemble)[i] - mean[i]) < 1e-13);
@@ -164,7 +165,7 @@ TEST_CASE("member noise: the square root adds the part of Q in the span, and all
   }
   Ensemble8<5> same;  // spans nothing
   add_noise_to_members(problem, NoiseForm::square_root, {}, same);
-  CHECK(largest_difference(covariance(same), zeros<double>(8, 8)) == 0);
+  CHECK(largest_difference(covariance(same), zero_tensor<double>(8, 8)) == 0);
 }
 
 TEST_CASE("member noise: samples give P + Q in the mean, and complete the square root") {
@@ -173,12 +174,14 @@ TEST_CASE("member noise: samples give P + Q in the mean, and complete the square
   const auto q = noise_covariance();
   const auto start = some_ensemble<Ensemble8<5>>();
   const auto p = covariance(start), pi = projection(anomalies(start), {1, 1, 1, 1, 1, 1, 1, 1});
-  auto rest = zeros<double>(8, 8);
+  auto rest = zero_tensor<double>(8, 8);
   for (std::size_t i = 0; i < 8; ++i) rest(i, i) = 1;
   rest = added(rest, pi, -1);
-  const auto projected = [&](const Matrix& by) { return product(by, product(q, transposed(by))); };
+  const auto projected = [&](const Matrix& by) {
+    return matrix_product(by, matrix_product(q, transpose_of(by)));
+  };
   const auto check = [&](NoiseForm form, const Matrix& expected) {
-    auto found = zeros<double>(8, 8);
+    auto found = zero_tensor<double>(8, 8);
     for (std::size_t n = 0; n < draws; ++n) {
       auto ensemble = start;
       add_noise_to_members(problem, form, {.run = 3, .cycle = n}, ensemble);
@@ -213,8 +216,8 @@ struct Kalman {
 
   void forecast() {
     const auto m = test::Advection::matrix();
-    x = product(m, x);
-    p = added(product(m, product(p, transposed(m))), noise_covariance());
+    x = matrix_product(m, x);
+    p = added(matrix_product(m, matrix_product(p, transpose_of(m))), noise_covariance());
   }
   void analyse(const Observations<double, 4>& observed) {
     for (std::size_t j = 0; j < 4; ++j) {  // one after the other: R is diagonal
@@ -243,7 +246,7 @@ TEST_CASE("member noise: on a linear model EKF, ETKF and EnSRF are the Kalman fi
   auto of_ensrf = ensrf.start({}, 1, {});
   of_etkf.ensemble = some_ensemble<Ensemble8<12>>();
   const auto mean = mean_of(of_etkf.ensemble);
-  Kalman kalman{zeros<double>(8, 1), covariance(of_etkf.ensemble)};
+  Kalman kalman{zero_tensor<double>(8, 1), covariance(of_etkf.ensemble)};
   for (std::size_t i = 0; i < 8; ++i) {
     kalman.x(i, 0) = of_ekf.state[i] = mean[i];
     for (std::size_t j = 0; j < 8; ++j) of_ekf.covariance.at(i, j) = kalman.p(i, j);
@@ -348,8 +351,8 @@ TEST_CASE("member noise: a smoother's members must keep their past; bad shares a
   CHECK(scores.smoothing_rmse < scores.analysis_rmse);
   for (const double bad : {-0.1, 1.0, std::nan("")})
     CHECK_THROWS_WITH_AS((Etkf<Lorenz, 5>(problem, {.forecast = {.most_failed = bad}})),
-                         text("EnsembleFilter: forecast.most_failed is ", bad,
-                              ", expected a share from 0 (an error if one fails) to below 1")
+                         to_text("EnsembleFilter: forecast.most_failed is ", bad,
+                                 ", expected a share from 0 (an error if one fails) to below 1")
                              .c_str(),
                          ConfigError);
   CHECK_THROWS_AS((Ensrf<Lorenz, 5>(problem, {.forecast = {.most_failed = 1}})), ConfigError);

@@ -117,7 +117,7 @@ void check_filter(const Config& config) {
 }
 
 Climate some_climate() {
-  Climate climate{zeros<double>(8), zeros<double>(8, 8)};
+  Climate climate{zero_tensor<double>(8), zero_tensor<double>(8, 8)};
   for (std::size_t i = 0; i < 8; ++i) {
     climate.mean(i) = 2.3;
     for (std::size_t k = 0; k < 8; ++k) climate.covariance(i, k) = i == k ? 13 : 1;

@@ -284,12 +284,13 @@ TEST_CASE("precise observations: a ratio of variance to R beyond all numbers is 
     auto carried = filter.start({}, 100, {});
     typename Filter::Observed observed;
     observed.precision.fill(1e307);
-    CHECK_THROWS_WITH_AS(filter.analyse(carried, observed, {}),
-                         doctest::Contains(text(name,
-                                                "::analyse: the ratios of the observed ensemble's "
-                                                "variance to R sum up to inf")
-                                               .c_str()),
-                         NumericalError);
+    CHECK_THROWS_WITH_AS(
+        filter.analyse(carried, observed, {}),
+        doctest::Contains(to_text(name,
+                                  "::analyse: the ratios of the observed ensemble's "
+                                  "variance to R sum up to inf")
+                              .c_str()),
+        NumericalError);
   };
   const Lorenz problem;
   check(Etkf<Lorenz, 5>(problem), "Etkf");

@@ -56,7 +56,7 @@ double rho(std::size_t a, std::size_t b, double radius) {
 
 /// Members in columns: the state, then what is observed of it.
 Matrix joint(const auto& at) {
-  auto e = zeros<double>(size + slots, members);
+  auto e = zero_tensor<double>(size + slots, members);
   for (std::size_t m = 0; m < members; ++m) {
     std::array<double, size> x;
     std::array<double, slots> h;
@@ -146,7 +146,7 @@ TEST_CASE("localised: the stochastic filter is the formula of the gain") {
   Matrix x = joint([&](std::size_t i, std::size_t m) { return middle[i] + 1.2 * first(i, m); });
   const auto mean = centre(x);
   const std::array<std::size_t, 4> used{0, 2, 3, 4};
-  auto c = zeros<double>(4, 4), noise = zeros<double>(4, members), steps = noise;
+  auto c = zero_tensor<double>(4, 4), noise = zero_tensor<double>(4, members), steps = noise;
   std::vector<double> normal(slots * members);
   fill_normal<double>(key.with(Purpose::analysis), normal);
   for (std::size_t a = 0; a < 4; ++a)
@@ -163,7 +163,7 @@ TEST_CASE("localised: the stochastic filter is the formula of the gain") {
                     std::sqrt(r * members / (members - 1)) * noise(a, m);
   }
   CHECK(c(0, 1) == 0);  // some do not reach each other
-  const Matrix z = solve(c, steps);
+  const Matrix z = solve_linear(c, steps);
   for (std::size_t i = 0; i < size; ++i) {
     std::array<double, members> e;
     double after = 0, weight = 0;
@@ -296,7 +296,7 @@ TEST_CASE("localised: what cannot be") {
                        doctest::Contains("Ensrf: radius is 4, but there is no distance"),
                        ConfigError);
   using Correlated = Problem<Model, Whitened<ObserveAll<size>>>;
-  auto r = zeros<double>(size, size);
+  auto r = zero_tensor<double>(size, size);
   for (std::size_t i = 0; i < size; ++i) r(i, i) = 1;
   const Correlated correlated{.observe = Whitened(ObserveAll<size>{}, r)};
   CHECK_NOTHROW(Ensrf<Correlated, members>{correlated});

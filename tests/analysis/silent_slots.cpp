@@ -106,7 +106,7 @@ void check(const Make& make) {
 }
 
 Climate some_climate() {
-  Climate out{zeros<double>(8), zeros<double>(8, 8)};
+  Climate out{zero_tensor<double>(8), zero_tensor<double>(8, 8)};
   for (std::size_t i = 0; i < 8; ++i) {
     out.mean[i] = i == element ? -3 : 4;
     for (std::size_t k = 0; k < 8; ++k)

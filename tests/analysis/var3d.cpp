@@ -36,16 +36,16 @@ using Square = Problem<Rk4<Lorenz96<8>>, ObserveSquares>;
 
 /// A climate with a random covariance.
 Climate some_climate() {
-  auto y = zeros<double>(8, 12);
+  auto y = zero_tensor<double>(8, 12);
   fill_normal<double>({.seed = 3}, span_of(y));
-  return {zeros<double>(8), product(y, transposed(y))};
+  return {zero_tensor<double>(8), matrix_product(y, transpose_of(y))};
 }
 
 /// B Hᵀ (H B Hᵀ + R)⁻¹ d with H, R and d of the reporting slots.
 Matrix textbook_increment(const Matrix& b, const Matrix& h, const Matrix& r, const Matrix& d) {
-  auto innovation = product(h, product(b, transposed(h)));
+  auto innovation = matrix_product(h, matrix_product(b, transpose_of(h)));
   for (std::size_t i = 0; i < innovation.size(); ++i) innovation.data()[i] += r.data()[i];
-  return product(product(b, transposed(h)), solve(innovation, d));
+  return matrix_product(matrix_product(b, transpose_of(h)), solve_linear(innovation, d));
 }
 
 Matrix scaled(Matrix a, double factor) {
@@ -79,8 +79,8 @@ TEST_CASE("var3d: every lane gets the textbook's increment, whatever its precisi
       for (std::size_t j = 0; j < 8; ++j)
         if (observed.precision.at(j, l) > 0) reporting.push_back(j);
       const std::size_t count = reporting.size();
-      auto h = zeros<double>(count, 8), r = zeros<double>(count, count);
-      auto d = zeros<double>(count, 1);
+      auto h = zero_tensor<double>(count, 8), r = zero_tensor<double>(count, count);
+      auto d = zero_tensor<double>(count, 1);
       for (std::size_t k = 0; k < count; ++k) {
         h(k, reporting[k]) = 1;
         r(k, k) = 1 / observed.precision.at(reporting[k], l);
@@ -104,7 +104,8 @@ TEST_CASE("var3d: a nonlinear network is linearised at the forecast") {
   observed.precision.fill(4);
   analysis.analyse(carried, observed, {});
   for (std::size_t l = 0; l < 2; ++l) {
-    auto h = zeros<double>(8, 8), r = zeros<double>(8, 8), d = zeros<double>(8, 1);
+    auto h = zero_tensor<double>(8, 8), r = zero_tensor<double>(8, 8),
+         d = zero_tensor<double>(8, 1);
     for (std::size_t i = 0; i < 8; ++i) {
       const double x = guess.at(i, l);
       h(i, i) = x, r(i, i) = 0.25, d(i, 0) = observed.values.at(i, l) - x * x / 2;
@@ -174,7 +175,7 @@ TEST_CASE("var3d: bad input") {
   CHECK_THROWS_AS((Var3d<test::Silent>(test::Silent{}, climate, 1)), NumericalError);
 
   // Round-off below zero is let through, and then no match for very precise observations.
-  climate.covariance = zeros<double>(8, 8);
+  climate.covariance = zero_tensor<double>(8, 8);
   for (std::size_t i = 0; i < 8; ++i) climate.covariance(i, i) = i == 3 ? -5e-11 : 1;
   const Var3d<test::Silent> analysis(test::Silent{}, climate, 1);
   auto carried = analysis.start({}, 1, {});

@@ -27,9 +27,9 @@ using Nonlinear = Problem<Rk4<Lorenz96<8>>, test::Curved>;
 
 /// A climate with a random covariance.
 Climate some_climate() {
-  auto y = zeros<double>(8, 12);
+  auto y = zero_tensor<double>(8, 12);
   fill_normal<double>({.seed = 3}, span_of(y));
-  return {zeros<double>(8), product(y, transposed(y))};
+  return {zero_tensor<double>(8), matrix_product(y, transpose_of(y))};
 }
 
 /// A background of a user's own: a lower triangular root of the climate's covariance.
@@ -136,7 +136,8 @@ TEST_CASE("var4d: conjugate gradients find the steps of the factorisation") {
 TEST_CASE("var4d: without matrices on a linear model, 3D-Var with the background M B Mᵀ") {
   const auto climate = some_climate();
   const Matrix m = Advection::matrix();
-  const Climate moved{climate.mean, product(m, product(climate.covariance, transposed(m)))};
+  const Climate moved{climate.mean,
+                      matrix_product(m, matrix_product(climate.covariance, transpose_of(m)))};
   // Types are deduced from what the methods are given; runs side by side are then a register's.
   const Var4d iterated(Linear{}, MyBackground(climate, 0.3), {.inner_tolerance = 1e-13});
   const Var3d expected(Linear{}, DenseBackground(moved, 0.3));
@@ -149,12 +150,12 @@ TEST_CASE("var4d: without matrices on a linear model, 3D-Var with the background
 TEST_CASE("var4d: any background is as good as ours, and one of low rank corrects in its span") {
   using Ringed = Problem<Rk4<Lorenz96<8>>, ObserveSubset<8, 5>>;
   const Ringed problem;
-  auto deviations = zeros<double>(8);
+  auto deviations = zero_tensor<double>(8);
   for (std::size_t i = 0; i < 8; ++i) deviations[i] = 0.5 + 0.1 * static_cast<double>(i);
   const DistanceBackground<Ring<8>, 1> by_distance(deviations, 1.5);
   const ModesBackground modes(climate_sample_of(problem, {.cycles = 20}), 3, 0.1);
   const auto check = [&](const auto& background) {
-    auto covariance = zeros<double>(8, 8);
+    auto covariance = zero_tensor<double>(8, 8);
     std::vector<double> unit(8), v(background.controls()), column(8);
     for (std::size_t i = 0; i < 8; ++i) {
       std::ranges::fill(unit, 0), std::ranges::fill(v, 0);
@@ -163,7 +164,7 @@ TEST_CASE("var4d: any background is as good as ours, and one of low rank correct
       background.root(v.data(), column.data());
       for (std::size_t k = 0; k < 8; ++k) covariance(i, k) = column[k];
     }
-    const DenseBackground dense({zeros<double>(8), covariance});
+    const DenseBackground dense({zero_tensor<double>(8), covariance});
     const Var4dConfig config{.lag = 2, .iterations = 4, .inner_tolerance = 1e-13};
     check_same(Var4d(problem, background, config), Var4d(problem, dense, config), 1e-8);
     check_same(Var3d(problem, background), Var3d(problem, dense));
@@ -181,7 +182,8 @@ TEST_CASE("var4d: lag 0 is 3D-Var") {
 TEST_CASE("var4d: on a linear model lag 1 is 3D-Var with the background M B Mᵀ") {
   const auto climate = some_climate();
   const Matrix m = Advection::matrix();
-  const Climate moved{climate.mean, product(m, product(climate.covariance, transposed(m)))};
+  const Climate moved{climate.mean,
+                      matrix_product(m, matrix_product(climate.covariance, transpose_of(m)))};
   for (const std::size_t iterations : {1U, 3U})
     for (const auto use : {WindowUse::newest, WindowUse::all})
       check_same(
@@ -196,12 +198,12 @@ TEST_CASE("var4d: on a linear model a window of all observations is the weighted
   auto carried = full_window(analysis, 3);
   const auto guess = some_guess<Var4d<Linear, 1>>();
   // (B⁻¹ + Σ Gᵀ R⁻¹ G) dx = Σ Gᵀ R⁻¹ (y − G x_b), G = H Mⁿ.
-  auto unit = zeros<double>(8, 8), b = climate.covariance, right = zeros<double>(8, 1);
+  auto unit = zero_tensor<double>(8, 8), b = climate.covariance, right = zero_tensor<double>(8, 1);
   for (std::size_t i = 0; i < 8; ++i) unit(i, i) = 1;
   for (double& value : span_of(b)) value *= 0.3;
-  auto left = solve(b, unit), power = unit;
+  auto left = solve_linear(b, unit), power = unit;
   for (std::size_t n = 0; n < 3; ++n) {
-    power = product(Advection::matrix(), power);
+    power = matrix_product(Advection::matrix(), power);
     const auto observed = some_observations<Observations<double, 4>>(n);
     for (std::size_t j = 0; j < 4; ++j) {
       double departure = observed.values[j];
@@ -213,8 +215,8 @@ TEST_CASE("var4d: on a linear model a window of all observations is the weighted
       }
     }
   }
-  const auto increment = solve(left, right);
-  const auto newest = product(power, increment);
+  const auto increment = solve_linear(left, right);
+  const auto newest = matrix_product(power, increment);
   Var4d<Linear, 1>::Estimate before, after, start;
   analysis.estimate(carried, before);
   analysis.analyse(carried, some_observations<Observations<double, 4>>(2), {});

@@ -23,7 +23,7 @@ TEST_CASE("window: it grows, slides, and keeps its observations in their places"
     for (std::size_t shift = 1; shift <= std::max<std::size_t>(lag, 1); ++shift) {
       CAPTURE(lag);
       CAPTURE(shift);
-      Window<Cycle> window(lag, shift);
+      ObservationWindow<Cycle> window(lag, shift);
       std::map<std::size_t, std::size_t> used, expected;
       std::size_t start = 0;
       for (std::size_t time = 1; time <= 40; ++time) {
@@ -49,10 +49,10 @@ TEST_CASE("window: it grows, slides, and keeps its observations in their places"
 
 TEST_CASE("window: shift must lie between one and lag") {
   CHECK_THROWS_WITH_AS(
-      Window<Cycle>::require_valid("Test", 3, 4),
+      ObservationWindow<Cycle>::require_valid("Test", 3, 4),
       "Test: shift is 4 with lag 3, expected 1 <= shift <= lag (and shift 1 with lag 0)",
       ConfigError);
-  CHECK_THROWS_AS(Window<Cycle>::require_valid("Test", 3, 0), ConfigError);
-  CHECK_NOTHROW(Window<Cycle>::require_valid("Test", 3, 3));
-  CHECK_NOTHROW(Window<Cycle>::require_valid("Test", 0, 1));
+  CHECK_THROWS_AS(ObservationWindow<Cycle>::require_valid("Test", 3, 0), ConfigError);
+  CHECK_NOTHROW(ObservationWindow<Cycle>::require_valid("Test", 3, 3));
+  CHECK_NOTHROW(ObservationWindow<Cycle>::require_valid("Test", 0, 1));
 }

@@ -17,9 +17,9 @@ constexpr std::size_t n = 9;
 
 /// I + Y Yᵀ.
 Matrix some_matrix() {
-  auto y = zeros<double>(n, 3);
+  auto y = zero_tensor<double>(n, 3);
   fill_normal<double>({.seed = 3}, span_of(y));
-  auto a = product(y, transposed(y));
+  auto a = matrix_product(y, transpose_of(y));
   for (std::size_t i = 0; i < n; ++i) a(i, i) += 1;
   return a;
 }
@@ -43,9 +43,9 @@ TEST_CASE("conjugate_gradients: LAPACK's solution in every lane, each with its o
   }
   const std::size_t used = conjugate_gradients(n, apply, b.data(), x.data(), 30, 1e-13);
   CHECK(used <= 6);  // four different eigenvalues, and round-off
-  auto right = zeros<double>(n, 2);
+  auto right = zero_tensor<double>(n, 2);
   for (std::size_t i = 0; i < n; ++i) right(i, 0) = b[i][0], right(i, 1) = b[i][3];
-  const auto expected = solve(a, right);
+  const auto expected = solve_linear(a, right);
   for (std::size_t i = 0; i < n; ++i) {
     CHECK(std::abs(x[i][0] - expected(i, 0)) < 1e-11);
     CHECK(x[i][1] == 0);

@@ -8,9 +8,9 @@
 #include <type_traits>
 
 TEST_CASE("error: text joins its arguments and tells close numbers apart") {
-  CHECK(dan::text("a", 1, ' ', 2.5) == "a1 2.5");
-  CHECK(dan::text(0.1) == "0.1");
-  CHECK(dan::text(1.00000001) == "1.00000001");
+  CHECK(dan::to_text("a", 1, ' ', 2.5) == "a1 2.5");
+  CHECK(dan::to_text(0.1) == "0.1");
+  CHECK(dan::to_text(1.00000001) == "1.00000001");
 }
 
 TEST_CASE("error: kinds") {

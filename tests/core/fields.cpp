@@ -33,7 +33,7 @@ TEST_CASE("fields: visited in order, those of a member with its name") {
   std::string seen;
   Outer outer;
   for_each_field(outer, [&](const std::string& name, const auto& value, const Range&) {
-    seen += text(name, "=", value, " ");
+    seen += to_text(name, "=", value, " ");
   });
   CHECK(seen == "count=2 inner.share=0.5 flag=1 ");
   CHECK_NOTHROW(require_fields("f", outer));

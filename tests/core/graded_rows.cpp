@@ -18,7 +18,7 @@ using namespace dan;
 namespace {
 
 Matrix random_matrix(std::size_t rows, std::size_t columns, std::uint64_t seed) {
-  auto out = zeros<double>(rows, columns);
+  auto out = zero_tensor<double>(rows, columns);
   fill_normal<double>({.seed = seed, .purpose = Purpose::user}, span_of(out));
   return out;
 }
@@ -42,25 +42,27 @@ TEST_CASE("graded_rows: singular values and vectors of any shape and rank agree 
         CAPTURE(m);
         CAPTURE(n);
         CAPTURE(middle);
-        const Matrix a = product(random_matrix(m, middle, 1), random_matrix(middle, n, 2));
+        const Matrix a = matrix_product(random_matrix(m, middle, 1), random_matrix(middle, n, 2));
         const Matrix c = random_matrix(m, 3, 3);
         read(rows, a, c);
         const std::size_t rank = rows.reduce();
         REQUIRE(rank == std::min({m, n, middle}));
         const auto expected = singular_values(a);
-        auto result = zeros<double>(rank, n), carried = zeros<double>(rank, 3);
+        auto result = zero_tensor<double>(rank, n), carried = zero_tensor<double>(rank, 3);
         for (std::size_t k = 0; k < rank; ++k) {
           for (std::size_t i = 0; i < n; ++i) result(k, i) = rows.row(k)[i];
           for (std::size_t i = 0; i < 3; ++i) carried(k, i) = rows.row(k)[n + i];
         }
-        const Matrix squares = product(result, transposed(result));
+        const Matrix squares = matrix_product(result, transpose_of(result));
         for (std::size_t k = 0; k < rank; ++k)
           for (std::size_t l = 0; l < rank; ++l)
             CHECK(std::abs(squares(k, l) - (k == l ? expected[k] * expected[k] : 0)) <
                   1e-13 * expected[0] * expected[0]);
         // (QA)ᵀ QA = AᵀA and (QA)ᵀ QC = AᵀC
-        const Matrix gram = product(transposed(a), a), same = product(transposed(result), result);
-        const Matrix mixed = product(transposed(a), c), too = product(transposed(result), carried);
+        const Matrix gram = matrix_product(transpose_of(a), a),
+                     same = matrix_product(transpose_of(result), result);
+        const Matrix mixed = matrix_product(transpose_of(a), c),
+                     too = matrix_product(transpose_of(result), carried);
         for (std::size_t i = 0; i < gram.size(); ++i)
           CHECK(std::abs(gram.data()[i] - same.data()[i]) < 1e-13 * expected[0] * expected[0]);
         for (std::size_t i = 0; i < mixed.size(); ++i)
@@ -84,7 +86,7 @@ TEST_CASE("graded_rows: rows of all sizes keep their digits") {
       factor *= step;
     }
     GradedRows rows;
-    read(rows, a, zeros<double>(m, 0));
+    read(rows, a, zero_tensor<double>(m, 0));
     REQUIRE(rows.reduce() == m);
     double found = 0;
     for (std::size_t k = 0; k < m; ++k) {

@@ -15,7 +15,7 @@ using namespace dan;
 
 namespace {
 Matrix random_matrix(std::size_t rows, std::size_t columns, double scale = 1) {
-  auto out = zeros<double>(rows, columns);
+  auto out = zero_tensor<double>(rows, columns);
   fill_normal<double>({.seed = rows, .purpose = Purpose::user, .run = columns}, span_of(out));
   for (double& x : span_of(out)) x *= scale;
   return out;
@@ -29,13 +29,13 @@ double distance(const Matrix& a, const Matrix& b) {
 }
 
 Matrix identity(std::size_t n) {
-  auto out = zeros<double>(n, n);
+  auto out = zero_tensor<double>(n, n);
   for (std::size_t i = 0; i < n; ++i) out(i, i) = 1;
   return out;
 }
 
 void check_orthonormal(const Matrix& q) {
-  CHECK(distance(product(transposed(q), q), identity(q.shape()[1])) < 1e-14);
+  CHECK(distance(matrix_product(transpose_of(q), q), identity(q.shape()[1])) < 1e-14);
 }
 }  // namespace
 
@@ -49,13 +49,14 @@ TEST_CASE("orthonormalise: A = Q R, with the R of LAPACK's Cholesky factor of Aá
         const Matrix r = orthonormalise(q);
         if (n == 0) continue;
         check_orthonormal(q);
-        CHECK(distance(product(q, r), a) < 3e-14 * scale);
+        CHECK(distance(matrix_product(q, r), a) < 3e-14 * scale);
         for (std::size_t i = 0; i < n; ++i) {
           CHECK(r(i, i) > 0);
           for (std::size_t j = 0; j < i; ++j) CHECK(r(i, j) == 0);
         }
         if (m > n)
-          CHECK(distance(transposed(cholesky(product(transposed(a), a))), r) < 1e-12 * scale);
+          CHECK(distance(transpose_of(cholesky(matrix_product(transpose_of(a), a))), r) <
+                1e-12 * scale);
       }
 }
 
@@ -69,7 +70,7 @@ TEST_CASE("orthonormalise: columns that depend on others leave an orthonormal ba
   Matrix q = a;
   const Matrix r = orthonormalise(q);
   check_orthonormal(q);
-  CHECK(distance(product(q, r), a) < 1e-14);
+  CHECK(distance(matrix_product(q, r), a) < 1e-14);
   CHECK(r(1, 1) == 0);
   CHECK(r(3, 3) < 1e-14);
   CHECK(r(5, 5) > 0);

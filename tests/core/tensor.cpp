@@ -11,7 +11,7 @@
 using namespace dan;
 
 TEST_CASE("tensor: zeros, shape, order and alignment") {
-  auto a = zeros<double>(2, 3);
+  auto a = zero_tensor<double>(2, 3);
   CHECK(a.shape()[0] == 2);
   CHECK(a.shape()[1] == 3);
   for (const double x : span_of(a)) CHECK(x == 0);
@@ -20,13 +20,13 @@ TEST_CASE("tensor: zeros, shape, order and alignment") {
   const Matrix& view = a;
   CHECK(span_of(view).size() == 6);
   for (const std::size_t n : {1U, 3U, 17U, 1000U})
-    CHECK(reinterpret_cast<std::uintptr_t>(zeros<float>(n).data()) % 64 == 0);
+    CHECK(reinterpret_cast<std::uintptr_t>(zero_tensor<float>(n).data()) % 64 == 0);
 }
 
 TEST_CASE_TEMPLATE("tensor: a batch keeps what it was made from", Real, float, double) {
   constexpr std::size_t lanes = simd_width<Real> + 1;
   using States = Batch<Real, 3, 2, lanes>;
-  auto array = zeros<Real>(3, 2, lanes);
+  auto array = zero_tensor<Real>(3, 2, lanes);
   for (std::size_t i = 0; i < array.size(); ++i) array.data()[i] = static_cast<Real>(i);
   const auto states = States::from(array);
   CHECK(states.array() == array);
@@ -55,7 +55,7 @@ TEST_CASE("tensor: a batch of the wrong shape says both shapes") {
   using States = Batch<double, 40, 1, 20>;
   std::string message;
   try {
-    static_cast<void>(States::from(zeros<double>(40, 2, 20)));
+    static_cast<void>(States::from(zero_tensor<double>(40, 2, 20)));
   } catch (const ShapeError& e) {
     message = e.what();
   }
@@ -70,7 +70,7 @@ TEST_CASE("tensor: convert rounds each lane and fills the padding with a valid o
     for (std::size_t l = 0; l < lanes; ++l) from.at(i, l) = 0.1 * static_cast<double>(10 * i + l);
   from.repeat_last_lane();
   Batch<float, 2, 1, lanes> to;
-  convert(from, to);
+  convert_precision(from, to);
   for (std::size_t i = 0; i < 2; ++i)
     for (std::size_t l = 0; l < to.padded; ++l)
       CHECK(to.at(i, l) == static_cast<float>(from.at(i, std::min(l, lanes - 1))));

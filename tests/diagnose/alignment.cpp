@@ -19,25 +19,25 @@
 using namespace dan;
 
 TEST_CASE("alignment: shares of energy by hand") {
-  auto basis = zeros<double>(3, 2);  // (0.6, 0.8, 0), (0, 0, 1)
+  auto basis = zero_tensor<double>(3, 2);  // (0.6, 0.8, 0), (0, 0, 1)
   basis(0, 0) = 0.6, basis(1, 0) = 0.8, basis(2, 1) = 1;
-  auto columns = zeros<double>(3, 2);  // (1, 0, 2), (0, 2, 0): energy 9
+  auto columns = zero_tensor<double>(3, 2);  // (1, 0, 2), (0, 2, 0): energy 9
   columns(0, 0) = 1, columns(2, 0) = 2, columns(1, 1) = 2;
   const auto share = alignment(basis, columns);
   REQUIRE(share.size() == 3);
   CHECK(share[0] == 0);
   CHECK(std::abs(share[1] - (0.36 + 2.56) / 9) < 1e-15);
   CHECK(std::abs(share[2] - (0.36 + 2.56 + 4) / 9) < 1e-15);
-  CHECK(std::isnan(alignment(basis, zeros<double>(3, 1))[1]));
+  CHECK(std::isnan(alignment(basis, zero_tensor<double>(3, 1))[1]));
 }
 
 TEST_CASE("alignment: of a covariance, and of its anomalies") {
   const auto basis = random_vectors(7, 7, 1);
-  auto anomalies = zeros<double>(7, 3);
+  auto anomalies = zero_tensor<double>(7, 3);
   fill_normal<double>({.seed = 5}, span_of(anomalies));
   const auto of_columns = alignment(basis, anomalies);
   const auto of_covariance =
-      alignment_of_covariance(basis, product(anomalies, transposed(anomalies)));
+      alignment_of_covariance(basis, matrix_product(anomalies, transpose_of(anomalies)));
   for (std::size_t n = 0; n < 8; ++n) CHECK(std::abs(of_columns[n] - of_covariance[n]) < 1e-14);
   CHECK(std::abs(of_columns[7] - 1) < 1e-14);
 }
@@ -61,7 +61,7 @@ TEST_CASE("alignment: the covariance of a Kalman filter lies in the unstable-neu
     filter.analyse(carried, twin.observed(), twin.key(0));
     trajectory.move_to(std::span(carried.state.data(), Lorenz::size));
     if (k < 400) continue;
-    auto p = zeros<double>(Lorenz::size, Lorenz::size);
+    auto p = zero_tensor<double>(Lorenz::size, Lorenz::size);
     for (std::size_t i = 0; i < Lorenz::size; ++i)
       for (std::size_t j = 0; j < Lorenz::size; ++j) p(i, j) = carried.covariance.at(i, j);
     const auto share = alignment_of_covariance(vectors, p);
@@ -75,10 +75,10 @@ TEST_CASE("alignment: the covariance of a Kalman filter lies in the unstable-neu
 
 TEST_CASE("alignment: bad input") {
   const auto basis = random_vectors(4, 2, 1);
-  CHECK_THROWS_WITH_AS(alignment(basis, zeros<double>(3, 1)),
+  CHECK_THROWS_WITH_AS(alignment(basis, zero_tensor<double>(3, 1)),
                        "alignment: columns has shape (3), expected (4), one per row of the basis",
                        ShapeError);
-  CHECK_THROWS_WITH_AS(alignment_of_covariance(basis, zeros<double>(4, 3)),
+  CHECK_THROWS_WITH_AS(alignment_of_covariance(basis, zero_tensor<double>(4, 3)),
                        "alignment_of_covariance: covariance has shape (3), expected (4), one per "
                        "row of the basis",
                        ShapeError);

@@ -42,7 +42,7 @@ TEST_CASE("covariant_vectors: of a triangular map they are its eigenvectors") {
   for (const std::size_t every : {1U, 2U}) {
     const auto v =
         covariant_vectors(trajectory, {.spin_up = 100, .cycles = 10, .after = 100, .every = every});
-    auto exact = zeros<double>(3, 3);
+    auto exact = zero_tensor<double>(3, 3);
     exact(0, 0) = 1;
     exact(0, 1) = -3, exact(1, 1) = 1;
     exact(0, 2) = 14.0 / 3, exact(1, 2) = -4, exact(2, 2) = 1;
@@ -95,7 +95,7 @@ TEST_CASE("covariant_vectors: the neutral one of Lorenz 63 is the tendency") {
   const auto v =
       covariant_vectors(trajectory, {.spin_up = 5000, .cycles = 200, .after = 5000, .every = 5});
   for (std::size_t t = 0; t < v.states.size(); ++t) {
-    auto f = zeros<double>(3, 2);  // in the column of the neutral vector
+    auto f = zero_tensor<double>(3, 2);  // in the column of the neutral vector
     std::array<double, 3> tendency{};
     ode.tendency(v.states[t].data(), tendency.data());
     for (std::size_t i = 0; i < 3; ++i) f(i, 1) = tendency[i];

@@ -117,8 +117,8 @@ TEST_CASE("cycle_trajectory: it is what the analyses do in a twin experiment") {
   const Learned<Small, Network, 1, double> network(problem, trained, {.way_back = false});
   auto carried = method.start(guess, 1, {});
   auto remembered = network.start(guess, 1, {});
-  auto none = zeros<double>(Small::size, 0);
-  auto unused = zeros<double>(decltype(learned)::size, 0);
+  auto none = zero_tensor<double>(Small::size, 0);
+  auto unused = zero_tensor<double>(decltype(learned)::size, 0);
   for (std::size_t k = 0; k < 20; ++k) {
     twin.next();
     method.forecast(carried), network.forecast(remembered);
@@ -135,22 +135,22 @@ TEST_CASE("cycle_trajectory: it is what the analyses do in a twin experiment") {
 TEST_CASE("cycle_trajectory: 3D-Var of a linear model has the exponents of (I - K H) M") {
   using test::Advection, test::Linear;
   const Linear problem;
-  Climate climate{zeros<double>(8), zeros<double>(8, 8)};
+  Climate climate{zero_tensor<double>(8), zero_tensor<double>(8, 8)};
   for (std::size_t i = 0; i < 8; ++i)
     for (std::size_t j = 0; j < 8; ++j)
       climate.covariance(i, j) =
           std::exp(-0.5 * std::pow(std::min((i + 8 - j) % 8, (j + 8 - i) % 8), 2));
   // (I - K H) M by the formula; H takes every second element, R = I.
-  auto h = zeros<double>(4, 8), s = zeros<double>(4, 4);
+  auto h = zero_tensor<double>(4, 8), s = zero_tensor<double>(4, 4);
   for (std::size_t j = 0; j < 4; ++j) h(j, problem.observe.element(j)) = 1;
-  const Matrix bht = product(climate.covariance, transposed(h));
-  s = product(h, bht);
+  const Matrix bht = matrix_product(climate.covariance, transpose_of(h));
+  s = matrix_product(h, bht);
   for (std::size_t j = 0; j < 4; ++j) s(j, j) += 1;
-  const Matrix kt = solve(s, transposed(bht)), kh = product(transposed(kt), h);
-  auto rest = zeros<double>(8, 8);
+  const Matrix kt = solve_linear(s, transpose_of(bht)), kh = matrix_product(transpose_of(kt), h);
+  auto rest = zero_tensor<double>(8, 8);
   for (std::size_t i = 0; i < 8; ++i)
     for (std::size_t j = 0; j < 8; ++j) rest(i, j) = (i == j ? 1 : 0) - kh(i, j);
-  const Matrix a = product(rest, Advection::matrix());
+  const Matrix a = matrix_product(rest, Advection::matrix());
 
   CycleTrajectory trajectory(Var3dTangent(problem, climate, 1), problem);
   const auto spectrum = lyapunov_spectrum(trajectory, {.cycles = 2000});
@@ -163,7 +163,7 @@ TEST_CASE("cycle_trajectory: 3D-Var of a linear model has the exponents of (I - 
   Matrix power = a;
   double scale = 0;
   for (int n = 0; n < 10; ++n) {  // a^(2^n) exp(-scale)
-    power = product(power, power);
+    power = matrix_product(power, power);
     const double largest = singular_values(power)[0];
     for (double& x : span_of(power)) x /= largest;
     scale = 2 * scale + std::log(largest);

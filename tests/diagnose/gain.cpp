@@ -114,7 +114,7 @@ void check_covariance() {
     const Matrix p = learned_covariance(some.increment(), some.input, about);
     const auto along = normal(size, 20), w = normal(size, 21);
     const auto expected = by_tangent(some, at, along), found = times(p, along);
-    const auto back = by_backward(some, at, w), found_back = times(transposed(p), w);
+    const auto back = by_backward(some, at, w), found_back = times(transpose_of(p), w);
     for (std::size_t i = 0; i < size; ++i) {
       CHECK(found[i] == doctest::Approx(expected[i]).epsilon(1e-12).scale(1));
       CHECK(found_back[i] == doctest::Approx(back[i]).epsilon(1e-12).scale(1));
@@ -162,13 +162,13 @@ struct Wave {
 
 /// P^a in the steady state of P^f = M P^a Mᵀ, P^a = P^f − P^f (P^f + r I)⁻¹ P^f.
 Matrix kalman_covariance(double r) {
-  auto m = zeros<double>(9, 9), p = zeros<double>(9, 9);
+  auto m = zero_tensor<double>(9, 9), p = zero_tensor<double>(9, 9);
   for (std::size_t i = 0; i < 9; ++i) m(i, (i + 8) % 9) = 0.9, m(i, i) = 0.4, p(i, i) = 1;
   for (int cycle = 0; cycle < 2000; ++cycle) {
-    const Matrix forecast = product(product(m, p), transposed(m));
+    const Matrix forecast = matrix_product(matrix_product(m, p), transpose_of(m));
     Matrix innovation = forecast;
     for (std::size_t i = 0; i < 9; ++i) innovation(i, i) += r;
-    p = product(forecast, solve(innovation, forecast));
+    p = matrix_product(forecast, solve_linear(innovation, forecast));
     for (std::size_t n = 0; n < p.size(); ++n) p.data()[n] = forecast.data()[n] - p.data()[n];
   }
   return p;
@@ -283,14 +283,14 @@ TEST_CASE("sampled gain: tends to the mean of the exact gain, and to the tangent
 
   // Stein: the mean over δ ~ N(0, R) of ∂a/∂ζ · Hᵀ R⁻¹, with draws of its own.
   constexpr std::size_t draws = 4000;
-  auto mean = zeros<double>(9, 3);
+  auto mean = zero_tensor<double>(9, 3);
   for (std::size_t n = 0; n < draws; ++n) {
     auto at = some.input;
     const auto delta = normal(3, 1000 + n, 1 / std::sqrt(2.0));
     const auto zeta = times(uplift.matrix, delta);
     for (std::size_t i = 0; i < 9; ++i) at[Plain::zeta_at + i] = some.deviations[i] * zeta[i];
-    const Matrix exact =
-        product(learned_covariance(some.increment(), at, ExpandedAt::innovation), uplift.matrix);
+    const Matrix exact = matrix_product(
+        learned_covariance(some.increment(), at, ExpandedAt::innovation), uplift.matrix);
     for (std::size_t i = 0; i < mean.size(); ++i) mean.data()[i] += exact.data()[i] / draws;
   }
   const auto error = [&](std::size_t samples) {
@@ -300,7 +300,7 @@ TEST_CASE("sampled gain: tends to the mean of the exact gain, and to the tangent
   CHECK(error(50) > 3 * error(50000));
   CHECK(error(50000) < 0.02);
 
-  const Matrix at_zero = product(learned_covariance(some.increment(), in), uplift.matrix);
+  const Matrix at_zero = matrix_product(learned_covariance(some.increment(), in), uplift.matrix);
   CHECK(distance(mean, at_zero) > 0.05);  // the network is not linear
   const auto left = [&](double scale) {
     return distance(
@@ -312,12 +312,12 @@ TEST_CASE("sampled gain: tends to the mean of the exact gain, and to the tangent
 }
 
 TEST_CASE("regressed gain: finds the gain of a linear map, and says what it lacks") {
-  auto departures = zeros<double>(4, 3), increments = zeros<double>(4, 2);
+  auto departures = zero_tensor<double>(4, 3), increments = zero_tensor<double>(4, 2);
   CHECK_THROWS_WITH_AS(
-      (void)regressed_gain(zeros<double>(3, 3), zeros<double>(3, 2)),
+      (void)regressed_gain(zero_tensor<double>(3, 3), zero_tensor<double>(3, 2)),
       doctest::Contains("regressed_gain: there are 3 samples, expected at least 4 for 3"),
       ConfigError);
-  CHECK_THROWS_WITH_AS((void)regressed_gain(departures, zeros<double>(5, 2)),
+  CHECK_THROWS_WITH_AS((void)regressed_gain(departures, zero_tensor<double>(5, 2)),
                        doctest::Contains("rows of the increments has shape (5), expected (4)"),
                        ShapeError);
   CHECK_THROWS_AS((void)regressed_gain(departures, increments), NumericalError);
@@ -333,7 +333,7 @@ TEST_CASE("regressed gain: finds the gain of a linear map, and says what it lack
 
   const Some<Plain> some;
   const std::span<const double> in(some.input);
-  const Uplift uplift{zeros<double>(9, 9), std::vector<double>(9, 1.0)};
+  const Uplift uplift{zero_tensor<double>(9, 9), std::vector<double>(9, 1.0)};
   CHECK_THROWS_WITH_AS(
       (void)sampled_gain(some.increment(), in, uplift, {}, {.samples = 9}),
       doctest::Contains("sampled_gain: samples is 9, expected at least 10 for 9 observations"),

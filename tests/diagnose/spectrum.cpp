@@ -44,7 +44,7 @@ const TwinConfig config{
     .runs = 3, .cycles = 9, .burn_in = 2, .threads = 1, .first_guess_deviation = 0.1};
 
 Matrix matrix(std::size_t size, const std::vector<double>& numbers) {
-  auto out = zeros<double>(size, size);
+  auto out = zero_tensor<double>(size, size);
   std::ranges::copy(numbers, out.data());
   return out;
 }
@@ -63,7 +63,7 @@ void by_hand(const Method& method, std::size_t run, const Use& use) {
   for (std::size_t cycle = 1; cycle <= config.cycles; ++cycle) {
     twin.next();
     typename Method::Observed observed;
-    convert(twin.observed(), observed);
+    convert_precision(twin.observed(), observed);
     method.forecast(carried);
     use(carried, observed, cycle);
     method.analyse(carried, observed, twin.key(0).with(Purpose::analysis));
@@ -95,7 +95,7 @@ TEST_CASE("mean spectrum: of the symmetric part, largest first, mode by mode") {
   CHECK(asymmetry(matrix(2, {1, 3, 3, 1})) == 0);
   CHECK_THROWS_WITH_AS((void)mean_spectrum({{}, {}}),
                        doctest::Contains("mean_spectrum: there is no covariance"), ConfigError);
-  CHECK_THROWS_AS((void)symmetric_part(zeros<double>(2, 3)), ShapeError);
+  CHECK_THROWS_AS((void)symmetric_part(zero_tensor<double>(2, 3)), ShapeError);
 }
 
 TEST_CASE("effective inflation: on the modes of the filter at the same time") {

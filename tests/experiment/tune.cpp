@@ -114,11 +114,11 @@ TEST_CASE("tune: an interrupted search keeps the trials that were finished and g
   const std::vector<double> values{1.0, 1.02, 1.04, 1.06};
   {
     const InterruptHandler handler;
-    CHECK_THROWS_WITH_AS(
-        (void)tune_on_grid(values, evaluate, config),
-        text("tune: interrupted after 2 trials; the same call goes on from ", config.file.string())
-            .c_str(),
-        Interrupted);
+    CHECK_THROWS_WITH_AS((void)tune_on_grid(values, evaluate, config),
+                         to_text("tune: interrupted after 2 trials; the same call goes on from ",
+                                 config.file.string())
+                             .c_str(),
+                         Interrupted);
     CHECK(calls == 3);
     CHECK_THROWS_WITH_AS((void)tune_by_golden_section("x", 0, 1, 3, evaluate),
                          "tune: interrupted after 0 trials; nothing is kept: give a file",

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "dan/analysis/climatology.hpp"
 #include "dan/analysis/enkf_n.hpp"
 #include "dan/analysis/etkf.hpp"
 #include "dan/analysis/ienks.hpp"

@@ -49,7 +49,7 @@ TEST_CASE("csv: names and numbers, with blanks, CR LF, a mark of UTF-8 and no la
 
 TEST_CASE("csv: what is written is read again, bit for bit") {
   const TemporaryFolder folder;
-  CsvTable table{{"x", "y z"}, zeros<double>(50, 2)};
+  CsvTable table{{"x", "y z"}, zero_tensor<double>(50, 2)};
   fill_normal<double>({.seed = 3}, span_of(table.numbers));
   for (std::size_t r = 0; r < 50; ++r)
     table.numbers(r, 0) *= std::pow(10.0, 12.0 * static_cast<double>(r) - 300);
@@ -82,7 +82,7 @@ TEST_CASE("csv: errors name the file, the line and the column") {
 TEST_CASE("csv: what could not be read again is not written") {
   const TemporaryFolder folder;
   const auto save = [&](const std::vector<std::string>& names, std::size_t columns) {
-    save_csv(folder / "a.csv", {names, zeros<double>(2, columns)});
+    save_csv(folder / "a.csv", {names, zero_tensor<double>(2, columns)});
   };
   CHECK_THROWS_WITH_AS(save({"a"}, 2), doctest::Contains("shape (2, 2), expected (2, 1)"),
                        ShapeError);

@@ -18,7 +18,7 @@ using test::TemporaryFolder;
 
 namespace {
 Matrix example() {
-  auto a = zeros<double>(3, 4);
+  auto a = zero_tensor<double>(3, 4);
   for (std::size_t i = 0; i < a.size(); ++i) a.data()[i] = 0.1 * static_cast<double>(i) - 0.5;
   return a;
 }
@@ -72,8 +72,8 @@ TEST_CASE("npy: what is written is what NumPy writes") {
     CHECK(bytes == raw(dictionary(shape), bytes.substr(bytes.size() - 8 * tensor.size()), 118));
   };
   header(example(), "(3, 4)");
-  header(zeros<double>(5), "(5,)");
-  header(zeros<double>(2, 0, 7), "(2, 0, 7)");
+  header(zero_tensor<double>(5), "(5,)");
+  header(zero_tensor<double>(2, 0, 7), "(2, 0, 7)");
 }
 
 TEST_CASE("npy: column-major files are read in the right order") {
@@ -192,7 +192,7 @@ TEST_CASE("npy: damaged files are errors") {
                          FileError);
   };
   error("cannot read");
-  save_npy(path, zeros<double>(3));
+  save_npy(path, zero_tensor<double>(3));
   error("has 1 dimensions, expected 2");
   save_npy(path, example());
   const std::string whole = read_file("test", path);

@@ -218,7 +218,7 @@ TEST_CASE("places: observations carry them, and the operator of a cycle is at th
   CHECK(&placed(all, plain) == &all);
 
   observed_t<Operator, double, 3> copy;
-  convert(observed, copy);
+  convert_precision(observed, copy);
   CHECK(copy.values.at(1, 1) == 2);
   CHECK(copy.places.sight(1, 0).place.position[0] == 1.5);
 }
@@ -252,12 +252,13 @@ TEST_CASE("places: bad input") {
   };
   const Numbers ones{1, 1, 1};
   for (const double position : {8.0, -0.5, none, infinite})
-    CHECK_THROWS_WITH_AS(set(0, ones, ones, moved(position, 0)),
-                         doctest::Contains(text("set_observations: places[1] is not in the domain: "
-                                                "Ring::corners_of: position is ",
-                                                position, ", expected a number from 0 to below 8")
-                                               .c_str()),
-                         ConfigError);
+    CHECK_THROWS_WITH_AS(
+        set(0, ones, ones, moved(position, 0)),
+        doctest::Contains(to_text("set_observations: places[1] is not in the domain: "
+                                  "Ring::corners_of: position is ",
+                                  position, ", expected a number from 0 to below 8")
+                              .c_str()),
+        ConfigError);
   CHECK_THROWS_WITH_AS(set(0, ones, ones, moved(1, 2)),
                        doctest::Contains("channel is 2, expected less than 2"), ConfigError);
   CHECK_THROWS_WITH_AS(set(2, ones, ones, good), doctest::Contains("lane is 2, expected less"),
@@ -271,7 +272,8 @@ TEST_CASE("places: bad input") {
   for (const double variance : {0.0, -1.0, none, infinite})
     CHECK_THROWS_WITH_AS(
         set(0, ones, {1, 1, variance}, good),
-        doctest::Contains(text("the variance of slot 2 is ", variance, ", expected a fin").c_str()),
+        doctest::Contains(
+            to_text("the variance of slot 2 is ", variance, ", expected a fin").c_str()),
         NumericalError);
   CHECK_THROWS_WITH_AS(set(0, ones, {1, 1e-40, 1}, good),
                        doctest::Contains("the precision of slot 1 is"), NumericalError);

@@ -252,11 +252,11 @@ TEST_CASE("table: errors of files name the line and the column") {
 
   const TemporaryFolder folder;
   const auto load = [&] { return load_observations<Ring<8>>(folder / "a.npy").rows().size(); };
-  save_npy<2>(folder / "a.npy", zeros<double>(3, 4));
+  save_npy<2>(folder / "a.npy", zero_tensor<double>(3, 4));
   CHECK_THROWS_WITH_AS(load(),
                        doctest::Contains("has shape (3, 4), expected (3, 5), the columns time,pl"),
                        FileError);
-  save_npy<2>(folder / "a.npy", zeros<double>(3, 5));
+  save_npy<2>(folder / "a.npy", zero_tensor<double>(3, 5));
   CHECK_THROWS_WITH_AS(load(),
                        doctest::Contains("a.npy: ObservationTable: row 1, column deviation is 0"),
                        FileError);

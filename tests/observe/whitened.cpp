@@ -26,17 +26,17 @@ constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
 /// A dense covariance A Aᵀ + I / 2.
 Matrix covariance(std::size_t size) {
-  auto a = zeros<double>(size, size);
+  auto a = zero_tensor<double>(size, size);
   const auto numbers = test::normal_numbers(size * size, 77);
   std::ranges::copy(numbers, a.data());
-  Matrix r = product(a, transposed(a));
+  Matrix r = matrix_product(a, transpose_of(a));
   for (std::size_t i = 0; i < size; ++i) r(i, i) += 0.5;
   return r;
 }
 /// The columns of a matrix minus their mean; the mean.
 Matrix centred(const Matrix& a, Matrix& mean) {
   const std::size_t rows = a.shape()[0], columns = a.shape()[1];
-  mean = zeros<double>(rows, 1);
+  mean = zero_tensor<double>(rows, 1);
   Matrix out = a;
   for (std::size_t i = 0; i < rows; ++i) {
     for (std::size_t m = 0; m < columns; ++m) mean(i, 0) += a(i, m) / static_cast<double>(columns);
@@ -64,9 +64,9 @@ TEST_CASE("whitened: the norm of a departure is the one that R gives") {
   const Matrix r = covariance(7);
   const Whitened<ObserveAll<7>> network({}, r);
   const auto x = test::normal_numbers(7, 1), y = test::normal_numbers(7, 2);
-  auto departure = zeros<double>(7, 1);
+  auto departure = zero_tensor<double>(7, 1);
   for (std::size_t i = 0; i < 7; ++i) departure(i, 0) = y[i] - x[i];
-  const double expected = product(transposed(departure), solve(r, departure))(0, 0);
+  const double expected = matrix_product(transpose_of(departure), solve_linear(r, departure))(0, 0);
   test::Numbers h(7);
   observed_t<decltype(network), double> observed;
   set_observations(observed, 0, y, network);
@@ -81,12 +81,12 @@ TEST_CASE("whitened: the errors of a stream have covariance R") {
   using Lorenz = Problem<Rk4<Lorenz96<4>>, Whitened<ObserveAll<4>>>;
   TwinTruth<Lorenz, 1> twin({.observe = Whitened(ObserveAll<4>{}, r)}, {});
   constexpr std::size_t cycles = 20000;
-  auto sum = zeros<double>(4, 4);
+  auto sum = zero_tensor<double>(4, 4);
   for (std::size_t n = 0; n < cycles; ++n) {
     twin.next();
-    auto error = zeros<double>(4, 1);
+    auto error = zero_tensor<double>(4, 1);
     for (std::size_t i = 0; i < 4; ++i) error(i, 0) = twin.observed().values.at(i, 0);
-    error = product(l, error);
+    error = matrix_product(l, error);
     for (std::size_t i = 0; i < 4; ++i) error(i, 0) -= twin.truth().at(i, 0);
     for (std::size_t i = 0; i < 4; ++i)
       for (std::size_t j = 0; j < 4; ++j) sum(i, j) += error(i, 0) * error(j, 0) / cycles;
@@ -113,13 +113,13 @@ TEST_CASE("whitened: ensemble filters with a dense R and a nonlinear H are the d
   guess.fill(1);
   auto carried = etkf.start(guess, 0.5, {.seed = 2});
   const auto matrix_of = [](const auto& ensemble) {
-    auto out = zeros<double>(size, members);
+    auto out = zero_tensor<double>(size, members);
     for (std::size_t i = 0; i < size; ++i)
       for (std::size_t m = 0; m < members; ++m) out(i, m) = ensemble.at(i, m);
     return out;
   };
   const Matrix prior = matrix_of(carried.ensemble);
-  auto seen = zeros<double>(slots, members);
+  auto seen = zero_tensor<double>(slots, members);
   for (std::size_t m = 0; m < members; ++m) {
     std::array<double, size> x;
     std::array<double, slots> h;
@@ -129,23 +129,23 @@ TEST_CASE("whitened: ensemble filters with a dense R and a nonlinear H are the d
   }
   Matrix mean, seen_mean, mean_after;
   const Matrix x = centred(prior, mean), h = centred(seen, seen_mean);
-  auto departure = zeros<double>(slots, 1);
+  auto departure = zero_tensor<double>(slots, 1);
   for (std::size_t j = 0; j < slots; ++j) departure(j, 0) = y[j] - seen_mean(j, 0);
 
   // ETKF: x̄ + K δ and (I − K H) X Xᵀ with K = X Yᵀ (Y Yᵀ + (N−1) R)⁻¹.
-  const Matrix cross = product(x, transposed(h));
-  Matrix c = product(h, transposed(h));
+  const Matrix cross = matrix_product(x, transpose_of(h));
+  Matrix c = matrix_product(h, transpose_of(h));
   for (std::size_t i = 0; i < c.size(); ++i) c.data()[i] += (n - 1) * r.data()[i];
-  const Matrix step = product(cross, solve(c, departure));
-  const Matrix removed = product(cross, solve(c, transposed(cross)));
+  const Matrix step = matrix_product(cross, solve_linear(c, departure));
+  const Matrix removed = matrix_product(cross, solve_linear(c, transpose_of(cross)));
   auto after = carried;
   etkf.analyse(after, observed, {});
   const Matrix anomalies = centred(matrix_of(after.ensemble), mean_after);
-  Matrix expected_mean = mean, expected = product(x, transposed(x));
+  Matrix expected_mean = mean, expected = matrix_product(x, transpose_of(x));
   for (std::size_t i = 0; i < size; ++i) expected_mean(i, 0) += step(i, 0);
   for (std::size_t i = 0; i < expected.size(); ++i) expected.data()[i] -= removed.data()[i];
   CHECK(largest_difference(mean_after, expected_mean) <= 1e-12);
-  CHECK(largest_difference(product(anomalies, transposed(anomalies)), expected) <= 1e-12);
+  CHECK(largest_difference(matrix_product(anomalies, transpose_of(anomalies)), expected) <= 1e-12);
 
   // EnKF-N, plain prior: the fixed point of ζ = (N+1) / (1 + 1/N + wᵀ w),
   // w = Yᵀ (Y Yᵀ + ζ R)⁻¹ δ, has the mean x̄ + X w.
@@ -156,12 +156,12 @@ TEST_CASE("whitened: ensemble filters with a dense R and a nonlinear H are the d
   double zeta = n - 1;
   Matrix w;
   for (int k = 0; k < 1000; ++k) {
-    c = product(h, transposed(h));
+    c = matrix_product(h, transpose_of(h));
     for (std::size_t i = 0; i < c.size(); ++i) c.data()[i] += zeta * r.data()[i];
-    w = product(transposed(h), solve(c, departure));
-    zeta = (zeta + (n + 1) / (1 + 1 / n + product(transposed(w), w)(0, 0))) / 2;
+    w = matrix_product(transpose_of(h), solve_linear(c, departure));
+    zeta = (zeta + (n + 1) / (1 + 1 / n + matrix_product(transpose_of(w), w)(0, 0))) / 2;
   }
-  const Matrix move = product(x, w);
+  const Matrix move = matrix_product(x, w);
   for (std::size_t i = 0; i < size; ++i) expected_mean(i, 0) = mean(i, 0) + move(i, 0);
   CHECK(largest_difference(mean_after, expected_mean) <= 1e-10);
 }
@@ -180,12 +180,12 @@ TEST_CASE("whitened: a covariance that cannot be one") {
   CHECK_THROWS_WITH_AS(make(r), doctest::Contains("no Cholesky factor"), NumericalError);
   r(2, 2) = none;
   CHECK_THROWS_AS(make(r), NumericalError);
-  CHECK_THROWS_AS(make(zeros<double>(3, 3)), NumericalError);
+  CHECK_THROWS_AS(make(zero_tensor<double>(3, 3)), NumericalError);
   // Rank two, also where round-off leaves a pivot just above zero.
   for (std::uint64_t run = 0; run < 50; ++run) {
-    auto a = zeros<double>(3, 2);
+    auto a = zero_tensor<double>(3, 2);
     std::ranges::copy(test::normal_numbers(6, run), a.data());
-    Matrix singular = product(a, transposed(a));
+    Matrix singular = matrix_product(a, transpose_of(a));
     for (std::size_t i = 0; i < 3; ++i)
       for (std::size_t j = 0; j < i; ++j) singular(i, j) = singular(j, i);
     CHECK_THROWS_AS(make(singular), NumericalError);
@@ -204,7 +204,7 @@ template <std::size_t Slots>
 double factor_error(const Whitening<Slots>& whitening, const Matrix& r,
                     const std::array<bool, Slots>& mask) {
   const Matrix& l = *whitening.factor(0);
-  const Matrix found = product(l, transposed(l));
+  const Matrix found = matrix_product(l, transpose_of(l));
   double worst = 0;
   for (std::size_t i = 0; i < Slots; ++i)
     for (std::size_t j = 0; j < Slots; ++j)
@@ -274,7 +274,7 @@ TEST_CASE("whitened: the errors of a stream with silent slots have their part of
   const Lorenz problem{.observe = Some(ObserveRandom<4>(1, 4), r)};
   TwinTruth<Lorenz, runs> twin(problem, {});
   TwinTruth<Lorenz, 1> second(problem, {.first_run = 1});
-  auto sum = zeros<double>(4, 4), count = sum;
+  auto sum = zero_tensor<double>(4, 4), count = sum;
   for (std::size_t n = 0; n < 20000; ++n) {
     twin.next();
     if (n < 20) {

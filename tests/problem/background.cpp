@@ -27,7 +27,7 @@ using namespace dan;
 namespace {
 
 Matrix random_matrix(std::size_t rows, std::size_t columns) {
-  auto y = zeros<double>(rows, columns);
+  auto y = zero_tensor<double>(rows, columns);
   fill_normal<double>({.seed = 3}, span_of(y));
   return y;
 }
@@ -35,12 +35,12 @@ Matrix random_matrix(std::size_t rows, std::size_t columns) {
 /// A climate of 8 numbers with a random covariance.
 Climate some_climate() {
   const auto y = random_matrix(8, 12);
-  return {zeros<double>(8), product(y, transposed(y))};
+  return {zero_tensor<double>(8), matrix_product(y, transpose_of(y))};
 }
 
 /// Deviations that differ from element to element.
 Vector deviations_of(std::size_t size) {
-  auto deviations = zeros<double>(size);
+  auto deviations = zero_tensor<double>(size);
   for (std::size_t i = 0; i < size; ++i) deviations[i] = 0.1 * static_cast<double>(i % 7);
   return deviations;
 }
@@ -48,7 +48,7 @@ Vector deviations_of(std::size_t size) {
 /// L, column by column.
 template <class Background>
 Matrix root_of(const Background& background) {
-  auto root = zeros<double>(background.size(), background.controls());
+  auto root = zero_tensor<double>(background.size(), background.controls());
   std::vector<double> unit(background.controls()), column(background.size(), -1);
   for (std::size_t k = 0; k < background.controls(); ++k) {
     unit[k] = 1;
@@ -63,7 +63,7 @@ Matrix root_of(const Background& background) {
 template <class Background>
 Matrix covariance_of(const Background& background) {
   const auto root = root_of(background);
-  return product(root, transposed(root));
+  return matrix_product(root, transpose_of(root));
 }
 
 /// ⟨L v, x⟩ = ⟨v, Lᵀ x⟩, the adjoint adds, and lanes compute what a number alone does.
@@ -140,7 +140,7 @@ TEST_CASE("background: by distance, on every geometry, with the variances asked 
 }
 
 TEST_CASE("background: correlations by distance are close to a Gaussian of that length") {
-  auto ones = zeros<double>(64);
+  auto ones = zero_tensor<double>(64);
   for (double& one : span_of(ones)) one = 1;
   const auto b = covariance_of(DistanceBackground<Ring<64>, 1>(ones, 3));
   for (std::size_t i = 0; i < 64; ++i)
@@ -157,7 +157,7 @@ TEST_CASE("background: all modes of a sample are its covariance, the leading one
     for (std::size_t n = 0; n < 6; ++n) sum += sample(i, n);
     for (std::size_t n = 0; n < 6; ++n) sample(i, n) -= sum / 6;
   }
-  auto expected = product(sample, transposed(sample));
+  auto expected = matrix_product(sample, transpose_of(sample));
   for (double& value : span_of(expected)) value *= 0.4 / 5;
   const auto all = covariance_of(ModesBackground(sample, 6, 0.4));
   for (std::size_t i = 0; i < 9; ++i)
@@ -219,9 +219,10 @@ TEST_CASE("background: bad input") {
   CHECK_THROWS_WITH_AS(ModesBackground(some_climate(), 9),
                        "ModesBackground: modes is 9, expected 1 to 8, the number of state elements",
                        ConfigError);
-  CHECK_THROWS_AS(ModesBackground({zeros<double>(3), zeros<double>(2, 2)}, 1), ShapeError);
+  CHECK_THROWS_AS(ModesBackground({zero_tensor<double>(3), zero_tensor<double>(2, 2)}, 1),
+                  ShapeError);
   CHECK_THROWS_AS(DenseBackground(some_climate(), -1), ConfigError);
-  CHECK_THROWS_AS(DenseBackground({zeros<double>(3), zeros<double>(2, 2)}), ShapeError);
+  CHECK_THROWS_AS(DenseBackground({zero_tensor<double>(3), zero_tensor<double>(2, 2)}), ShapeError);
   auto climate = some_climate();
   for (double& value : span_of(climate.covariance)) value *= -1;
   CHECK_THROWS_AS(DenseBackground{climate}, NumericalError);

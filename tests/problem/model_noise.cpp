@@ -43,14 +43,14 @@ template <class Noise>
 void check_noise(const Noise& noise, const Matrix& q) {
   constexpr std::size_t size = Noise::size;
   const std::size_t numbers = noise.numbers();
-  auto root = zeros<double>(size, numbers);
+  auto root = zero_tensor<double>(size, numbers);
   for (std::size_t k = 0; k < numbers; ++k) {
     std::vector<double> unit(numbers), column(size);
     unit[k] = 1;
     noise.root(unit.data(), column.data());
     for (std::size_t i = 0; i < size; ++i) root(i, k) = column[i];
   }
-  const auto squared = product(root, transposed(root));
+  const auto squared = matrix_product(root, transpose_of(root));
   using T = Pack<double, size>;
   std::vector<T> units(size, T(0)), columns(size, T(0));
   for (std::size_t i = 0; i < size; ++i) units[i][i] = 1;
@@ -65,7 +65,7 @@ void check_noise(const Noise& noise, const Matrix& q) {
 
 TEST_CASE("model noise: root and product belong to Q, for one variance, channels and elements") {
   const auto diagonal = [](const std::array<double, 4>& d) {
-    auto q = zeros<double>(4, 4);
+    auto q = zero_tensor<double>(4, 4);
     for (std::size_t i = 0; i < 4; ++i) q(i, i) = d[i];
     return q;
   };
@@ -75,9 +75,9 @@ TEST_CASE("model noise: root and product belong to Q, for one variance, channels
   auto q = diagonal({2, 2, 2, 2});
   for (std::size_t i = 0; i < 3; ++i) q(i, i + 1) = q(i + 1, i) = 0.9;
   check_noise(DenseModelNoise<4>(cholesky(q)), q);
-  auto pattern = zeros<double>(4, 1);  // one pattern of noise
+  auto pattern = zero_tensor<double>(4, 1);  // one pattern of noise
   for (std::size_t i = 0; i < 4; ++i) pattern(i, 0) = static_cast<double>(i);
-  check_noise(DenseModelNoise<4>(pattern), product(pattern, transposed(pattern)));
+  check_noise(DenseModelNoise<4>(pattern), matrix_product(pattern, transpose_of(pattern)));
 }
 
 TEST_CASE("model noise: bad numbers and shapes are errors") {
@@ -88,11 +88,11 @@ TEST_CASE("model noise: bad numbers and shapes are errors") {
   CHECK_THROWS_WITH_AS(
       DiagonalModelNoise<4>(std::array{1.0, std::numeric_limits<double>::infinity()}),
       "DiagonalModelNoise: variance 1 is inf, expected a finite number, not negative", ConfigError);
-  CHECK_THROWS_WITH_AS(DenseModelNoise<4>(zeros<double>(3, 4)),
+  CHECK_THROWS_WITH_AS(DenseModelNoise<4>(zero_tensor<double>(3, 4)),
                        "DenseModelNoise: root has shape (3, 4), expected 4 rows, one per state "
                        "element, and at least one column",
                        ShapeError);
-  auto root = zeros<double>(4, 2);
+  auto root = zero_tensor<double>(4, 2);
   root(1, 1) = std::nan("");
   CHECK_THROWS_WITH_AS((DenseModelNoise<4>(root)),
                        "DenseModelNoise: root holds nan, expected finite numbers", ConfigError);
@@ -140,10 +140,10 @@ TEST_CASE("model noise: a run has the same bits for any number of lanes, and aft
 
 TEST_CASE("model noise: truths begin in the climate of model and noise, and the climate has it") {
   using Process = Noisy<Decay, DenseModelNoise<6>>;
-  auto root = zeros<double>(6, 6);
+  auto root = zero_tensor<double>(6, 6);
   for (std::size_t i = 0; i < 6; ++i) root(i, i) = 0.6, root(i, i / 2) += 0.3;
   const Process problem{.model_noise = DenseModelNoise<6>(root)};
-  const auto q = product(root, transposed(root));
+  const auto q = matrix_product(root, transpose_of(root));
   const auto climate = climatology_of(problem);  // P = 0.64 P + Q
   // 32,000 samples, worth (1 − 0.8²) / (1 + 0.8²) of as many independent ones
   const double band = 5 * std::sqrt(2.0 / (32000 * 0.22));

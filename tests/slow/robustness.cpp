@@ -29,7 +29,7 @@ void check(const std::string& name) {
     CHECK(found.quantile(0.5) <= theirs.quantile(0.5));
   };
   for (const double deviation : {1.0, 3.0, 5.0, 7.0})
-    starts({text("truth + ", deviation, " N(0, 1)"), FirstGuess::far, deviation});
+    starts({to_text("truth + ", deviation, " N(0, 1)"), FirstGuess::far, deviation});
   starts({"climatological mean", FirstGuess::climate, 3});
   starts({"another state", FirstGuess::elsewhere, 3});
 

@@ -134,8 +134,8 @@ void check_observations(const Method& method, const std::string& function) {
     CHECK_THROWS_WITH_AS(
         analysed(value, precision),
         doctest::Contains((function + ": observation 2" +
-                           (Method::runs > 1 ? text(" of lane ", lane) : "") + " is " +
-                           text(value, " with precision ", precision) + ", expected finite")
+                           (Method::runs > 1 ? to_text(" of lane ", lane) : "") + " is " +
+                           to_text(value, " with precision ", precision) + ", expected finite")
                               .c_str()),
         NumericalError);
   const auto silent = analysed(0, 0), ignored = analysed(none, 0);

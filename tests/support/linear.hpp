@@ -42,7 +42,7 @@ struct Advection {
 
   /// M.
   [[nodiscard]] static Matrix matrix() {
-    auto m = zeros<double>(points, points);
+    auto m = zero_tensor<double>(points, points);
     for (std::size_t i = 0; i < points; ++i) {
       m(i, (i + points - 1) % points) = behind;
       m(i, i) = here;

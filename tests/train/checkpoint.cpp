@@ -132,8 +132,8 @@ TEST_CASE(
       part.run(file, 0);
     } catch (const Interrupted& e) {
       ++stopped;
-      CHECK(e.what() == text("Trainer::run: interrupted after ", part.updates(),
-                             " of 300 updates; the same call goes on from ", file.string()));
+      CHECK(e.what() == to_text("Trainer::run: interrupted after ", part.updates(),
+                                " of 300 updates; the same call goes on from ", file.string()));
     }
     T resumed(problem, network, config);
     resumed.resume(file);

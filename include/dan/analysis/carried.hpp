@@ -42,10 +42,10 @@ void transfer_identity(Archive& archive, std::size_t& cycle) {
   archive.same("format", carried_format);
   archive.same("method", Method::method);
   std::string members;
-  if constexpr (requires { Method::members; }) members = text(", members ", Method::members);
-  archive.same("sizes", text("points ", Method::points, ", channels ", Method::channels, ", slots ",
-                             Method::slots, ", runs ", Method::runs, members, ", ",
-                             8 * sizeof(typename Method::Real), "-bit numbers"));
+  if constexpr (requires { Method::members; }) members = to_text(", members ", Method::members);
+  archive.same("sizes", to_text("points ", Method::points, ", channels ", Method::channels,
+                                ", slots ", Method::slots, ", runs ", Method::runs, members, ", ",
+                                8 * sizeof(typename Method::Real), "-bit numbers"));
   archive.count("cycle", cycle, std::size_t{1} << 62);
 }
 }  // namespace detail

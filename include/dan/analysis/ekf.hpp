@@ -114,10 +114,10 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
       here.observe_tangent(at.data(), gain, row.data());  // row j of H P Hᵀ
       const double variance = row[j] + 1 / observed.precision[j];
       if (!(variance > 0 && std::isfinite(variance * departure[j])))
-        throw NumericalError(text("Ekf::analyse: the innovation variance of slot ", j, " is ",
-                                  variance, " and the departure ", departure[j],
-                                  ", expected finite numbers and a variance above zero; the "
-                                  "filter has diverged, use more inflation"));
+        throw NumericalError(to_text("Ekf::analyse: the innovation variance of slot ", j, " is ",
+                                     variance, " and the departure ", departure[j],
+                                     ", expected finite numbers and a variance above zero; the "
+                                     "filter has diverged, use more inflation"));
       const T scaled = T(1 / variance) * hp[j];
       const double step = departure[j] / variance;
       for (std::size_t i = 0; i < size; ++i) {

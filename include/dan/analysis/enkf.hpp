@@ -108,8 +108,8 @@ class Enkf : public EnsembleFilter<Problem, Members> {
       here.restore(departure.data());
       here.restore(noise.data());
     }
-    auto c = zeros<double>(used.size(), used.size());
-    auto steps = zeros<double>(used.size(), Members);  // y 1ᵀ − D − H(E), then C⁻¹ of it
+    auto c = zero_tensor<double>(used.size(), used.size());
+    auto steps = zero_tensor<double>(used.size(), Members);  // y 1ᵀ − D − H(E), then C⁻¹ of it
     for (std::size_t a = 0; a < used.size(); ++a) {
       const std::size_t j = used[a];
       for (std::size_t m = 0; m < Members; ++m) steps(a, m) = departure[j] - y[j][m] - noise[j][m];
@@ -164,13 +164,13 @@ class Enkf : public EnsembleFilter<Problem, Members> {
       (void)cholesky(c);
     } catch (const NumericalError& e) {
       throw NumericalError(
-          text("Enkf::analyse: the localised covariance of the observations is "
-               "not positive definite (",
-               e.what(),
-               "); take tapers::gaspari_cohn, a larger radius or "
-               "another method"));
+          to_text("Enkf::analyse: the localised covariance of the observations is "
+                  "not positive definite (",
+                  e.what(),
+                  "); take tapers::gaspari_cohn, a larger radius or "
+                  "another method"));
     }
-    return solve(c, b);
+    return solve_linear(c, b);
   }
 
   SlotReaches<Problem, double, 1> reaches_;

@@ -99,7 +99,7 @@ class Enks : public Filter {
     std::size_t length = carried.past.size();
     archive.count("past", length, lag_);
     carried.past.resize(length);
-    for (std::size_t n = 0; n < length; ++n) archive.batch(text("past.", n), carried.past[n]);
+    for (std::size_t n = 0; n < length; ++n) archive.batch(to_text("past.", n), carried.past[n]);
   }
 
  private:

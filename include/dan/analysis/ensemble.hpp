@@ -77,11 +77,11 @@ class EnsembleSpace {
     double trace = 0;
     for (std::size_t i = 0; i < Members; ++i) trace += gram_[i][i];
     if (!std::isfinite(trace))
-      throw NumericalError(text(function,
-                                ": the ratios of the observed ensemble's variance to R sum up to ",
-                                trace / (Members - 1),
-                                ", expected a finite number; an observation variance is too small "
-                                "for the spread of the ensemble, or the ensemble has diverged"));
+      throw NumericalError(
+          to_text(function, ": the ratios of the observed ensemble's variance to R sum up to ",
+                  trace / (Members - 1),
+                  ", expected a finite number; an observation variance is too small "
+                  "for the spread of the ensemble, or the ensemble has diverged"));
     graded_ = trace > largest_ratio * (Members - 1);
     if (graded_) return decompose_rows();
     matrix_ = gram_;
@@ -109,10 +109,10 @@ class EnsembleSpace {
       least = values_[0];
     }
     if (!(least > 0))
-      throw NumericalError(text(function, ": the Hessian with its radial term has the eigenvalue ",
-                                least,
-                                ", expected all above zero; the observations are too far from the "
-                                "ensemble, leave out radial_hessian or use more inflation"));
+      throw NumericalError(
+          to_text(function, ": the Hessian with its radial term has the eigenvalue ", least,
+                  ", expected all above zero; the observations are too far from the "
+                  "ensemble, leave out radial_hessian or use more inflation"));
   }
 
   /// λ, ascending; of S none below zero.
@@ -356,10 +356,11 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
     at_time(problem_.model, static_cast<double>(carried.key.cycle++))
         .step(carried.ensemble.data(), carried.ensemble.data());
     if (!finish_forecast(problem_, forecast_, carried.key, carried.failed, carried.ensemble))
-      throw NumericalError(text("EnsembleFilter::forecast: the forecast ensemble is not finite in ",
-                                carried.failed.count(), " of ", Members,
-                                " members, the filter has diverged; use more members or more "
-                                "inflation, or a smaller time step"));
+      throw NumericalError(
+          to_text("EnsembleFilter::forecast: the forecast ensemble is not finite in ",
+                  carried.failed.count(), " of ", Members,
+                  " members, the filter has diverged; use more members or more "
+                  "inflation, or a smaller time step"));
   }
 
   /// x̄.
@@ -408,9 +409,9 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
     }
     carried.ensemble.repeat_last_lane();
     if (!std::isfinite(sum))
-      throw NumericalError(text(function,
-                                ": the forecast ensemble is not finite, the filter has "
-                                "diverged; use more members or more inflation"));
+      throw NumericalError(to_text(function,
+                                   ": the forecast ensemble is not finite, the filter has "
+                                   "diverged; use more members or more inflation"));
     placed(problem_.observe, observed).observe(carried.ensemble.data(), carried.observed.data());
     carried.space.clear();
     for (std::size_t j = 0; j < slots; ++j) {
@@ -426,9 +427,9 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
   /// slot j sees is finite.
   static void require_finite_slot(std::string_view function, std::size_t j, double mean) {
     if (!std::isfinite(mean))
-      throw NumericalError(text(function, ": slot ", j, " of the observed ensemble is ", mean,
-                                ", expected a finite number; the network's H must be finite for "
-                                "every member"));
+      throw NumericalError(to_text(function, ": slot ", j, " of the observed ensemble is ", mean,
+                                   ", expected a finite number; the network's H must be finite for "
+                                   "every member"));
   }
 
   /// Last part for X^a = X T: E^a from x̄, X and the found w and T; U is found here.

@@ -94,8 +94,8 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
           "place; "
           "take Letkf or Enkf, or no localisation");
     if (rotation_ && !std::has_single_bit(Members))
-      throw ConfigError(text("Ensrf: rotation with ", Members,
-                             " members, expected a power of two or no rotation"));
+      throw ConfigError(to_text("Ensrf: rotation with ", Members,
+                                " members, expected a power of two or no rotation"));
   }
 
   /// Members guess + N(0, deviation²), keyed by `key` and the lane; throws ConfigError unless

@@ -153,7 +153,7 @@ class FactorisedStep {
     }
   }
 
-  Matrix root_ = zeros<double>(size, size);  ///< L
+  Matrix root_ = zero_tensor<double>(size, size);  ///< L
 };
 
 /// By conjugate gradients: no matrix of a state's size is made.

@@ -101,11 +101,11 @@ class Ienks : public EnsembleFilter<Problem, Members> {
 
   /// `ensemble` is the one at the newest time.
   struct Carried : Base::Carried {
-    Ensemble start;              ///< at the start of the window
-    Window<Observed> window;     ///< the observations since
-    Estimate smoothed;           ///< mean at the start; MDA: after the balancing step
-    std::size_t iterations = 0;  ///< of the last `analyse`; MDA: of both minimisations
-    bool converged = true;       ///< whether the last `analyse` reached the tolerance
+    Ensemble start;                      ///< at the start of the window
+    ObservationWindow<Observed> window;  ///< the observations since
+    Estimate smoothed;                   ///< mean at the start; MDA: after the balancing step
+    std::size_t iterations = 0;          ///< of the last `analyse`; MDA: of both minimisations
+    bool converged = true;               ///< whether the last `analyse` reached the tolerance
     // Work space that holds nothing from cycle to cycle.
     Rows prior_anomalies = Rows(size), inverse = Rows(Members);  ///< X, T⁻¹
     std::vector<double> prior_mean = std::vector<double>(size);  ///< x̄
@@ -115,7 +115,7 @@ class Ienks : public EnsembleFilter<Problem, Members> {
   explicit Ienks(const Problem& problem, const IenksConfig& config = {})
       : Base(problem, config.inflation, config.rotation, {.most_failed = config.most_failed}),
         config_(config) {
-    Window<Observed>::require_valid("Ienks", config.lag, config.shift);
+    ObservationWindow<Observed>::require_valid("Ienks", config.lag, config.shift);
     require_at_least("Ienks", "iterations", config.iterations, 1);
     require_positive("Ienks", "tolerance", config.tolerance);
     require_positive("Ienks", "epsilon", config.epsilon);
@@ -262,7 +262,8 @@ class Ienks : public EnsembleFilter<Problem, Members> {
   }
 
   /// β of batch b; with `balance`, what it lacks of one before this analysis.
-  [[nodiscard]] double weight(const Window<Observed>& window, std::size_t b, bool balance) const {
+  [[nodiscard]] double weight(const ObservationWindow<Observed>& window, std::size_t b,
+                              bool balance) const {
     const auto before = static_cast<double>(window.uses_before(b));
     if (config_.assimilation == DataAssimilation::single) return before == 0 ? 1 : 0;
     const auto uses = static_cast<double>(window.uses(b));
@@ -270,7 +271,7 @@ class Ienks : public EnsembleFilter<Problem, Members> {
   }
 
   /// Whether anything reports in the batches that this analysis uses.
-  [[nodiscard]] bool observes(const Window<Observed>& window) const {
+  [[nodiscard]] bool observes(const ObservationWindow<Observed>& window) const {
     for (std::size_t b = 0; b < window.batches(); ++b)
       if (weight(window, b, false) > 0 && reports(window.batch(b))) return true;
     return false;

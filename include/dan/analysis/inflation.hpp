@@ -35,8 +35,8 @@ struct Inflation {
     require_positive(function, "inflation.factor", factor);
     const auto require_fraction = [&](std::string_view name, double value) {
       if (!(value >= 0 && value <= 1))
-        throw ConfigError(text(function, ": inflation.", name, " is ", value,
-                               ", expected a number from 0 (no relaxation) to 1"));
+        throw ConfigError(to_text(function, ": inflation.", name, " is ", value,
+                                  ", expected a number from 0 (no relaxation) to 1"));
     };
     require_fraction("relax_spread", relax_spread);
     require_fraction("relax_perturbations", relax_perturbations);

@@ -88,10 +88,10 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
       list += "\n  " + difference;
     if (!list.empty())
       notice(
-          text("Learned: the network was trained for another problem, so its scores may not "
-               "hold:",
-               list, "\n  trained for: ", trained.trained_for->problem,
-               "\n  here:        ", describe(problem)));
+          to_text("Learned: the network was trained for another problem, so its scores may not "
+                  "hold:",
+                  list, "\n  trained for: ", trained.trained_for->problem,
+                  "\n  here:        ", describe(problem)));
   }
 
   /// The first guess, with members (if more than one) spread around it; an empty memory.

@@ -128,7 +128,7 @@ class Letkf : public EnsembleFilter<Problem, Members> {
       if (observed.precision[one.slot] != 0) near.push_back(one);
     if (near.empty()) return;
     const std::size_t n = near.size();
-    auto r = zeros<double>(n, n);
+    auto r = zero_tensor<double>(n, n);
     for (std::size_t a = 0; a < n; ++a)
       for (std::size_t b = 0; b < n; ++b)
         r(a, b) = Base::problem_.observe.covariance()(near[a].slot, near[b].slot) /

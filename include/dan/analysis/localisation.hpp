@@ -28,8 +28,8 @@ struct Localisation {
   [[nodiscard]] double weight(double distance) const {
     const double found = taper(distance, radius);
     if (!std::isfinite(found))
-      throw ConfigError(text("Localisation: the taper is ", found, " at the distance ", distance,
-                             ", expected a finite number; give a taper that is 0 far away"));
+      throw ConfigError(to_text("Localisation: the taper is ", found, " at the distance ", distance,
+                                ", expected a finite number; give a taper that is 0 far away"));
     return found > 1e-3 ? found : 0;
   }
 
@@ -37,16 +37,16 @@ struct Localisation {
   /// taper that is 1 at the distance zero.
   void require_valid(std::string_view function) const {
     if (!(radius > 0))
-      throw ConfigError(text(function, ": radius is ", radius,
-                             ", expected a number of grid steps greater than zero"));
+      throw ConfigError(to_text(function, ": radius is ", radius,
+                                ", expected a number of grid steps greater than zero"));
     if (taper == nullptr)
-      throw ConfigError(text(function,
-                             ": there is no taper, expected a function of distance and "
-                             "radius such as tapers::gaspari_cohn"));
+      throw ConfigError(to_text(function,
+                                ": there is no taper, expected a function of distance and "
+                                "radius such as tapers::gaspari_cohn"));
     if (global()) return;
     if (const double found = taper(0, radius); found != 1)
-      throw ConfigError(text(function, ": the taper is ", found,
-                             " at the distance 0, expected 1; divide it by its value there"));
+      throw ConfigError(to_text(function, ": the taper is ", found,
+                                " at the distance 0, expected 1; divide it by its value there"));
   }
 };
 
@@ -76,9 +76,9 @@ template <class Geometry, LocatedOperator Operator>
   static_assert(Geometry::points == Operator::points,
                 "local_domains: the geometry must have the points of the observation operator");
   if (!std::isfinite(localisation.radius) || localisation.radius <= 0)
-    throw ConfigError(text("local_domains: radius is ", localisation.radius,
-                           ", expected a finite number of grid steps greater than zero; for an "
-                           "analysis without localisation take Etkf"));
+    throw ConfigError(to_text("local_domains: radius is ", localisation.radius,
+                              ", expected a finite number of grid steps greater than zero; for an "
+                              "analysis without localisation take Etkf"));
   localisation.require_valid("local_domains");
   require_at_least("local_domains", "batch", batch, 1);
   std::vector<LocalDomain> domains;

@@ -26,8 +26,8 @@ struct ForecastConfig {
   /// Throws ConfigError, in the name of `function`, if a number is out of its range.
   void require_valid(std::string_view function) const {
     if (!(most_failed >= 0 && most_failed < 1))
-      throw ConfigError(text(function, ": forecast.most_failed is ", most_failed,
-                             ", expected a share from 0 (an error if one fails) to below 1"));
+      throw ConfigError(to_text(function, ": forecast.most_failed is ", most_failed,
+                                ", expected a share from 0 (an error if one fails) to below 1"));
   }
 };
 

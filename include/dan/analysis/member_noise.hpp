@@ -84,7 +84,7 @@ class NoiseInSpan {
   [[nodiscard]] Rows root(const Noise& noise) const {
     Rows qz(z_.size(), Unset{}), c(Members), u(Members), root(Members);
     noise.multiply(z_.data(), qz.data());
-    const Rows h = product(qz);
+    const Rows h = matrix_product(qz);
     for (std::size_t k = first_; k < Members; ++k) {  // (N−1) Λ⁺ V H Vᵀ Λ⁺ = Uᵀ diag(c) U
       const T row = combined(v_[k], h);
       for (std::size_t l = first_; l <= k; ++l)
@@ -103,7 +103,7 @@ class NoiseInSpan {
 
   /// X⁺ D
   [[nodiscard]] Rows inside(const Rows& d) const {
-    const Rows zd = product(d);
+    const Rows zd = matrix_product(d);
     Rows out(Members);
     for (std::size_t k = first_; k < Members; ++k) {
       const T row = T(1 / values_[k]) * combined(v_[k], zd);
@@ -121,7 +121,7 @@ class NoiseInSpan {
 
  private:
   /// (D⁻² X)ᵀ A
-  [[nodiscard]] Rows product(const Rows& a) const {
+  [[nodiscard]] Rows matrix_product(const Rows& a) const {
     Rows out(Members);
     for (std::size_t i = 0; i < a.size(); ++i)
       for (std::size_t m = 0; m < Members; ++m) out[m] += T(z_[i][m]) * a[i];

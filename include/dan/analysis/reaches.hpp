@@ -103,7 +103,7 @@ class SlotReaches {
     localisation.require_valid(function);
     if (localisation.global()) return;
     if constexpr (!possible)
-      throw ConfigError(text(
+      throw ConfigError(to_text(
           function, ": radius is ", localisation.radius,
           ", but there is no distance between observations; the model must name its Geometry, the "
           "geometry have distance_between(a, b), and the operator place(slot) or "

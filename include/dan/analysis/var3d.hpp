@@ -103,7 +103,7 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
         factorise(observed_->slots, observed, carried.factor);
         for (std::size_t j = 0; j < slots; ++j)
           if (!std::isfinite(sum_lanes(carried.factor[j * slots + j])))
-            throw NumericalError(text(
+            throw NumericalError(to_text(
                 name_,
                 "::analyse: I + D H B Hᵀ D has no Cholesky factor, expected one; the observations "
                 "are too precise for a B with eigenvalues of round-off below zero, or for others "

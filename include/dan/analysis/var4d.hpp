@@ -85,10 +85,10 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
   using Numbers = Aligned<T>;
 
   struct Carried {
-    States state;                ///< at the newest time
-    States start;                ///< at the start of the window
-    Window<Observed> window;     ///< the observations since
-    std::size_t iterations = 0;  ///< of the last `analyse`, of the run that took most
+    States state;                        ///< at the newest time
+    States start;                        ///< at the start of the window
+    ObservationWindow<Observed> window;  ///< the observations since
+    std::size_t iterations = 0;          ///< of the last `analyse`, of the run that took most
     bool converged = true;  ///< whether all runs reached the tolerance then, with finite numbers
   };
 
@@ -99,7 +99,7 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
   /// `config.scale` is not used: a background has its own.
   Var4d(const Problem& problem, const Background& background, const Var4dConfig& config = {})
       : problem_(problem), config_(config), step_(step_of(background, config)) {
-    Window<Observed>::require_valid("Var4d", config.lag, config.shift);
+    ObservationWindow<Observed>::require_valid("Var4d", config.lag, config.shift);
     require_at_least("Var4d", "iterations", config.iterations, 1);
     require_positive("Var4d", "tolerance", config.tolerance);
     require_at_least("Var4d", "inner_iterations", config.inner_iterations, 1);

@@ -17,17 +17,17 @@ namespace dan {
 /// analysis but the first ones has a window of full length and `shift` new batches.
 /// Batch b holds the observations b + 1 cycles after the start; lag 0 has one batch, at the start.
 template <class Observed>
-class Window {
+class ObservationWindow {
  public:
   /// Throws ConfigError, in the name of `function`, unless 1 ≤ shift ≤ lag (lag 0: shift = 1).
   static void require_valid(std::string_view function, std::size_t lag, std::size_t shift) {
     if (shift < 1 || shift > std::max<std::size_t>(lag, 1))
-      throw ConfigError(text(function, ": shift is ", shift, " with lag ", lag,
-                             ", expected 1 <= shift <= lag (and shift 1 with lag 0)"));
+      throw ConfigError(to_text(function, ": shift is ", shift, " with lag ", lag,
+                                ", expected 1 <= shift <= lag (and shift 1 with lag 0)"));
   }
 
   /// `start`: the cycle with which it begins.
-  Window(std::size_t lag, std::size_t shift, std::size_t start = 0)
+  ObservationWindow(std::size_t lag, std::size_t shift, std::size_t start = 0)
       : lag_(lag), shift_(shift), start_(start), queue_(std::max<std::size_t>(lag, 1)) {}
 
   /// One cycle on, with an empty newest batch; returns by how many cycles the start moves.
@@ -70,10 +70,10 @@ class Window {
     archive.count("length", length_, lag_);
     archive.count("start_cycle", start_);
     for (std::size_t b = 0; b < batches(); ++b) {
-      archive.batch(text("window.", b, ".values"), queue_[b].values);
-      archive.batch(text("window.", b, ".precision"), queue_[b].precision);
+      archive.batch(to_text("window.", b, ".values"), queue_[b].values);
+      archive.batch(to_text("window.", b, ".precision"), queue_[b].precision);
       if constexpr (requires { queue_[b].places; })
-        queue_[b].places.transfer(text("window.", b, ".places"), archive);
+        queue_[b].places.transfer(to_text("window.", b, ".places"), archive);
     }
   }
 

@@ -34,7 +34,7 @@ class WindowTrajectory {
   using T = lanes_t<double, Runs>;
 
   /// From the state `start` at the window's start, of `size` elements.
-  WindowTrajectory(const Problem& problem, const Window<Observed>& window, WindowUse use,
+  WindowTrajectory(const Problem& problem, const ObservationWindow<Observed>& window, WindowUse use,
                    const T* start)
       : problem_(problem), start_(window.time(0)), states_((window.length() + 1) * size) {
     std::copy_n(start, size, states_.data());

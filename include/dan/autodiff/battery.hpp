@@ -136,17 +136,18 @@ void battery_derivatives(const Map& map, std::span<const double> x, BatteryRepor
     const double error = dot_product_error(tangent, adjoint, battery_numbers(n, 10 + run),
                                            battery_numbers(m, 20 + run));
     if (!(error <= 1e-13)) {
-      report.say(text(Map::name, "_adjoint is not the transpose of ", Map::name,
-                      "_tangent: the dot products differ by ", error,
-                      " of their size, expected at most 1e-13"));
+      report.say(to_text(Map::name, "_adjoint is not the transpose of ", Map::name,
+                         "_tangent: the dot products differ by ", error,
+                         " of their size, expected at most 1e-13"));
       break;
     }
   }
   report.taylor = taylor_slope(value, tangent, x, battery_numbers(n, 1));
   if (!report.taylor.passes())
-    report.say(text(Map::name, "_tangent is not the derivative of ", Map::name,
-                    ": the remainder falls with slope ", report.taylor.slope, " over ",
-                    report.taylor.points, " steps, expected 2; is there a kink or a jump near x?"));
+    report.say(to_text(Map::name, "_tangent is not the derivative of ", Map::name,
+                       ": the remainder falls with slope ", report.taylor.slope, " over ",
+                       report.taylor.points,
+                       " steps, expected 2; is there a kink or a jump near x?"));
 
   const Numbers v = battery_numbers(m, 2), before = battery_numbers(n, 3);
   const Numbers gradient = adjoint(v), after = adjoint_onto(v, before);
@@ -156,8 +157,8 @@ void battery_derivatives(const Map& map, std::span<const double> x, BatteryRepor
     size = std::max(size, std::abs(gradient[i]));
   }
   if (!(error <= 1e-14 * size))
-    report.say(text(Map::name, "_adjoint must add to the d_x it is given; it is ", error,
-                    " away from that: write d_x[i] += ..."));
+    report.say(to_text(Map::name, "_adjoint must add to the d_x it is given; it is ", error,
+                       " away from that: write d_x[i] += ..."));
 }
 
 /// A state in a lane of a pack against that state alone, for `call(x, in, out)` with `in` of
@@ -196,9 +197,9 @@ void battery_lanes(const Call& call, const char* name, const char* suffix,
   }
   report.largest_lane_difference = std::max(report.largest_lane_difference, largest);
   if (largest > 1e-12)
-    report.say(text(name, suffix, ": a state in a lane of a pack differs from that ",
-                    "state alone by ", largest,
-                    " of its size, expected round-off; is every lane on its own?"));
+    report.say(to_text(name, suffix, ": a state in a lane of a pack differs from that ",
+                       "state alone by ", largest,
+                       " of its size, expected round-off; is every lane on its own?"));
 }
 
 /// Lanes and float of all three functions.
@@ -228,15 +229,15 @@ void battery_scalars(const Map& map, std::span<const double> x, BatteryReport& r
     size = std::max(size, std::abs(exact[i]));
   }
   if (!(error <= 1e-5 * size))
-    report.say(text(Map::name, ": float differs from double by ", error,
-                    ", expected at most 1e-5 of ", size));
+    report.say(to_text(Map::name, ": float differs from double by ", error,
+                       ", expected at most 1e-5 of ", size));
 }
 
 template <class Map>
 [[nodiscard]] BatteryReport battery(const Map& map, std::span<const double> x, const char* caller) {
   if (x.size() != Map::inputs)
-    throw ShapeError(text(caller, ": x has ", x.size(), " elements, expected ", Map::inputs,
-                          ", one per element of the state"));
+    throw ShapeError(to_text(caller, ": x has ", x.size(), " elements, expected ", Map::inputs,
+                             ", one per element of the state"));
   BatteryReport report;
   if constexpr (Map::differentiable) battery_derivatives(map, x, report);
   battery_scalars(map, x, report);
@@ -262,8 +263,8 @@ template <DynamicalModel Model>
       same = same &&
              std::bit_cast<std::uint64_t>(apart[i]) == std::bit_cast<std::uint64_t>(in_place[i]);
     if (!same)
-      report.say(text(name, " gives other numbers in place; y may be x: read what is ",
-                      "needed of x before y is written"));
+      report.say(to_text(name, " gives other numbers in place; y may be x: read what is ",
+                         "needed of x before y is written"));
   };
   std::vector<double> y(x.size()), in_place(x.begin(), x.end());
   model.step(x.data(), y.data());
@@ -287,8 +288,8 @@ template <ObservationOperator Operator>
   auto report = detail::battery(detail::ObserveOf<Operator>{observe}, x, "check_operator");
   if constexpr (DifferentiableOperator<Operator>)
     if (report.taylor.passes() && report.taylor.at_round_off != Operator::linear)
-      report.say(text("observe is ", Operator::linear ? "not " : "", "linear at x, but linear is ",
-                      Operator::linear ? "true" : "false"));
+      report.say(to_text("observe is ", Operator::linear ? "not " : "",
+                         "linear at x, but linear is ", Operator::linear ? "true" : "false"));
   std::array<bool, Operator::slots> once{}, again{};
   bool same = true;
   for (std::uint64_t cycle = 0; cycle < 20; ++cycle) {

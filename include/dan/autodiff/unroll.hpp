@@ -46,8 +46,8 @@ class Unrolled {
   void forward(const Real* params, const CycleAt& cycle, std::size_t cycles) {
     const std::size_t longest = states_.size() / carried - 1;
     if (cycles > longest)
-      throw ShapeError(text("Unrolled::forward: found ", cycles, " cycles, expected at most ",
-                            longest, "; make the window longer"));
+      throw ShapeError(to_text("Unrolled::forward: found ", cycles, " cycles, expected at most ",
+                               longest, "; make the window longer"));
     cycles_ = cycles;
     for (std::size_t n = 0; n < cycles_; ++n)
       cycle(n).forward(params, state(n), state(n + 1), cache(n));

@@ -25,9 +25,10 @@ namespace dan {
   const std::string core = blas_core();
   if (!core.empty() && __builtin_cpu_supports("avx2") != 0 &&
       std::ranges::find(fast, core) == fast.end())
-    return text("OpenBLAS runs its slow ", core,
-                " kernels because it does not know this processor; set OPENBLAS_CORETYPE=Haswell",
-                " (or SkylakeX with AVX-512) to make it faster");
+    return to_text(
+        "OpenBLAS runs its slow ", core,
+        " kernels because it does not know this processor; set OPENBLAS_CORETYPE=Haswell",
+        " (or SkylakeX with AVX-512) to make it faster");
 #endif
   return "";
 }

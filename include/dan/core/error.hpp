@@ -46,7 +46,7 @@ struct Interrupted : std::runtime_error {
 
 /// The text of all arguments, one after the other, numbers with enough digits to be told apart.
 template <class... Parts>
-[[nodiscard]] std::string text(const Parts&... parts) {
+[[nodiscard]] std::string to_text(const Parts&... parts) {
   std::ostringstream out;
   out.precision(10);
   (out << ... << parts);
@@ -57,23 +57,24 @@ template <class... Parts>
 template <std::floating_point Real>
 void require_positive(std::string_view function, std::string_view argument, Real value) {
   if (!(std::isfinite(value) && value > Real(0)))
-    throw ConfigError(text(function, ": ", argument, " is ", value,
-                           ", expected a finite number greater than zero"));
+    throw ConfigError(to_text(function, ": ", argument, " is ", value,
+                              ", expected a finite number greater than zero"));
 }
 
 /// Throws ConfigError unless `value` is at least `least`.
 inline void require_at_least(std::string_view function, std::string_view argument,
                              std::size_t value, std::size_t least) {
   if (value < least)
-    throw ConfigError(text(function, ": ", argument, " is ", value, ", expected at least ", least));
+    throw ConfigError(
+        to_text(function, ": ", argument, " is ", value, ", expected at least ", least));
 }
 
 /// Throws ShapeError unless `found` equals `expected`; `per` says what is counted.
 inline void require_size(std::string_view function, std::string_view argument, std::size_t found,
                          std::size_t expected, std::string_view per) {
   if (found != expected)
-    throw ShapeError(text(function, ": ", argument, " has shape (", found, "), expected (",
-                          expected, "), one per ", per));
+    throw ShapeError(to_text(function, ": ", argument, " has shape (", found, "), expected (",
+                             expected, "), one per ", per));
 }
 
 }  // namespace dan

@@ -80,7 +80,7 @@ template <class Config>
 void require_fields(std::string_view function, const Config& config) {
   for_each_field(config, [&](const std::string& name, const auto& value, const Range& range) {
     if (!range.contains(static_cast<double>(value)))
-      throw ConfigError(text(function, ": ", name, " is ", value, ", expected ", range.words));
+      throw ConfigError(to_text(function, ": ", name, " is ", value, ", expected ", range.words));
   });
 }
 
@@ -101,11 +101,12 @@ void set_field(std::string_view function, Config& config, std::string_view name,
     auto read = member;
     if (!(in >> read) || !in.eof() || value.starts_with('-') != (static_cast<double>(read) < 0) ||
         !range.contains(static_cast<double>(read)))
-      throw ConfigError(text(function, ": ", name, " is ", value, ", expected ", range.words));
+      throw ConfigError(to_text(function, ": ", name, " is ", value, ", expected ", range.words));
     member = read;
   });
   if (!found)
-    throw ConfigError(text(function, ": there is no field ", name, ", expected one of: ", names));
+    throw ConfigError(
+        to_text(function, ": there is no field ", name, ", expected one of: ", names));
 }
 
 }  // namespace dan

@@ -38,7 +38,7 @@ extern "C" inline void dan_note_interrupt(int signal) {
 /// `what` say what was done and how to go on.
 template <class... Parts>
 void throw_if_interrupted(std::string_view function, const Parts&... what) {
-  if (interrupted()) throw Interrupted(text(function, ": interrupted after ", what...));
+  if (interrupted()) throw Interrupted(to_text(function, ": interrupted after ", what...));
 }
 
 /// As long as it lives, the first SIGINT or SIGTERM makes `interrupted()` true and the second of

@@ -24,19 +24,19 @@ namespace dan {
 namespace detail {
 inline void require_square(std::string_view function, const Matrix& a) {
   if (a.shape()[0] != a.shape()[1] || a.size() == 0)
-    throw ShapeError(text(function, ": matrix has shape (", a.shape()[0], ", ", a.shape()[1],
-                          "), expected a square one"));
+    throw ShapeError(to_text(function, ": matrix has shape (", a.shape()[0], ", ", a.shape()[1],
+                             "), expected a square one"));
 }
 /// Runs `call`, with its failures as errors of `function`.
 template <class Call>
 auto checked(std::string_view function, std::string_view reason, const Matrix& a,
              const Call& call) {
   if (!std::ranges::all_of(span_of(a), [](double x) { return std::isfinite(x); }))
-    throw NumericalError(text(function, ": the matrix holds a number that is not finite"));
+    throw NumericalError(to_text(function, ": the matrix holds a number that is not finite"));
   try {
     return call();
   } catch (const std::exception& e) {
-    throw NumericalError(text(function, ": ", reason, " (", e.what(), ")"));
+    throw NumericalError(to_text(function, ": ", reason, " (", e.what(), ")"));
   }
 }
 }  // namespace detail
@@ -64,10 +64,10 @@ struct SymmetricEigen {
 }
 
 /// X of A X = B for any regular A; B has one column per system. LAPACK gesv.
-[[nodiscard]] inline Matrix solve(const Matrix& a, const Matrix& b) {
-  detail::require_square("solve", a);
-  require_size("solve", "right-hand side", b.shape()[0], a.shape()[0], "row of the matrix");
-  return detail::checked("solve", "the matrix is singular", a,
+[[nodiscard]] inline Matrix solve_linear(const Matrix& a, const Matrix& b) {
+  detail::require_square("solve_linear", a);
+  require_size("solve_linear", "right-hand side", b.shape()[0], a.shape()[0], "row of the matrix");
+  return detail::checked("solve_linear", "the matrix is singular", a,
                          [&] { return Matrix(xt::linalg::solve(a, b)); });
 }
 
@@ -78,15 +78,15 @@ struct SymmetricEigen {
 }
 
 /// A B.
-[[nodiscard]] inline Matrix product(const Matrix& a, const Matrix& b) {
-  require_size("product", "rows of the second matrix", b.shape()[0], a.shape()[1],
+[[nodiscard]] inline Matrix matrix_product(const Matrix& a, const Matrix& b) {
+  require_size("matrix_product", "rows of the second matrix", b.shape()[0], a.shape()[1],
                "column of the first");
   return xt::linalg::dot(a, b);
 }
 
 /// Aᵀ.
-[[nodiscard]] inline Matrix transposed(const Matrix& a) {
-  auto out = zeros<double>(a.shape()[1], a.shape()[0]);
+[[nodiscard]] inline Matrix transpose_of(const Matrix& a) {
+  auto out = zero_tensor<double>(a.shape()[1], a.shape()[0]);
   for (std::size_t i = 0; i < a.shape()[0]; ++i)
     for (std::size_t j = 0; j < a.shape()[1]; ++j) out(j, i) = a(i, j);
   return out;

@@ -22,12 +22,12 @@ namespace dan {
 inline Matrix orthonormalise(Matrix& a) {
   const std::size_t m = a.shape()[0], n = a.shape()[1];
   if (n > m)
-    throw ShapeError(text("orthonormalise: the matrix has shape (", m, ", ", n,
-                          "), expected at most as many columns as rows"));
+    throw ShapeError(to_text("orthonormalise: the matrix has shape (", m, ", ", n,
+                             "), expected at most as many columns as rows"));
   for (const double x : span_of(a))
     if (!std::isfinite(x))
       throw NumericalError("orthonormalise: the matrix holds a number that is not finite");
-  auto r = zeros<double>(n, n), q = zeros<double>(m, n);
+  auto r = zero_tensor<double>(n, n), q = zero_tensor<double>(m, n);
   std::vector<double> beta(n), row(n);
   const auto reflect = [&](std::size_t k, double* target, std::size_t from) {  // (I − β v vᵀ) of it
     std::fill(row.begin(), row.end(), 0.0);

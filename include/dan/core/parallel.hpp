@@ -35,7 +35,7 @@ class Threads {
   /// for more than 1024.
   explicit Threads(std::size_t threads = 0) {
     if (threads > 1024)
-      throw ConfigError(text("Threads: threads is ", threads, ", expected 0 to 1024"));
+      throw ConfigError(to_text("Threads: threads is ", threads, ", expected 0 to 1024"));
     if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
     others_.reserve(threads - 1);
     for (std::size_t i = 1; i < threads; ++i)

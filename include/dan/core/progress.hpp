@@ -23,7 +23,7 @@ namespace dan {
 ///     Progress progress("years", years);
 ///     for (std::size_t y = 0; y < years && !interrupted(); ++y) {
 ///       simulate(y);
-///       progress.advance(1, text("energy ", energy()));
+///       progress.advance(1, to_text("energy ", energy()));
 ///     }
 class Progress {
  public:

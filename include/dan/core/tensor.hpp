@@ -30,7 +30,7 @@ using Matrix = Tensor<double, 2>;  ///< a row-major matrix of double
 
 /// A tensor of the given shape, all elements zero.
 template <class T, class... Sizes>
-[[nodiscard]] Tensor<T, sizeof...(Sizes)> zeros(Sizes... sizes) {
+[[nodiscard]] Tensor<T, sizeof...(Sizes)> zero_tensor(Sizes... sizes) {
   using Result = Tensor<T, sizeof...(Sizes)>;
   const typename Result::shape_type shape{static_cast<std::size_t>(sizes)...};
   return Result(shape, T(0));
@@ -62,15 +62,15 @@ class Batch {
   static constexpr std::size_t size = Points * Channels;  ///< numbers per state
 
   /// All zero.
-  Batch() : storage_(zeros<Real>(Points, Channels, padded)) {}
+  Batch() : storage_(zero_tensor<Real>(Points, Channels, padded)) {}
 
   /// From an array (points × channels × lanes); throws ShapeError unless the shape fits.
   static Batch from(const Tensor<Real, 3>& array) {
     const auto& s = array.shape();
     if (s[0] != Points || s[1] != Channels || s[2] != Lanes)
-      throw ShapeError(text("Batch::from: array has shape (", s[0], ", ", s[1], ", ", s[2],
-                            "), expected (", Points, ", ", Channels, ", ", Lanes,
-                            ") = (points, channels, lanes)"));
+      throw ShapeError(to_text("Batch::from: array has shape (", s[0], ", ", s[1], ", ", s[2],
+                               "), expected (", Points, ", ", Channels, ", ", Lanes,
+                               ") = (points, channels, lanes)"));
     Batch out;
     for (std::size_t i = 0; i < size; ++i)
       for (std::size_t l = 0; l < Lanes; ++l) out.at(i, l) = array.data()[i * Lanes + l];
@@ -80,7 +80,7 @@ class Batch {
 
   /// A copy as array (points × channels × lanes), without the padding.
   [[nodiscard]] Tensor<Real, 3> array() const {
-    auto out = zeros<Real>(Points, Channels, Lanes);
+    auto out = zero_tensor<Real>(Points, Channels, Lanes);
     for (std::size_t i = 0; i < size; ++i)
       for (std::size_t l = 0; l < Lanes; ++l) out.data()[i * Lanes + l] = at(i, l);
     return out;
@@ -125,7 +125,7 @@ class Batch {
 
 /// Copies and rounds a batch to another precision.
 template <class To, class From>
-void convert(const From& from, To& to) {
+void convert_precision(const From& from, To& to) {
   static_assert(To::size == From::size && To::lanes == From::lanes,
                 "convert: both batches must have the same points, channels and lanes");
   for (std::size_t i = 0; i < To::size; ++i)

@@ -93,12 +93,12 @@ template <TangentTrajectory Trajectory>
       if (n > before) r.push_back(step);
     } catch (const NumericalError& e) {
       throw NumericalError(
-          text(name, ": ended in cycle ", (n - 1) * config.every + 1, ": ", e.what()));
+          to_text(name, ": ended in cycle ", (n - 1) * config.every + 1, ": ", e.what()));
     }
     if (n >= before && n <= before + kept) keep();
   }
 
-  auto c = zeros<double>(count, count);
+  auto c = zero_tensor<double>(count, count);
   fill_normal<double>({config.seed, Purpose::analysis}, span_of(c));
   for (std::size_t i = 0; i < count; ++i)
     for (std::size_t j = 0; j < i; ++j) c(i, j) = 0;
@@ -119,15 +119,15 @@ template <TangentTrajectory Trajectory>
       for (std::size_t i = 0; i <= j; ++i) squares += c(i, j) * c(i, j);
       const double length = std::sqrt(squares);
       if (!(length > 0 && std::isfinite(length)))
-        throw NumericalError(text(name, ": vector ", j,
-                                  " does not grow by a number above zero; the tangent has no "
-                                  "inverse there, ask for at most ",
-                                  j, " vectors"));
+        throw NumericalError(to_text(name, ": vector ", j,
+                                     " does not grow by a number above zero; the tangent has no "
+                                     "inverse there, ask for at most ",
+                                     j, " vectors"));
       for (std::size_t i = 0; i <= j; ++i) c(i, j) /= length;
       if (t < kept) out.exponents[j] -= std::log(length) / time;
     }
     if (t <= kept) {
-      Matrix& phi = out.covariant[t] = zeros<double>(size, count);
+      Matrix& phi = out.covariant[t] = zero_tensor<double>(size, count);
       for (std::size_t i = 0; i < size; ++i)
         for (std::size_t k = 0; k < count; ++k)
           for (std::size_t j = k; j < count; ++j) phi(i, j) += out.backward[t](i, k) * c(k, j);

@@ -55,11 +55,11 @@ class LearnedTangent {
     for (std::size_t i = 0; i < Cycle::states; ++i) {
       const std::size_t c = i % Network::channels;
       if (!(y[i][0] > bounds.low[c] && y[i][0] < bounds.high[c]))
-        throw NumericalError(text("LearnedTangent: element ", i, " of the analysis is ", y[i][0],
-                                  ", expected a number between the network's bounds ",
-                                  bounds.low[c], " and ", bounds.high[c],
-                                  "; the cycle has lost the truth, take a network trained for "
-                                  "this problem or a smaller deviation of the first guess"));
+        throw NumericalError(to_text("LearnedTangent: element ", i, " of the analysis is ", y[i][0],
+                                     ", expected a number between the network's bounds ",
+                                     bounds.low[c], " and ", bounds.high[c],
+                                     "; the cycle has lost the truth, take a network trained for "
+                                     "this problem or a smaller deviation of the first guess"));
     }
   }
 
@@ -74,7 +74,7 @@ class LearnedTangent {
 
   Trained<Network, double> trained_;
   Method method_;
-  Tensor<double, 1> no_change_ = zeros<double>(Network::parameters);
+  Tensor<double, 1> no_change_ = zero_tensor<double>(Network::parameters);
 };
 
 /// The cycle of 3D-Var with its tangent, (I − K H) M'(x), as `CycleTrajectory` needs it: with a

@@ -55,7 +55,7 @@ template <class Increment>
   auto at = detail::spread_input<Dual<T>>(increment, in, about);
   const auto z = Increment::innovation(at.data());
   Scratch<Dual<T>> out(size, Unset{});
-  auto p = zeros<double>(size, size);
+  auto p = zero_tensor<double>(size, size);
   for (std::size_t first = 0; first < size; first += width) {
     const std::size_t count = std::min(width, size - first);
     for (std::size_t l = 0; l < count; ++l) lane_of(z[first + l].slope, l) = Real(1);
@@ -85,7 +85,7 @@ template <class Increment>
   static_assert(Network::gain,
                 "head_covariance: the network has no gain head (NetworkShape::head); take "
                 "learned_covariance, which asks the increment itself");
-  auto p = zeros<double>(Network::size, Network::size);
+  auto p = zero_tensor<double>(Network::size, Network::size);
   if constexpr (Network::gain) {
     const auto at = detail::spread_input<Real>(increment, in, about);
     const auto cache = std::make_unique<typename Network::template Cache<Real>>();
@@ -124,7 +124,7 @@ template <class Problem, class Observed, class Real>
   std::vector<std::size_t> reporting;
   for (std::size_t j = 0; j < Problem::slots; ++j)
     if (observed.precision.at(j, lane) > 0) reporting.push_back(j);
-  Uplift out{zeros<double>(size, reporting.size()), {}};
+  Uplift out{zero_tensor<double>(size, reporting.size()), {}};
   Scratch<T> x(size, Unset{}), d_y(Problem::slots), row(size, Unset{});
   for (std::size_t i = 0; i < size; ++i) x[i] = T(in[i]);
   for (std::size_t n = 0; n < reporting.size(); ++n) {
@@ -150,9 +150,9 @@ template <class Problem, class Observed, class Real>
   require_size("regressed_gain", "rows of the increments", increments.shape()[0], samples,
                "departure");
   if (samples <= slots)
-    throw ConfigError(text("regressed_gain: there are ", samples, " samples, expected at least ",
-                           slots + 1, " for ", slots,
-                           " observations; ten times as many give a gain within some per cent"));
+    throw ConfigError(to_text("regressed_gain: there are ", samples, " samples, expected at least ",
+                              slots + 1, " for ", slots,
+                              " observations; ten times as many give a gain within some per cent"));
   const auto centred = [](const Matrix& from) {
     Matrix out = from;
     for (std::size_t c = 0; c < out.shape()[1]; ++c) {
@@ -163,8 +163,9 @@ template <class Problem, class Observed, class Real>
     }
     return out;
   };
-  const Matrix d = centred(departures), d_t = transposed(d);
-  return transposed(solve(product(d_t, d), product(d_t, centred(increments))));
+  const Matrix d = centred(departures), d_t = transpose_of(d);
+  return transpose_of(
+      solve_linear(matrix_product(d_t, d), matrix_product(d_t, centred(increments))));
 }
 
 /// Which innovations are sampled.
@@ -191,14 +192,14 @@ template <class Increment>
   const std::size_t slots = uplift.deviations.size();
   require_positive("sampled_gain", "scale", config.scale);
   if (config.samples <= slots)  // before the work
-    throw ConfigError(text("sampled_gain: samples is ", config.samples, ", expected at least ",
-                           slots + 1, " for ", slots, " observations"));
-  auto departures = zeros<double>(config.samples, slots);
-  auto increments = zeros<double>(config.samples, size);
+    throw ConfigError(to_text("sampled_gain: samples is ", config.samples, ", expected at least ",
+                              slots + 1, " for ", slots, " observations"));
+  auto departures = zero_tensor<double>(config.samples, slots);
+  auto increments = zero_tensor<double>(config.samples, size);
   fill_normal<double>(key, span_of(departures));
   for (std::size_t n = 0; n < config.samples; ++n)
     for (std::size_t j = 0; j < slots; ++j) departures(n, j) *= config.scale * uplift.deviations[j];
-  const Matrix zeta = product(departures, transposed(uplift.matrix));
+  const Matrix zeta = matrix_product(departures, transpose_of(uplift.matrix));
   auto at = detail::spread_input<T>(increment, in, ExpandedAt::zero);
   const auto z = Increment::innovation(at.data());
   Scratch<T> out(size, Unset{});

@@ -85,7 +85,7 @@ struct LyapunovSpectrum {
 /// `count` random orthonormal vectors of `size` numbers, as columns.
 [[nodiscard]] inline Matrix random_vectors(std::size_t size, std::size_t count,
                                            std::uint64_t seed) {
-  auto vectors = zeros<double>(size, count);
+  auto vectors = zero_tensor<double>(size, count);
   fill_normal<double>({seed, Purpose::ensemble}, span_of(vectors));
   orthonormalise(vectors);
   return vectors;
@@ -111,9 +111,9 @@ Matrix advance_vectors(Trajectory& trajectory, Matrix& vectors, std::size_t cycl
   for (const double x : span_of(vectors))
     if (!std::isfinite(x))
       throw NumericalError(
-          text("advance_vectors: a vector holds a number that is not finite after ", cycles,
-               " cycles; make them orthonormal more often, or look for a derivative that is not "
-               "finite"));
+          to_text("advance_vectors: a vector holds a number that is not finite after ", cycles,
+                  " cycles; make them orthonormal more often, or look for a derivative that is not "
+                  "finite"));
   return orthonormalise(vectors);
 }
 
@@ -122,8 +122,8 @@ namespace detail {
 inline std::size_t number_of_vectors(std::string_view function, std::string_view field,
                                      std::size_t asked, std::size_t size) {
   if (asked > size)
-    throw ConfigError(text(function, ": ", field, " is ", asked, ", expected at most ", size,
-                           ", one per number of the state (0: all)"));
+    throw ConfigError(to_text(function, ": ", field, " is ", asked, ", expected at most ", size,
+                              ", one per number of the state (0: all)"));
   return asked > 0 ? asked : size;
 }
 
@@ -218,9 +218,9 @@ template <TangentTrajectory Trajectory>
       const Matrix r = advance_vectors(trajectory, vectors, config.every);
       if (n >= before) rates.add(r, time);
     } catch (const NumericalError& e) {
-      spectrum.failure = text(name, ": ended in cycle ", n * config.every + 1,
-                              config.every > 1 ? text(" to ", (n + 1) * config.every) : "",
-                              n < before ? " of the spin-up" : "", ": ", e.what());
+      spectrum.failure = to_text(name, ": ended in cycle ", n * config.every + 1,
+                                 config.every > 1 ? to_text(" to ", (n + 1) * config.every) : "",
+                                 n < before ? " of the spin-up" : "", ": ", e.what());
       break;
     }
   }

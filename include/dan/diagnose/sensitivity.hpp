@@ -35,14 +35,14 @@ template <class Increment>
   using T = lanes_t<Real, simd_width<Real>>;
   constexpr std::size_t size = Increment::size, width = lanes_of<T>;
   if (element >= size)
-    throw ConfigError(text("covariance_sensitivity: element is ", element, ", expected less than ",
-                           size, ", the elements of the state"));
+    throw ConfigError(to_text("covariance_sensitivity: element is ", element,
+                              ", expected less than ", size, ", the elements of the state"));
   auto at = detail::spread_input<Dual<Dual<T>>>(increment, in, about);
   for (std::size_t m = 0; m < Increment::members; ++m)
     at[m * size + element].slope.value = T(Real(1));
   const auto z = Increment::innovation(at.data());
   Scratch<Dual<Dual<T>>> out(size, Unset{});
-  auto p = zeros<double>(size, size);
+  auto p = zero_tensor<double>(size, size);
   for (std::size_t first = 0; first < size; first += width) {
     const std::size_t count = std::min(width, size - first);
     for (std::size_t l = 0; l < count; ++l) lane_of(z[first + l].value.slope, l) = Real(1);
@@ -85,8 +85,8 @@ class SensitivityRecorder : public EmptyRecorder {
                   "SensitivityRecorder: the method must be a Learned analysis");
     using Grid = typename Method::Network::Grid;
     if (points_ > Grid::points)
-      throw ConfigError(text("SensitivityRecorder: count is ", points_, ", expected at most ",
-                             Grid::points, ", the points of the state"));
+      throw ConfigError(to_text("SensitivityRecorder: count is ", points_, ", expected at most ",
+                                Grid::points, ", the points of the state"));
     if (!view.scored() || (view.twin.cycle() - view.burn_in - 1) % every_ != 0) return;
     const LearnedIncrement increment(view.method);
     const std::size_t time = (view.twin.cycle() - view.burn_in - 1) / every_;
@@ -113,7 +113,7 @@ class SensitivityRecorder : public EmptyRecorder {
     using Grid = typename Increment::Network::Grid;
     constexpr std::size_t channels = Increment::Network::channels;
     constexpr std::size_t width = widest<Grid>(), side = Grid::taps(width) * channels;
-    if (sum_.size() == 0) sum_ = zeros<double>(side, side);
+    if (sum_.size() == 0) sum_ = zero_tensor<double>(side, side);
     const auto element = [&](std::size_t n) {
       return Grid::tap(point, n / channels, width) * channels + n % channels;
     };
@@ -145,7 +145,7 @@ class SensitivityRecorder : public EmptyRecorder {
 
  private:
   std::size_t every_, points_, terms_ = 0;
-  Matrix sum_{zeros<double>(0, 0)};
+  Matrix sum_{zero_tensor<double>(0, 0)};
 };
 
 /// The share of ΣS_ij² whose i and j are both within `radius` grid steps of the point, of a

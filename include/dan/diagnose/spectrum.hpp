@@ -52,14 +52,14 @@ template <class Ensemble>
 [[nodiscard]] Matrix ensemble_covariance(const Ensemble& ensemble) {
   constexpr std::size_t size = Ensemble::size, members = Ensemble::lanes;
   static_assert(members >= 2, "ensemble_covariance: needs at least 2 members");
-  auto x = zeros<double>(size, members);
+  auto x = zero_tensor<double>(size, members);
   for (std::size_t i = 0; i < size; ++i) {
     double mean = 0;
     for (std::size_t m = 0; m < members; ++m) mean += ensemble.at(i, m) / members;
     for (std::size_t m = 0; m < members; ++m)
       x(i, m) = (ensemble.at(i, m) - mean) / std::sqrt(members - 1.0);
   }
-  return product(x, transposed(x));
+  return matrix_product(x, transpose_of(x));
 }
 
 /// Keeps the covariance of the analysis' error that a method believes in, in every `every`-th
@@ -137,12 +137,12 @@ struct CovarianceRecorder : EmptyRecorder {
                "run of the filter");
   std::vector<double> variance, expected;
   for (std::size_t r = 0; r < filter.size(); ++r) {
-    require_size("effective_inflation", text("run ", r, " of learned"), learned[r].size(),
+    require_size("effective_inflation", to_text("run ", r, " of learned"), learned[r].size(),
                  filter[r].size(), "covariance of the filter");
     for (std::size_t n = 0; n < filter[r].size(); ++n) {
       const auto [values, vectors] = symmetric_eigen(symmetric_part(filter[r][n]));
       const std::size_t size = values.size();
-      const Matrix on_modes = product(learned[r][n], vectors);
+      const Matrix on_modes = matrix_product(learned[r][n], vectors);
       variance.resize(size), expected.resize(size);
       for (std::size_t k = 0; k < size; ++k) {
         expected[k] += values(size - 1 - k);

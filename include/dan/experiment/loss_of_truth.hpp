@@ -33,9 +33,9 @@ inline std::pair<std::size_t, std::string> first_lost_cycle(const RunErrors& run
     if (c + 1 < burn_in + length) continue;
     const auto mean = [&](double sum) { return sum / static_cast<double>(length); };
     const auto because = [&](const auto&... why) {
-      return std::pair(c + 2 - length,
-                       text("lost the truth: a mean error of ", mean(error), " over ", length,
-                            " cycles, ", why..., "; the climatological deviation is ", deviation));
+      return std::pair(c + 2 - length, to_text("lost the truth: a mean error of ", mean(error),
+                                               " over ", length, " cycles, ", why...,
+                                               "; the climatological deviation is ", deviation));
     };
     if (at_bounds > 0.5 * length)
       return because(std::round(100 * mean(at_bounds)),

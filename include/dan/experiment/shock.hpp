@@ -205,7 +205,7 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
       throw_if_interrupted("run_shock", k - 1, " of ", config.cycles,
                            " cycles; nothing is kept, run it again");
       twin.next();
-      convert(twin.observed(), observed);
+      convert_precision(twin.observed(), observed);
       const ShockTime now(shock, k, config.cycles);
       believe(problem, now.silent, observed);
       method.forecast(carried);

@@ -64,7 +64,7 @@ class TrialRecord {
     if (file_.empty() || !std::filesystem::exists(file_)) return;
     const auto json = read_json(file_);
     const auto fail = [&](const auto&... found) {
-      throw FileError(text("tune: ", file_.string(), " ", found..., "; remove it"));
+      throw FileError(to_text("tune: ", file_.string(), " ", found..., "; remove it"));
     };
     const auto number = [&](const nlohmann::json& value) {
       if (!value.is_number()) fail("is damaged: it has ", value.dump(), " for a number");
@@ -96,7 +96,7 @@ class TrialRecord {
       if (now != first_ && (std::isfinite(now) || std::isfinite(first_)))
         fail("holds trials of another problem or analysis, or of a program built in another way");
     } catch (const nlohmann::json::exception& e) {
-      throw FileError(text("tune: ", file_.string(), " is no table of trials: ", e.what()));
+      throw FileError(to_text("tune: ", file_.string(), " is no table of trials: ", e.what()));
     }
   }
 
@@ -141,8 +141,8 @@ class TrialRecord {
     if (!file_.empty())
       for (const double value : values)
         if (!std::isfinite(value))
-          throw ConfigError(text("tune: a value to try is ", value,
-                                 ", which no file keeps, expected finite values"));
+          throw ConfigError(to_text("tune: a value to try is ", value,
+                                    ", which no file keeps, expected finite values"));
     trials_.push_back({values, score});
     if (file_.empty()) return;
     if (check_ && trials_.size() == 1) first_ = check_(values);

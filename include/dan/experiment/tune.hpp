@@ -35,8 +35,8 @@ namespace detail {
 
 inline void require_best(const Tuning& tuning, std::string_view function) {
   if (!std::isfinite(tuning.best.score))
-    throw NumericalError(text(function, ": none of the ", tuning.trials.size(),
-                              " values has a finite score; try others"));
+    throw NumericalError(to_text(function, ": none of the ", tuning.trials.size(),
+                                 " values has a finite score; try others"));
 }
 
 /// See tune_on_grid; `check` as in TrialRecord.
@@ -111,8 +111,8 @@ template <class Evaluate>
                                             std::size_t trials, const Evaluate& evaluate,
                                             const TuneConfig& config = {}) {
   if (!(low < high && std::isfinite(low) && std::isfinite(high)))
-    throw ConfigError(text("tune_by_golden_section: the interval is [", low, ", ", high,
-                           "], expected finite ends, the lower one first"));
+    throw ConfigError(to_text("tune_by_golden_section: the interval is [", low, ", ", high,
+                              "], expected finite ends, the lower one first"));
   require_at_least("tune_by_golden_section", "trials", trials, 2);
   Tuning tuning{.names = {name}};
   detail::TrialRecord record(tuning.names, config);
@@ -163,8 +163,8 @@ template <class Problem, class Make>
   twin.threads = 1;
   twin.progress = false;
   config.problem +=
-      text(" (", twin.runs, " runs of ", twin.cycles, " cycles, burn-in ", twin.burn_in, ", seed ",
-           twin.seed, ", first guess ", twin.first_guess_deviation, ")");
+      to_text(" (", twin.runs, " runs of ", twin.cycles, " cycles, burn-in ", twin.burn_in,
+              ", seed ", twin.seed, ", first guess ", twin.first_guess_deviation, ")");
   TwinConfig brief = twin;
   brief.runs = 1, brief.cycles = 20, brief.burn_in = 0;
   const auto score = [&](std::span<const double> values, const TwinConfig& experiment) {

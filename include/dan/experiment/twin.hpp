@@ -45,11 +45,11 @@ struct TwinConfig {
   void require_valid(std::string_view function) const {
     require_at_least(function, "runs", runs, 1);
     if (burn_in >= cycles)
-      throw ConfigError(text(function, ": burn_in is ", burn_in,
-                             ", expected less than the cycles of a run, ", cycles));
+      throw ConfigError(to_text(function, ": burn_in is ", burn_in,
+                                ", expected less than the cycles of a run, ", cycles));
     if (!(first_guess_deviation >= 0 && std::isfinite(first_guess_deviation)))
-      throw ConfigError(text(function, ": first_guess_deviation is ", first_guess_deviation,
-                             ", expected a finite number, not negative"));
+      throw ConfigError(to_text(function, ": first_guess_deviation is ", first_guess_deviation,
+                                ", expected a finite number, not negative"));
   }
 };
 
@@ -139,7 +139,7 @@ std::vector<std::string> run_twin_group(const Problem& problem, const Method& an
       throw_if_interrupted("run_twin", cycle - 1, " of ", config.cycles,
                            " cycles; nothing is kept, run it again");
       twin.next();
-      convert(twin.observed(), observed);
+      convert_precision(twin.observed(), observed);
       analysis.forecast(carried);
       if (!score(carried)) break;
       each([&](auto& recorder) { recorder.after_forecast(view); });

@@ -45,8 +45,8 @@ struct Interval {
   /// −½ ≤ position ≤ Points − ½.
   static std::array<Corner, 2> corners_of(const std::array<double, 1>& position) {
     if (!(position[0] >= -0.5 && position[0] <= Points - 0.5))
-      throw ConfigError(text("Interval::corners_of: position is ", position[0],
-                             ", expected a number from -0.5 to ", Points - 0.5));
+      throw ConfigError(to_text("Interval::corners_of: position is ", position[0],
+                                ", expected a number from -0.5 to ", Points - 0.5));
     const double inside = std::clamp(position[0], 0.0, static_cast<double>(Points - 1));
     const auto p = static_cast<std::size_t>(inside);
     const double part = inside - static_cast<double>(p);

@@ -79,9 +79,9 @@ struct LatLon {
   static std::array<Corner, 4> corners_of(const std::array<double, 2>& position) {
     const auto [degrees, longitude] = position;
     if (!(degrees >= -90 && degrees <= 90 && longitude >= 0 && longitude < 360))
-      throw ConfigError(text("LatLon::corners_of: position is (", degrees, ", ", longitude,
-                             "), expected a latitude from -90 to 90 and a longitude from 0 to "
-                             "below 360"));
+      throw ConfigError(to_text("LatLon::corners_of: position is (", degrees, ", ", longitude,
+                                "), expected a latitude from -90 to 90 and a longitude from 0 to "
+                                "below 360"));
     std::size_t below = 0;  // first row to the south
     while (below < Rows && latitude(below) > degrees) ++below;
     const double column = longitude * Columns / 360;

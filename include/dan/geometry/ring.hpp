@@ -43,8 +43,8 @@ struct Ring {
   /// Linear interpolation; throws ConfigError unless 0 ≤ position < Points.
   static std::array<Corner, 2> corners_of(const std::array<double, 1>& position) {
     if (!(position[0] >= 0 && position[0] < Points))
-      throw ConfigError(text("Ring::corners_of: position is ", position[0],
-                             ", expected a number from 0 to below ", Points));
+      throw ConfigError(to_text("Ring::corners_of: position is ", position[0],
+                                ", expected a number from 0 to below ", Points));
     const auto p = static_cast<std::size_t>(position[0]);
     const double part = position[0] - static_cast<double>(p);
     return {Corner{p, 1 - part}, Corner{(p + 1) % Points, part}};

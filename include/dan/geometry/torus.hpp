@@ -47,8 +47,8 @@ struct Torus {
   /// Bilinear interpolation; throws ConfigError unless 0 ≤ row < Rows and 0 ≤ column < Columns.
   static std::array<Corner, 4> corners_of(const std::array<double, 2>& position) {
     if (!(position[0] >= 0 && position[0] < Rows && position[1] >= 0 && position[1] < Columns))
-      throw ConfigError(text("Torus::corners_of: position is (", position[0], ", ", position[1],
-                             "), expected numbers from 0 to below (", Rows, ", ", Columns, ")"));
+      throw ConfigError(to_text("Torus::corners_of: position is (", position[0], ", ", position[1],
+                                "), expected numbers from 0 to below (", Rows, ", ", Columns, ")"));
     std::array<Corner, 4> all;
     const auto along = Ring<Rows>::corners_of({position[0]});
     const auto across = Ring<Columns>::corners_of({position[1]});

@@ -36,7 +36,7 @@ struct Repeated {
 
   /// In words, if the model has some.
   [[nodiscard]] std::string describe() const requires requires(const Model& m) { m.describe(); }
-  { return text(model.describe(), ", ", count, " times"); }
+  { return to_text(model.describe(), ", ", count, " times"); }
 
   /// y = M(x); y may be x. A model that is told the time has these functions with the time, in
   /// cycles of `count`, as last argument.

@@ -46,7 +46,7 @@ struct RungeKutta {
 
   /// In words, if the equation has some.
   [[nodiscard]] std::string describe() const requires requires(const Ode& o) { o.describe(); }
-  { return text(ode.describe(), ", ", Tableau::name, ", ", steps, " × ", time_step); }
+  { return to_text(ode.describe(), ", ", Tableau::name, ", ", steps, " × ", time_step); }
 
   /// y = M(x); y may be x. An equation that is told the time has these functions with the time
   /// of the start, in cycles, as last argument.

@@ -61,7 +61,7 @@ class ArchiveWriter {
   static constexpr bool reads = false;
 
   void same(const std::string& name, const auto& value) {
-    file_.metadata[names_.of(name)] = text(value);
+    file_.metadata[names_.of(name)] = to_text(value);
   }
   void count(const std::string& name, std::size_t n, std::size_t = 0) { same(name, n); }
   void number(const std::string& name, double x) { add(name, {1}, {x}); }
@@ -111,7 +111,7 @@ class ArchiveReader {
   }
 
   void same(const std::string& name, const auto& value) {
-    const std::string whole = names_.of(name), expected = text(value), found = metadata(whole);
+    const std::string whole = names_.of(name), expected = to_text(value), found = metadata(whole);
     if (found != expected) fail("holds ", whole, " = ", found, ", expected ", expected);
   }
   void count(const std::string& name, std::size_t& n, std::size_t most = std::size_t{1} << 62) {
@@ -157,7 +157,7 @@ class ArchiveReader {
 
  private:
   [[noreturn]] void fail(const auto&... what) const {
-    throw FileError(text(function_, ": ", path_.string(), " ", what...));
+    throw FileError(to_text(function_, ": ", path_.string(), " ", what...));
   }
   [[nodiscard]] std::string metadata(const std::string& name) const {
     const auto at = file_.metadata.find(name);
@@ -175,7 +175,7 @@ class ArchiveReader {
     const auto& found = array(name);
     if (found.shape != shape)
       fail("holds ", found.values.size(), " numbers in ", found.name, ", expected ", shape.front(),
-           shape.size() > 1 ? text(" x ", shape.back()) : "");
+           shape.size() > 1 ? to_text(" x ", shape.back()) : "");
     return found.values;
   }
 

@@ -21,7 +21,7 @@ namespace dan {
 /// A table of numbers with named columns; `numbers`: rows × columns.
 struct CsvTable {
   std::vector<std::string> columns{};
-  Matrix numbers = zeros<double>(0, 0);
+  Matrix numbers = zero_tensor<double>(0, 0);
 };
 
 namespace detail {
@@ -55,7 +55,7 @@ inline std::vector<std::string_view> fields_of(std::string_view line) {
   const std::string bytes = read_file("load_csv", path);
   std::size_t line = 1;
   const auto fail = [&](const auto&... found) {
-    throw FileError(text("load_csv: ", path.string(), ": line ", line, found...));
+    throw FileError(to_text("load_csv: ", path.string(), ": line ", line, found...));
   };
   std::string_view rest = bytes;
   if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);  // a mark that some programs write
@@ -89,7 +89,7 @@ inline std::vector<std::string_view> fields_of(std::string_view line) {
       numbers.push_back(number);
     }
   }
-  table.numbers = zeros<double>(numbers.size() / table.columns.size(), table.columns.size());
+  table.numbers = zero_tensor<double>(numbers.size() / table.columns.size(), table.columns.size());
   std::ranges::copy(numbers, table.numbers.data());
   return table;
 }
@@ -100,17 +100,17 @@ inline std::vector<std::string_view> fields_of(std::string_view line) {
 inline void save_csv(const std::filesystem::path& path, const CsvTable& table) {
   const std::size_t rows = table.numbers.shape()[0], columns = table.numbers.shape()[1];
   if (columns != table.columns.size() || columns == 0)
-    throw ShapeError(text("save_csv: numbers has shape (", rows, ", ", columns, "), expected (",
-                          rows, ", ", table.columns.size(),
-                          "), at least one column, one per name"));
+    throw ShapeError(to_text("save_csv: numbers has shape (", rows, ", ", columns, "), expected (",
+                             rows, ", ", table.columns.size(),
+                             "), at least one column, one per name"));
   std::string bytes;
   for (std::size_t c = 0; c < columns; ++c) {
     const std::string& name = table.columns[c];
     if (name.empty() || name.find_first_of(",\n\r\"") != name.npos || name.front() == ' ' ||
         name.back() == ' ' || std::ranges::count(table.columns, name) > 1)
-      throw ConfigError(text("save_csv: the name of column ", c + 1, " is '", name,
-                             "', expected one that is not empty, unlike the others, and without "
-                             "comma, quote, line end or blank around it"));
+      throw ConfigError(to_text("save_csv: the name of column ", c + 1, " is '", name,
+                                "', expected one that is not empty, unlike the others, and without "
+                                "comma, quote, line end or blank around it"));
     bytes += (c > 0 ? "," : "") + name;
   }
   for (std::size_t r = 0; r < rows; ++r)

@@ -37,18 +37,18 @@ inline bool is_shape_of(std::span<const std::size_t> shape, std::size_t count) {
   std::error_code failure;
   const auto size = std::filesystem::file_size(path, failure);
   if (failure)
-    throw FileError(text(function, ": cannot read ", path.string(), ": ", failure.message()));
+    throw FileError(to_text(function, ": cannot read ", path.string(), ": ", failure.message()));
   std::string bytes;
   try {
     bytes.resize(size);
   } catch (const std::exception&) {  // bad_alloc, length_error
-    throw FileError(text(function, ": cannot read ", path.string(), ": found ", size,
-                         " bytes, expected a file that fits into memory"));
+    throw FileError(to_text(function, ": cannot read ", path.string(), ": found ", size,
+                            " bytes, expected a file that fits into memory"));
   }
   std::ifstream in(path, std::ios::binary);
   if (!in.read(bytes.data(), static_cast<std::streamsize>(size)))
-    throw FileError(text(function, ": cannot read ", path.string(), ": found ", in.gcount(),
-                         " bytes, expected ", size, "; check that you may read it"));
+    throw FileError(to_text(function, ": cannot read ", path.string(), ": found ", in.gcount(),
+                            " bytes, expected ", size, "; check that you may read it"));
   return bytes;
 }
 
@@ -60,7 +60,7 @@ inline bool is_shape_of(std::span<const std::size_t> shape, std::size_t count) {
 inline void write_file_atomically(const std::filesystem::path& path,
                                   std::span<const std::byte> bytes) {
   const auto fail = [&](std::string_view found) {
-    throw FileError(text("write_file_atomically: cannot write ", path.string(), ": ", found));
+    throw FileError(to_text("write_file_atomically: cannot write ", path.string(), ": ", found));
   };
   const auto reason = [](int error) { return std::generic_category().message(error); };
   std::error_code unknown;
@@ -68,9 +68,9 @@ inline void write_file_atomically(const std::filesystem::path& path,
     fail("it exists and is not a regular file; choose another name");
 
   std::filesystem::path partial = path;
-  partial += text(".partial", ::getpid());  // a killed process leaves its own behind
+  partial += to_text(".partial", ::getpid());  // a killed process leaves its own behind
   const int file = ::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0) fail(text("cannot create ", partial.string(), ": ", reason(errno)));
+  if (file < 0) fail(to_text("cannot create ", partial.string(), ": ", reason(errno)));
 
   int error = 0;
   for (auto rest = bytes; !rest.empty() && error == 0;) {

@@ -21,7 +21,7 @@ void write_json(const std::filesystem::path& path, const Json& json) {
   try {
     document = json.dump(2) + "\n";
   } catch (const nlohmann::json::exception& e) {
-    throw FileError(text("write_json: cannot write ", path.string(), ": ", e.what()));
+    throw FileError(to_text("write_json: cannot write ", path.string(), ": ", e.what()));
   }
   write_file_atomically(path, document);
 }
@@ -32,7 +32,7 @@ void write_json(const std::filesystem::path& path, const Json& json) {
 [[nodiscard]] inline nlohmann::json parse_json(std::string_view function, std::string_view source,
                                                std::string_view document) {
   const auto fail = [&](std::string_view found) {
-    throw FileError(text(function, ": ", source, " is not valid JSON: ", found));
+    throw FileError(to_text(function, ": ", source, " is not valid JSON: ", found));
   };
   std::vector<std::set<std::string>> keys;  // of the objects that are open
   try {
@@ -44,7 +44,7 @@ void write_json(const std::filesystem::path& path, const Json& json) {
       if (event == Event::key) {
         const auto key = value.template get<std::string>();
         if (!keys.back().insert(key).second)
-          fail(text("it has the key ", key, " twice in one object"));
+          fail(to_text("it has the key ", key, " twice in one object"));
       }
       return true;
     });

@@ -158,7 +158,7 @@ inline std::string npy_type_name(std::string_view descr) {
                                 : kind == 'U' ? "text"
                                               : "";
   if (name.empty() || name == "bool" || name == "text" || name == "bytes") return std::string(name);
-  return text(name, 8 * bytes, descr[0] == '>' ? ", big endian" : "");
+  return to_text(name, 8 * bytes, descr[0] == '>' ? ", big endian" : "");
 }
 }  // namespace detail
 
@@ -170,7 +170,7 @@ template <std::size_t Rank>
   static_assert(std::endian::native == std::endian::little,
                 "load_npy: the data are little endian, and so must be the machine");
   const auto fail = [&](const auto&... found) {
-    throw FileError(text("load_npy: ", path.string(), " ", found...));
+    throw FileError(to_text("load_npy: ", path.string(), " ", found...));
   };
   const std::string bytes = read_file("load_npy", path);
   const auto byte = [&](std::size_t i) -> std::size_t {
@@ -226,7 +226,7 @@ void save_npy(const std::filesystem::path& path, const Tensor<double, Rank>& ten
   static_assert(Rank <= 64, "save_npy: NumPy knows at most 64 dimensions");
   std::string header = "{'descr': '<f8', 'fortran_order': False, 'shape': (";
   for (std::size_t d = 0; d < Rank; ++d)
-    header += text(d > 0 ? " " : "", tensor.shape()[d], d + 1 < Rank || Rank == 1 ? "," : "");
+    header += to_text(d > 0 ? " " : "", tensor.shape()[d], d + 1 < Rank || Rank == 1 ? "," : "");
   header += "), }";
   constexpr std::size_t before = 10;
   header.resize((before + header.size() + 1 + 63) / 64 * 64 - before - 1, ' ');

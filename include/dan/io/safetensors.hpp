@@ -55,7 +55,7 @@ struct TensorFile {
       names += (names.empty() ? "" : ", ") + tensor.name;
     }
     throw FileError(
-        text("TensorFile::at: there is no tensor ", name, ", expected one of: ", names));
+        to_text("TensorFile::at: there is no tensor ", name, ", expected one of: ", names));
   }
 };
 
@@ -91,12 +91,12 @@ void save_safetensors(const std::filesystem::path& path, const TensorFile<Real>&
   std::set<std::string_view> names{detail::safetensors_metadata};
   for (const auto& [name, shape, values] : file.tensors) {
     if (!names.insert(name).second)
-      throw ConfigError(text("save_safetensors: tensor name ", name,
-                             " is used twice or reserved; choose another name"));
+      throw ConfigError(to_text("save_safetensors: tensor name ", name,
+                                " is used twice or reserved; choose another name"));
     if (!detail::is_shape_of(shape, values.size()))
-      throw ShapeError(text("save_safetensors: tensor ", name, " has ", values.size(),
-                            " values, expected the product of its shape ",
-                            nlohmann::json(shape).dump()));
+      throw ShapeError(to_text("save_safetensors: tensor ", name, " has ", values.size(),
+                               " values, expected the product of its shape ",
+                               nlohmann::json(shape).dump()));
     const std::size_t begin = data.size();
     data.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(Real));
     header[name] = {{"dtype", detail::safetensors_type<Real>},
@@ -110,7 +110,7 @@ void save_safetensors(const std::filesystem::path& path, const TensorFile<Real>&
     metadata["checksum"] = detail::checksum({data, header.dump()});
     bytes = header.dump();
   } catch (const nlohmann::json::exception& e) {
-    throw FileError(text("save_safetensors: cannot write ", path.string(), ": ", e.what()));
+    throw FileError(to_text("save_safetensors: cannot write ", path.string(), ": ", e.what()));
   }
   bytes.resize((bytes.size() + 7) / 8 * 8, ' ');
   const auto length = static_cast<std::uint64_t>(bytes.size());
@@ -140,7 +140,7 @@ class SafetensorsReader {
     if (const auto end = header.find_last_not_of(' ');
         end != header.npos && header[end] != '}' && header[end] != ']')
       fail("has a header that does not end with } and spaces");
-    header_ = parse_json("load_safetensors", text("the header of ", path_), header);
+    header_ = parse_json("load_safetensors", to_text("the header of ", path_), header);
     if (!header_.is_object()) fail("has a header that is not a JSON object");
   }
 
@@ -231,8 +231,8 @@ class SafetensorsReader {
   }
 
   [[noreturn]] void fail(const auto&... found) const {
-    throw FileError(text("load_safetensors: ", path_, " ", found...,
-                         "; the file is damaged or of another kind"));
+    throw FileError(to_text("load_safetensors: ", path_, " ", found...,
+                            "; the file is damaged or of another kind"));
   }
 
   std::string path_, bytes_;

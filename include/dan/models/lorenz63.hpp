@@ -22,7 +22,7 @@ struct Lorenz63 {
 
   /// In words.
   [[nodiscard]] std::string describe() const {
-    return text("Lorenz 63, sigma ", sigma, ", rho ", rho, ", beta ", beta);
+    return to_text("Lorenz 63, sigma ", sigma, ", rho ", rho, ", beta ", beta);
   }
 
   /// dxdt = f(x); the arrays must not overlap.

@@ -25,7 +25,7 @@ struct Lorenz96 {
 
   /// In words.
   [[nodiscard]] std::string describe() const {
-    return text("Lorenz 96 of ", Points, " variables, forcing ", forcing);
+    return to_text("Lorenz 96 of ", Points, " variables, forcing ", forcing);
   }
 
   /// dxdt = f(x); the arrays must not overlap.

@@ -84,7 +84,8 @@ struct Convolution {
     constexpr std::size_t R = registers_of<T>;
     if constexpr (DualNumber<T>) {
       forward_dual(params, in, out, cache);
-    } else if constexpr (std::is_same_v<T, Real> && simd_width<Real> != 1 && Out >= simd_width<Real>) {
+    } else if constexpr (std::is_same_v<T, Real> && simd_width<Real> != 1 &&
+                         Out >= simd_width<Real>) {
       forward_one_state(params, in, out, cache);
     } else {
       const Real* bias = params + weights;

@@ -45,15 +45,15 @@ struct TrainedFor {
   const double slack = 1 + 1e-6;
   if (found.least_variance * slack < trained.least_variance ||
       found.most_variance > slack * trained.most_variance)
-    list.push_back(text("observation errors have variances from ", found.least_variance, " to ",
-                        found.most_variance, ", in training from ", trained.least_variance, " to ",
-                        trained.most_variance));
+    list.push_back(to_text("observation errors have variances from ", found.least_variance, " to ",
+                           found.most_variance, ", in training from ", trained.least_variance,
+                           " to ", trained.most_variance));
   constexpr double sampled = 0.06;  // extremes of 64 draws miss the ends of a range by so much
   if (found.least_observed + sampled < trained.least_observed ||
       found.most_observed > sampled + trained.most_observed)
-    list.push_back(text("between ", found.least_observed, " and ", found.most_observed,
-                        " observations per number of the state report, in training between ",
-                        trained.least_observed, " and ", trained.most_observed));
+    list.push_back(to_text("between ", found.least_observed, " and ", found.most_observed,
+                           " observations per number of the state report, in training between ",
+                           trained.least_observed, " and ", trained.most_observed));
   return list;
 }
 

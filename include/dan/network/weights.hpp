@@ -30,9 +30,10 @@ struct Trained {
   using Network = Network_;
   using Real = Real_;
 
-  Network network{};                                              ///< input scaling
-  Tensor<Real, 1> parameters = zeros<Real>(Network::parameters);  ///< in the order of `places`
-  std::optional<TrainedFor> trained_for{};                        ///< nothing: not known
+  Network network{};  ///< input scaling
+  Tensor<Real, 1> parameters =
+      zero_tensor<Real>(Network::parameters);  ///< in the order of `places`
+  std::optional<TrainedFor> trained_for{};     ///< nothing: not known
 
   Trained() = default;
   explicit Trained(const Network& scaled) : network(scaled) {}
@@ -73,8 +74,8 @@ void save_weights(const std::filesystem::path& path, const Trained<Network, Real
                   const std::map<std::string, std::string>& notes = {}) {
   for (std::size_t i = 0; i < Network::parameters; ++i)
     if (!std::isfinite(trained.parameters[i]))
-      throw NumericalError(text("save_weights: parameter ", i, " is ", trained.parameters[i],
-                                ", expected finite; the training has diverged"));
+      throw NumericalError(to_text("save_weights: parameter ", i, " is ", trained.parameters[i],
+                                   ", expected finite; the training has diverged"));
   TensorFile<Real> file;
   file.metadata = notes;
   file.metadata["format"] = detail::weights_format;
@@ -107,7 +108,7 @@ void save_weights(const std::filesystem::path& path, const Trained<Network, Real
 template <class Network, class Real = float>
 [[nodiscard]] Trained<Network, Real> load_weights(const std::filesystem::path& path) {
   const auto fail = [&](const auto&... what) {
-    throw FileError(text("load_weights: ", path.string(), " ", what...));
+    throw FileError(to_text("load_weights: ", path.string(), " ", what...));
   };
   const auto file = load_safetensors<Real>(path);
   const auto metadata = [&](const std::string& key) {
@@ -118,7 +119,7 @@ template <class Network, class Real = float>
     fail("has format '", metadata("format"), "', expected '", detail::weights_format, "'");
   if (!file.checked) fail("has no checksum, expected one; write it with save_weights");
   const auto parse = [&](const char* key) {
-    return parse_json("load_weights", text(key, " of ", path.string()), metadata(key));
+    return parse_json("load_weights", to_text(key, " of ", path.string()), metadata(key));
   };
   const nlohmann::json found = parse("architecture"), expected = detail::architecture<Network>();
   for (const auto& [key, value] : expected.items())

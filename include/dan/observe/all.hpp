@@ -18,7 +18,7 @@ struct ObserveAll {
   static constexpr bool linear = true;
 
   /// In words.
-  [[nodiscard]] std::string describe() const { return text("all ", slots, " numbers observed"); }
+  [[nodiscard]] std::string describe() const { return to_text("all ", slots, " numbers observed"); }
 
   /// y = x.
   template <class T>

@@ -118,7 +118,7 @@ class ObserveAt {
 
   /// In words.
   [[nodiscard]] std::string describe() const {
-    return text("at most ", Slots, " observations between ", points, " points");
+    return to_text("at most ", Slots, " observations between ", points, " points");
   }
 
   /// At the places of a cycle, which must outlive what is returned.
@@ -173,14 +173,14 @@ class ObserveRandomPlaces : public ObserveAt<Geometry_, Slots, Channels> {
   explicit ObserveRandomPlaces(std::size_t least = 0, std::size_t most = Slots)
       : least_(least), most_(most) {
     if (least > most || most > Slots)
-      throw ConfigError(text("ObserveRandomPlaces: least is ", least, " and most is ", most,
-                             ", expected least <= most <= ", Slots));
+      throw ConfigError(to_text("ObserveRandomPlaces: least is ", least, " and most is ", most,
+                                ", expected least <= most <= ", Slots));
   }
 
   /// In words.
   [[nodiscard]] std::string describe() const {
-    return text(least_, " to ", most_, " observations between ", Geometry::points,
-                " points, at other places in each cycle");
+    return to_text(least_, " to ", most_, " observations between ", Geometry::points,
+                   " points, at other places in each cycle");
   }
 
   /// The first slots report.

@@ -56,10 +56,10 @@ using observed_t = typename detail::ObservedOf<Operator, Real, Lanes>::type;
 
 /// Copies observations and rounds them to another precision; places are copied.
 template <class To, class From>
-requires(To::slots == From::slots && To::lanes == From::lanes) void convert(const From& from,
-                                                                            To& to) {
-  convert(from.values, to.values);
-  convert(from.precision, to.precision);
+requires(To::slots == From::slots &&
+         To::lanes == From::lanes) void convert_precision(const From& from, To& to) {
+  convert_precision(from.values, to.values);
+  convert_precision(from.precision, to.precision);
   if constexpr (requires { to.places; }) to.places = from.places;
 }
 
@@ -74,23 +74,24 @@ void require_valid_observations(std::string_view function, const Observed& obser
     for (std::size_t l = 0; l < lanes; ++l) {
       const auto value = observed.values.at(j, l), precision = observed.precision.at(j, l);
       if (precision == 0) continue;
-      const auto lane = [&] { return lanes > 1 ? text(" of lane ", l) : std::string(); };
+      const auto lane = [&] { return lanes > 1 ? to_text(" of lane ", l) : std::string(); };
       if constexpr (requires { observed.places.sees(l, j); })
         if (!observed.places.sees(l, j))
-          throw ConfigError(text(function, ": observation ", j, lane(),
-                                 " has no place, expected one for each that reports; give "
-                                 "set_observations the places"));
+          throw ConfigError(to_text(function, ": observation ", j, lane(),
+                                    " has no place, expected one for each that reports; give "
+                                    "set_observations the places"));
       if constexpr (requires { observed.places.reports(l, j); })
         if (!observed.places.reports(l, j))
-          throw ConfigError(text(function, ": observation ", j, lane(),
-                                 " reports, but was left out when the others were whitened; write "
-                                 "them all with set_observations and the operator"));
+          throw ConfigError(
+              to_text(function, ": observation ", j, lane(),
+                      " reports, but was left out when the others were whitened; write "
+                      "them all with set_observations and the operator"));
       if (precision > 0 && std::isfinite(precision) && std::isfinite(value)) continue;
-      throw NumericalError(text(function, ": observation ", j, lane(), " is ", value,
-                                " with precision ", precision,
-                                ", expected finite numbers, the precision (1 / variance) not "
-                                "negative; give a missing observation the precision zero, or "
-                                "write observations with set_observations"));
+      throw NumericalError(to_text(function, ": observation ", j, lane(), " is ", value,
+                                   " with precision ", precision,
+                                   ", expected finite numbers, the precision (1 / variance) not "
+                                   "negative; give a missing observation the precision zero, or "
+                                   "write observations with set_observations"));
     }
 }
 
@@ -125,23 +126,25 @@ void require_writable(std::size_t lane, std::span<const double> values, const Va
   require_size("set_observations", "values", values.size(), Slots,
                "slot of the observation operator");
   if (lane >= Lanes)
-    throw ShapeError(text("set_observations: lane is ", lane, ", expected less than ", Lanes,
-                          ", the lanes of `to`"));
+    throw ShapeError(to_text("set_observations: lane is ", lane, ", expected less than ", Lanes,
+                             ", the lanes of `to`"));
   constexpr double largest = std::numeric_limits<Real>::max();
   for (std::size_t i = 0; i < Slots; ++i) {
     const bool there = !std::isnan(values[i]);
     if (there ? std::abs(values[i]) > largest : missing == MissingValues::refuse)
-      throw NumericalError(text("set_observations: values[", i, "] is ", values[i],
-                                ", expected a finite number, at most ", largest,
-                                "; pass MissingValues::unobserved to treat NaN as not observed"));
+      throw NumericalError(
+          to_text("set_observations: values[", i, "] is ", values[i],
+                  ", expected a finite number, at most ", largest,
+                  "; pass MissingValues::unobserved to treat NaN as not observed"));
     if (there && !(std::isfinite(variance(i)) && variance(i) > 0))
-      throw NumericalError(text("set_observations: the variance of slot ", i, " is ", variance(i),
-                                ", expected a finite number greater than zero; give a missing "
-                                "observation the value NaN"));
+      throw NumericalError(to_text("set_observations: the variance of slot ", i, " is ",
+                                   variance(i),
+                                   ", expected a finite number greater than zero; give a missing "
+                                   "observation the value NaN"));
     if (there && 1 / variance(i) > largest)
-      throw NumericalError(text("set_observations: the precision of slot ", i, " is ",
-                                1 / variance(i), ", expected at most ", largest,
-                                "; use a larger variance, or double"));
+      throw NumericalError(to_text("set_observations: the precision of slot ", i, " is ",
+                                   1 / variance(i), ", expected at most ", largest,
+                                   "; use a larger variance, or double"));
   }
 }
 
@@ -203,7 +206,8 @@ void set_observations(PlacedObservations<Real, Slots, Lanes, Places>& to, std::s
   for (std::size_t i = 0; i < Slots; ++i) try {
       if (!std::isnan(values[i])) sights[i] = Places::sight_at(places[i]);
     } catch (const ConfigError& e) {
-      throw ConfigError(text("set_observations: places[", i, "] is not in the domain: ", e.what()));
+      throw ConfigError(
+          to_text("set_observations: places[", i, "] is not in the domain: ", e.what()));
     }
   for (std::size_t i = 0; i < Slots; ++i) to.places.set(lane, i, sights[i]);
   detail::write_observations(to, lane, values, variance);

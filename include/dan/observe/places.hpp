@@ -46,8 +46,8 @@ class SlotPlaces {
   /// The sight at a place; throws ConfigError if it is outside the domain.
   [[nodiscard]] static Sight sight_at(const PlaceType& place) {
     if (place.channel >= Channels)
-      throw ConfigError(text("SlotPlaces: channel is ", place.channel, ", expected less than ",
-                             Channels, ", the channels of the state"));
+      throw ConfigError(to_text("SlotPlaces: channel is ", place.channel, ", expected less than ",
+                                Channels, ", the channels of the state"));
     Sight sight{place, Geometry::corners_of(place.position)};
     for (Corner& corner : sight.corners)
       if (corner.across && is_vector_channel<Geometry>(place.channel)) corner.weight *= -1;

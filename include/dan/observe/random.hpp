@@ -26,14 +26,14 @@ class ObserveRandom : public ObserveAll<Points, Channels> {
   explicit ObserveRandom(std::size_t least = 0, std::size_t most = slots)
       : least_(least), most_(most) {
     if (least > most || most > slots)
-      throw ConfigError(text("ObserveRandom: least is ", least, " and most is ", most,
-                             ", expected least <= most <= ", slots));
+      throw ConfigError(to_text("ObserveRandom: least is ", least, " and most is ", most,
+                                ", expected least <= most <= ", slots));
   }
 
   /// In words.
   [[nodiscard]] std::string describe() const {
-    return text(least_, " to ", most_, " of ", slots,
-                " numbers observed, other ones in each cycle");
+    return to_text(least_, " to ", most_, " of ", slots,
+                   " numbers observed, other ones in each cycle");
   }
 
   /// Draws the subset of one run and cycle.

@@ -29,13 +29,13 @@ class ObserveSubset {
   explicit ObserveSubset(const std::array<std::size_t, Slots>& elements) : elements_(elements) {
     for (const auto e : elements)
       if (e >= Points * Channels)
-        throw ConfigError(text("ObserveSubset: element ", e,
-                               " is outside the state, expected 0 to ", Points * Channels - 1));
+        throw ConfigError(to_text("ObserveSubset: element ", e,
+                                  " is outside the state, expected 0 to ", Points * Channels - 1));
   }
 
   /// In words.
   [[nodiscard]] std::string describe() const {
-    return text(Slots, " of ", Points * Channels, " numbers observed, always the same");
+    return to_text(Slots, " of ", Points * Channels, " numbers observed, always the same");
   }
   [[nodiscard]] const std::array<std::size_t, Slots>& elements() const { return elements_; }
   [[nodiscard]] std::size_t element(std::size_t slot) const { return elements_[slot]; }

@@ -47,7 +47,7 @@ class ObservationTable {
   /// channel is one of the state and the deviation is finite and above zero.
   void add(const Row& row) {
     const auto fail = [&](const auto&... found) {
-      throw ConfigError(text("ObservationTable: row ", rows_.size() + 1, ", column ", found...));
+      throw ConfigError(to_text("ObservationTable: row ", rows_.size() + 1, ", column ", found...));
     };
     if (!std::isfinite(row.time)) fail("time is ", row.time, ", expected a finite number");
     if (!rows_.empty() && row.time < rows_.back().time)
@@ -86,11 +86,11 @@ struct CycleTimes {
   /// 0 ≤ tolerance ≤ ½.
   void require_valid(std::string_view function) const {
     if (!std::isfinite(start))
-      throw ConfigError(text(function, ": start is ", start, ", expected a finite number"));
+      throw ConfigError(to_text(function, ": start is ", start, ", expected a finite number"));
     require_positive(function, "interval", interval);
     if (!(tolerance >= 0 && tolerance <= 0.5))
       throw ConfigError(
-          text(function, ": tolerance is ", tolerance, ", expected a number from 0 to 0.5"));
+          to_text(function, ": tolerance is ", tolerance, ", expected a number from 0 to 0.5"));
   }
 };
 
@@ -122,11 +122,11 @@ template <class Table>
   const std::size_t first = before(k - 0.5), last = before(k + 0.5);
   for (std::size_t n = first; n < last; ++n)
     if (const double off = times.cycles(rows[n].time) - k; std::abs(off) > times.tolerance)
-      throw ConfigError(text("rows_of: row ", n + 1, ", column time is ", rows[n].time, ", ", off,
-                             " intervals from cycle ", cycle, ", expected at most ",
-                             times.tolerance,
-                             "; choose start and interval so that cycles are where observations "
-                             "are, or a larger tolerance"));
+      throw ConfigError(to_text("rows_of: row ", n + 1, ", column time is ", rows[n].time, ", ",
+                                off, " intervals from cycle ", cycle, ", expected at most ",
+                                times.tolerance,
+                                "; choose start and interval so that cycles are where observations "
+                                "are, or a larger tolerance"));
   return rows.subspan(first, last - first);
 }
 
@@ -147,12 +147,12 @@ template <std::floating_point Real, std::size_t Slots, std::size_t Lanes, class 
 void set_observations(PlacedObservations<Real, Slots, Lanes, Places>& to, std::size_t lane,
                       std::span<const ObservationRow<Places::Geometry::dimensions>> rows) {
   if (rows.size() > Slots)
-    throw ConfigError(text("set_observations: rows has ", rows.size(),
-                           " observations, expected at "
-                           "most ",
-                           Slots,
-                           ", the slots of the operator; give it more "
-                           "(most_in_a_cycle), or cycles a shorter interval"));
+    throw ConfigError(to_text("set_observations: rows has ", rows.size(),
+                              " observations, expected at "
+                              "most ",
+                              Slots,
+                              ", the slots of the operator; give it more "
+                              "(most_in_a_cycle), or cycles a shorter interval"));
   std::array<double, Slots> values, variances;
   std::array<typename Places::PlaceType, Slots> places{};
   values.fill(std::numeric_limits<double>::quiet_NaN());

@@ -29,7 +29,7 @@ template <class Geometry>
 std::vector<std::string> table_columns() {
   std::vector<std::string> names{"time"};
   for (std::size_t d = 1; d <= Geometry::dimensions; ++d)
-    names.push_back(Geometry::dimensions == 1 ? "place" : text("place_", d));
+    names.push_back(Geometry::dimensions == 1 ? "place" : to_text("place_", d));
   for (const char* name : {"channel", "value", "deviation"}) names.emplace_back(name);
   return names;
 }
@@ -44,8 +44,8 @@ inline std::string listed(const std::vector<std::string>& names) {
 inline bool is_npy_table(std::string_view function, const std::filesystem::path& path) {
   const auto kind = path.extension();
   if (kind != ".npy" && kind != ".csv")
-    throw FileError(text(function, ": ", path.string(), " ends in '", kind.string(),
-                         "', expected a name that ends in .csv or .npy"));
+    throw FileError(to_text(function, ": ", path.string(), " ends in '", kind.string(),
+                            "', expected a name that ends in .csv or .npy"));
   return kind == ".npy";
 }
 
@@ -54,13 +54,13 @@ inline Matrix load_table_csv(const std::filesystem::path& path,
                              const std::vector<std::string>& names) {
   const CsvTable file = load_csv(path);
   const auto fail = [&](const std::string& name, const char* what) {
-    throw FileError(text("load_observations: ", path.string(), ": line 1 ", what, " '", name,
-                         "', expected the columns ", listed(names), " in any order"));
+    throw FileError(to_text("load_observations: ", path.string(), ": line 1 ", what, " '", name,
+                            "', expected the columns ", listed(names), " in any order"));
   };
   for (const auto& name : file.columns)
     if (std::ranges::count(names, name) == 0) fail(name, "has the column");
   const std::size_t rows = file.numbers.shape()[0];
-  auto numbers = zeros<double>(rows, names.size());
+  auto numbers = zero_tensor<double>(rows, names.size());
   for (std::size_t c = 0; c < names.size(); ++c) {
     const auto at = std::ranges::find(file.columns, names[c]);
     if (at == file.columns.end()) {
@@ -81,7 +81,7 @@ template <class Geometry, std::size_t Channels = 1>
     const std::filesystem::path& path) {
   const auto names = detail::table_columns<Geometry>();
   const auto fail = [&](const auto&... found) {
-    throw FileError(text("load_observations: ", path.string(), ": ", found...));
+    throw FileError(to_text("load_observations: ", path.string(), ": ", found...));
   };
   const bool npy = detail::is_npy_table("load_observations", path);
   const Matrix numbers = npy ? load_npy<2>(path) : detail::load_table_csv(path, names);
@@ -96,15 +96,15 @@ template <class Geometry, std::size_t Channels = 1>
     for (double& x : row.place.position) x = *number++;
     const double channel = *number++;
     if (!(channel >= 0 && channel < Channels && channel == std::floor(channel)))
-      fail("row ", r + 1, npy ? "" : text(" (line ", r + 2, ")"), ", column channel is ", channel,
-           ", expected a whole number from 0 to ", Channels - 1);
+      fail("row ", r + 1, npy ? "" : to_text(" (line ", r + 2, ")"), ", column channel is ",
+           channel, ", expected a whole number from 0 to ", Channels - 1);
     row.place.channel = static_cast<std::size_t>(channel);
     row.value = *number++;
     row.deviation = *number++;
     try {
       table.add(row);
     } catch (const ConfigError& e) {
-      fail(npy ? "" : text("line ", r + 2, ": "), e.what());
+      fail(npy ? "" : to_text("line ", r + 2, ": "), e.what());
     }
   }
   return table;
@@ -116,7 +116,7 @@ template <class Geometry, std::size_t Channels>
 void save_observations(const std::filesystem::path& path,
                        const ObservationTable<Geometry, Channels>& table) {
   const auto names = detail::table_columns<Geometry>();
-  auto numbers = zeros<double>(table.rows().size(), names.size());
+  auto numbers = zero_tensor<double>(table.rows().size(), names.size());
   double* number = numbers.data();
   for (const auto& row : table.rows()) {
     *number++ = row.time;

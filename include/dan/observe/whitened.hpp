@@ -46,13 +46,13 @@ class Whitened {
       : inner_(inner), covariance_(covariance) {
     const auto rows = covariance.shape()[0], columns = covariance.shape()[1];
     if (rows != slots || columns != slots)
-      throw ShapeError(text("Whitened: covariance has shape (", rows, ", ", columns,
-                            "), expected (", slots, ", ", slots, "), one row per slot"));
+      throw ShapeError(to_text("Whitened: covariance has shape (", rows, ", ", columns,
+                               "), expected (", slots, ", ", slots, "), one row per slot"));
     constexpr double tolerance = 1e-12;
     const auto fail = [](const auto&... what) {
-      throw NumericalError(text("Whitened: covariance ", what...,
-                                "; R must be symmetric and positive definite, leave out "
-                                "observations that follow from others or add to its diagonal"));
+      throw NumericalError(to_text("Whitened: covariance ", what...,
+                                   "; R must be symmetric and positive definite, leave out "
+                                   "observations that follow from others or add to its diagonal"));
     };
     for (std::size_t i = 0; i < slots; ++i)
       for (std::size_t j = 0; j < i; ++j)
@@ -94,7 +94,7 @@ class Whitened {
   /// For the slots that report: the Cholesky factor of their rows and columns of R.
   [[nodiscard]] Whitening<slots> whitening(std::span<const bool, slots> mask) const {
     if (std::ranges::all_of(mask, std::identity{})) return {};
-    Matrix l = zeros<double>(slots, slots);
+    Matrix l = zero_tensor<double>(slots, slots);
     for (std::size_t i = 0; i < slots; ++i)
       for (std::size_t j = 0; mask[i] && j <= i; ++j) {
         if (!mask[j]) continue;

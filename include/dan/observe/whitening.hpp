@@ -65,13 +65,13 @@ class Whitening {
     for (std::size_t l = 0; l < Lanes; ++l) {
       auto& factor = factors_[l];
       std::size_t partial = factor ? 1 : 0;
-      archive.count(text(name, ".partial.", l), partial, 1);
+      archive.count(to_text(name, ".partial.", l), partial, 1);
       if (partial == 0) {
         factor = nullptr;
         continue;
       }
-      Matrix numbers = factor ? *factor : zeros<double>(Slots, Slots);
-      archive.numbers(text(name, ".", l), span_of(numbers), 1);
+      Matrix numbers = factor ? *factor : zero_tensor<double>(Slots, Slots);
+      archive.numbers(to_text(name, ".", l), span_of(numbers), 1);
       factor = std::make_shared<const Matrix>(std::move(numbers));
     }
   }

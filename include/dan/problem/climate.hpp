@@ -25,8 +25,9 @@ struct Climate {
   void require_size_of(std::string_view function, std::size_t size) const {
     require_size(function, "climate.mean", mean.size(), size, "state element");
     if (covariance.shape()[0] != size || covariance.shape()[1] != size)
-      throw ShapeError(text(function, ": climate.covariance has shape (", covariance.shape()[0],
-                            ", ", covariance.shape()[1], "), expected (", size, ", ", size, ")"));
+      throw ShapeError(to_text(function, ": climate.covariance has shape (", covariance.shape()[0],
+                               ", ", covariance.shape()[1], "), expected (", size, ", ", size,
+                               ")"));
   }
 };
 
@@ -71,7 +72,7 @@ template <class Problem, class Sample>
   for (std::size_t n = 0; n < problem.start.spin_up; ++n)
     step(spin_up_cycle(n, problem.start.spin_up));
 
-  Vector first = zeros<double>(size);
+  Vector first = zero_tensor<double>(size);
   for (std::size_t i = 0; i < size; ++i) first[i] = sum_lanes(x[i]) / runs;
   typename Problem::template States<double, runs> z;
   for (std::size_t n = 1; n <= config.cycles; ++n) {
@@ -81,9 +82,9 @@ template <class Problem, class Sample>
   }
   if (!std::isfinite(sum_lanes(x[size - 1])))
     throw NumericalError(
-        text(function,
-             ": the model run is not finite; give the problem a start in the units of the model "
-             "(Problem::start), or take a smaller time step"));
+        to_text(function,
+                ": the model run is not finite; give the problem a start in the units of the model "
+                "(Problem::start), or take a smaller time step"));
   return first;
 }
 }  // namespace detail
@@ -97,7 +98,7 @@ template <class Problem, class Sample>
 template <class Problem>
 [[nodiscard]] Climate climatology_of(const Problem& problem, const ClimateConfig& config = {}) {
   constexpr std::size_t size = Problem::size;
-  Climate climate{zeros<double>(size), zeros<double>(size, size)};
+  Climate climate{zero_tensor<double>(size), zero_tensor<double>(size, size)};
   const Vector first =
       detail::sample_climate("climatology_of", problem, config, [&](const auto& z) {
         for (std::size_t i = 0; i < size; ++i) {
@@ -122,7 +123,7 @@ template <class Problem>
 [[nodiscard]] ClimateMoments climate_moments_of(const Problem& problem,
                                                 const ClimateConfig& config = {}) {
   constexpr std::size_t size = Problem::size;
-  ClimateMoments moments{zeros<double>(size), zeros<double>(size)};
+  ClimateMoments moments{zero_tensor<double>(size), zero_tensor<double>(size)};
   const Vector first =
       detail::sample_climate("climate_moments_of", problem, config, [&](const auto& z) {
         for (std::size_t i = 0; i < size; ++i) {
@@ -145,7 +146,7 @@ template <class Problem>
 template <class Problem>
 [[nodiscard]] Matrix climate_sample_of(const Problem& problem, const ClimateConfig& config = {}) {
   constexpr std::size_t size = Problem::size, runs = detail::climate_lanes;
-  auto sample = zeros<double>(size, runs * config.cycles);
+  auto sample = zero_tensor<double>(size, runs * config.cycles);
   std::size_t n = 0;
   (void)detail::sample_climate("climate_sample_of", problem, config, [&](const auto& z) {
     for (std::size_t i = 0; i < size; ++i)

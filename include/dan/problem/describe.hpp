@@ -23,8 +23,8 @@ template <class Problem>
     else
       return otherwise;
   };
-  return words(problem.model, text("a model of ", Problem::size, " numbers")) + "; " +
-         words(problem.observe, text("observed in ", Problem::slots, " slots")) +
+  return words(problem.model, to_text("a model of ", Problem::size, " numbers")) + "; " +
+         words(problem.observe, to_text("observed in ", Problem::slots, " slots")) +
          (Problem::perfect_model ? "" : "; with model noise");
 }
 

@@ -78,8 +78,8 @@ class DiagonalModelNoise {
     for (std::size_t i = 0; i < size; ++i) {
       const double v = variances[i % Count];
       if (!(v >= 0 && std::isfinite(v)))
-        throw ConfigError(text("DiagonalModelNoise: variance ", i % Count, " is ", v,
-                               ", expected a finite number, not negative"));
+        throw ConfigError(to_text("DiagonalModelNoise: variance ", i % Count, " is ", v,
+                                  ", expected a finite number, not negative"));
       deviations_[i] = std::sqrt(v);
     }
   }
@@ -101,12 +101,12 @@ class DenseModelNoise {
   /// unless it is finite.
   explicit DenseModelNoise(const Matrix& root) : root_(root) {
     if (root.shape()[0] != size || root.shape()[1] == 0)
-      throw ShapeError(text("DenseModelNoise: root has shape (", root.shape()[0], ", ",
-                            root.shape()[1], "), expected ", size,
-                            " rows, one per state element, and at least one column"));
+      throw ShapeError(to_text("DenseModelNoise: root has shape (", root.shape()[0], ", ",
+                               root.shape()[1], "), expected ", size,
+                               " rows, one per state element, and at least one column"));
     for (const double x : span_of(root_))
       if (!std::isfinite(x))
-        throw ConfigError(text("DenseModelNoise: root holds ", x, ", expected finite numbers"));
+        throw ConfigError(to_text("DenseModelNoise: root holds ", x, ", expected finite numbers"));
   }
 
   [[nodiscard]] std::size_t numbers() const { return root_.shape()[1]; }

@@ -54,10 +54,11 @@ class TwinTruth {
     for (std::size_t l = 0; l < Runs; ++l)
       for (std::size_t i = 0; i < size; ++i)
         if (!std::isfinite(truth_.at(i, l)))
-          throw NumericalError(text("TwinTruth: the truth of run ", config.first_run + l,
-                                    " is not finite after the spin-up of ", problem_.start.spin_up,
-                                    " cycles; give the problem a start in the units of the model "
-                                    "(Problem::start), or take a smaller time step"));
+          throw NumericalError(
+              to_text("TwinTruth: the truth of run ", config.first_run + l,
+                      " is not finite after the spin-up of ", problem_.start.spin_up,
+                      " cycles; give the problem a start in the units of the model "
+                      "(Problem::start), or take a smaller time step"));
   }
 
   /// Advances the truth by one cycle and observes it.

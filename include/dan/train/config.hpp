@@ -68,11 +68,11 @@ struct TrainConfig {
   void require_valid(std::string_view function) const {
     require_fields(function, *this);
     if (first_unroll > unroll)
-      throw ConfigError(text(function, ": first_unroll is ", first_unroll,
-                             ", expected at most unroll, ", unroll));
+      throw ConfigError(to_text(function, ": first_unroll is ", first_unroll,
+                                ", expected at most unroll, ", unroll));
     if (warm_up >= updates)
-      throw ConfigError(text(function, ": warm_up is ", warm_up, ", expected fewer than the ",
-                             updates, " updates"));
+      throw ConfigError(to_text(function, ": warm_up is ", warm_up, ", expected fewer than the ",
+                                updates, " updates"));
   }
 };
 

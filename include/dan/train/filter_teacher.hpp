@@ -131,7 +131,7 @@ class LaneByLane : public AnalysisTypes<typename Filter::Problem, Real_, Runs> {
   template <class Archive>
   void transfer(Carried& carried, Archive& archive) const {
     for (std::size_t l = 0; l < Runs; ++l)
-      archive.part(text(l), [&](auto& part) {
+      archive.part(to_text(l), [&](auto& part) {
         std::size_t lost = carried.lost[l] ? 1 : 0;
         part.count("lost", lost, 1);
         carried.lost[l] = lost == 1;

@@ -3,8 +3,8 @@
 #include <array>
 #include <cstddef>
 #include <nlohmann/json.hpp>
-#include <string>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "dan/core/random.hpp"

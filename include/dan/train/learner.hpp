@@ -41,7 +41,7 @@ class Learner {
     std::vector<typename Runs::Observed> observed;
     std::vector<typename Runs::Truth> target;
     std::vector<double> innovations = std::vector<double>(lanes);  ///< 0: not known
-    Tensor<Real, 1> gradient = zeros<Real>(Network::parameters);
+    Tensor<Real, 1> gradient = zero_tensor<Real>(Network::parameters);
     double loss = 0;  ///< half the mean squared error of all groups' analyses from their targets
     std::size_t restarts = 0;
 

@@ -162,7 +162,7 @@ class Lessons {
     Observed observed;
     for (int n = 0; n < 2; ++n) {
       twin.next();
-      convert(twin.observed(), observed);
+      convert_precision(twin.observed(), observed);
       filter_.forecast(carried);
       filter_.analyse(carried, observed, twin.key(0));
     }
@@ -232,9 +232,10 @@ class Lessons<NoTeacher, Runs> {
   Lessons(NoTeacher, const typename Runs::Problem&, const TrainConfig& config,
           std::span<const double>) {
     if (config.taught > 0)
-      throw ConfigError(text("Trainer: taught is ", config.taught,
-                             " without a teacher, expected 0; name one: Trainer<Problem, Network, "
-                             "Lanes, EnsrfTeacher<64>>"));
+      throw ConfigError(
+          to_text("Trainer: taught is ", config.taught,
+                  " without a teacher, expected 0; name one: Trainer<Problem, Network, "
+                  "Lanes, EnsrfTeacher<64>>"));
   }
   [[nodiscard]] bool teach_in(std::size_t) const { return false; }
   [[nodiscard]] Lesson start(const typename Runs::Group&) const { return {}; }

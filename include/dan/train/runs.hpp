@@ -57,7 +57,7 @@ class Runs {
       archive.count("cycle", cycle);
       if constexpr (Archive::reads) twin.restore(cycle, truth);
       for (std::size_t l = 0; l < Lanes; ++l)
-        archive.count(text("silent_until.", l), silent_until[l]);
+        archive.count(to_text("silent_until.", l), silent_until[l]);
     }
   };
 
@@ -85,10 +85,10 @@ class Runs {
     group.twin.next();
     for (const double x : group.twin.truth().numbers())
       if (!std::isfinite(x))
-        throw NumericalError(text("Trainer::update: the truth is not finite in cycle ",
-                                  group.twin.cycle(), "; take a smaller time step"));
-    convert(group.twin.observed(), observed);
-    convert(group.twin.truth(), truth);
+        throw NumericalError(to_text("Trainer::update: the truth is not finite in cycle ",
+                                     group.twin.cycle(), "; take a smaller time step"));
+    convert_precision(group.twin.observed(), observed);
+    convert_precision(group.twin.truth(), truth);
     for (std::size_t l = 0; l < Lanes; ++l)
       for (std::size_t j = 0; j < Problem::slots && group.silent(l, group.twin.cycle()); ++j)
         observed.values.at(j, l) = observed.precision.at(j, l) = Real(0);
@@ -188,10 +188,10 @@ class Runs {
         const double x = truth.at(i, l);
         const std::size_t c = i % Problem::channels;
         if (!(x >= bounds.low[c] && x <= bounds.high[c]))
-          throw ConfigError(text("Trainer: the truth has a value ", x, " outside the bounds ",
-                                 bounds.low[c], " to ", bounds.high[c],
-                                 " of the network's input scaling; call "
-                                 "scale_inputs(problem, network) before its first training"));
+          throw ConfigError(to_text("Trainer: the truth has a value ", x, " outside the bounds ",
+                                    bounds.low[c], " to ", bounds.high[c],
+                                    " of the network's input scaling; call "
+                                    "scale_inputs(problem, network) before its first training"));
       }
   }
 

@@ -25,11 +25,11 @@ template <class Network, class Real>
 void require_usable(std::string_view function, const Trained<Network, Real>& start) {
   for (const Real weight : start.parameters)
     if (!std::isfinite(weight))
-      throw ConfigError(text(function, ": start has a weight ", weight, ", expected finite"));
+      throw ConfigError(to_text(function, ": start has a weight ", weight, ", expected finite"));
   for (std::size_t c = 0; c < Network::channels; ++c) {
     require_positive(function, "network.input_deviation", start.network.input_deviation[c]);
     if (const double mean = start.network.input_mean[c]; !std::isfinite(mean))
-      throw ConfigError(text(function, ": network.input_mean is ", mean, ", expected finite"));
+      throw ConfigError(to_text(function, ": network.input_mean is ", mean, ", expected finite"));
   }
 }
 

@@ -87,9 +87,10 @@ class Trainer {
              .report = {},
              .groups = {}} {
     if (!DifferentiableModel<typename Problem::Model> && config.unroll > 1)
-      throw ConfigError(text("Trainer: unroll is ", config.unroll,
-                             ", expected 1 for a model without step_adjoint; write it, or put the "
-                             "model into Differentiated<...>"));
+      throw ConfigError(
+          to_text("Trainer: unroll is ", config.unroll,
+                  ", expected 1 for a model without step_adjoint; write it, or put the "
+                  "model into Differentiated<...>"));
     now_.trained.trained_for = trained_for(problem, start.network);
     now_.average.mean.trained_for = now_.trained.trained_for;
     for (std::size_t g = 0; g < config.groups; ++g) now_.groups.push_back(learner_.group(g));
@@ -174,7 +175,7 @@ class Trainer {
                              checkpoint.string());
       }
       const double rmse = update();
-      progress.advance(1, text("RMSE ", std::round(rmse * 1e4) / 1e4));
+      progress.advance(1, to_text("RMSE ", std::round(rmse * 1e4) / 1e4));
       if (updates() >= std::min(config_.updates, config_.warm_up + 500))
         now_.watch.require_learning("Trainer::run", updates());
       if (!checkpoint.empty() && since(begin) >= seconds_between) keep();
@@ -240,7 +241,7 @@ class Trainer {
     archive.part("watch", state.watch);
     archive.part("report", state.report);
     for (std::size_t g = 0; g < state.groups.size(); ++g)
-      archive.part(text("groups.", g),
+      archive.part(to_text("groups.", g),
                    [&](auto& part) { learner_.transfer(state.groups[g], part); });
   }
 

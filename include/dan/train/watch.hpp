@@ -24,10 +24,10 @@ struct Watch {
     const double known = 1 - std::pow(0.99, static_cast<double>(updates));  // of running means
     const auto fail = [&](double share, std::string_view of) {
       throw NumericalError(
-          text(function, ": nothing is learned: in the mean of the last updates, up to update ",
-               updates, ", ", std::round(100 * share), " % of ", of,
-               "; lower learning_rate, shorten unroll or the interval between observations, or "
-               "look whether another method finds the truth in this problem"));
+          to_text(function, ": nothing is learned: in the mean of the last updates, up to update ",
+                  updates, ", ", std::round(100 * share), " % of ", of,
+                  "; lower learning_rate, shorten unroll or the interval between observations, or "
+                  "look whether another method finds the truth in this problem"));
     };
     if (lost > 0.5 * known)
       fail(lost / known, "the runs lost the truth and restarted in each update");

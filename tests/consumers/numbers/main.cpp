@@ -20,7 +20,7 @@ void learned(const char* name) {
 int main() {
   using namespace dan;
   // A climate with the same bits everywhere, and that of the model, which has not.
-  Climate climate{zeros<double>(12), zeros<double>(12, 12)};
+  Climate climate{zero_tensor<double>(12), zero_tensor<double>(12, 12)};
   for (std::size_t i = 0; i < 12; ++i) climate.mean(i) = 2.4, climate.covariance(i, i) = 13;
   const Climate found = climatology_of(here, {.cycles = 400});
   const double mean = found.mean(0), variance = found.covariance(0, 0);

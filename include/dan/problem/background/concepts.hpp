@@ -55,8 +55,8 @@ namespace detail {
 template <BackgroundCovariance Background>
 void require_background(std::string_view function, const Background& background, std::size_t size) {
   if (background.size() != size)
-    throw ShapeError(text(function, ": background is one of ", background.size(),
-                          " numbers, expected ", size, ", those of a state"));
+    throw ShapeError(to_text(function, ": background is one of ", background.size(),
+                             " numbers, expected ", size, ", those of a state"));
 }
 }  // namespace detail
 

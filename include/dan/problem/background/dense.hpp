@@ -33,9 +33,10 @@ class DenseBackground {
     SymmetricEigen eigen = symmetric_eigen(climate.covariance);
     const std::size_t size = climate.mean.size();
     if (!(eigen.values[0] >= -1e-10 * std::abs(eigen.values[size - 1])))
-      throw NumericalError(text(name, ": climate.covariance has the eigenvalue ", eigen.values[0],
-                                ", expected none below zero; take the covariance of states, as "
-                                "climatology_of does"));
+      throw NumericalError(to_text(name, ": climate.covariance has the eigenvalue ",
+                                   eigen.values[0],
+                                   ", expected none below zero; take the covariance of states, as "
+                                   "climatology_of does"));
     for (double& value : span_of(eigen.values)) value = std::sqrt(scale * std::max(value, 0.0));
     Matrix matrix = climate.covariance;
     for (double& b : span_of(matrix)) b *= scale;

@@ -43,8 +43,8 @@ class DistanceBackground {
     require_positive(name, "scale", scale);
     for (const double deviation : span_of(deviations))
       if (!(deviation >= 0 && std::isfinite(deviation)))
-        throw ConfigError(
-            text(name, ": a deviation is ", deviation, ", expected finite numbers, none negative"));
+        throw ConfigError(to_text(name, ": a deviation is ", deviation,
+                                  ", expected finite numbers, none negative"));
     Parts parts;
     for (std::size_t p = 0; p < Geometry::points; ++p) {
       double squares = 0;

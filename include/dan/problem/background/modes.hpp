@@ -36,7 +36,7 @@ class ModesBackground {
     climate.require_size_of("ModesBackground", size);
     require_valid(modes, size, "state elements", scale);
     const auto [values, vectors] = symmetric_eigen(climate.covariance);
-    auto root = zeros<double>(size, modes);
+    auto root = zero_tensor<double>(size, modes);
     for (std::size_t i = 0; i < size; ++i)
       for (std::size_t k = 0; k < modes; ++k)
         root(i, k) =
@@ -48,16 +48,16 @@ class ModesBackground {
   ModesBackground(const Matrix& sample, std::size_t modes, double scale = 1) {
     const std::size_t size = sample.shape()[0], samples = sample.shape()[1];
     if (size == 0 || samples < 2)
-      throw ShapeError(text("ModesBackground: sample has shape (", size, ", ", samples,
-                            "), expected state elements × samples, at least two of them"));
+      throw ShapeError(to_text("ModesBackground: sample has shape (", size, ", ", samples,
+                               "), expected state elements × samples, at least two of them"));
     require_valid(modes, samples, "samples", scale);
     // Zᵀ Z = U diag(μ) Uᵀ; column k of Z U has the length √μ_k.
-    const Matrix vectors = symmetric_eigen(product(transposed(sample), sample)).vectors;
-    auto leading = zeros<double>(samples, modes);
+    const Matrix vectors = symmetric_eigen(matrix_product(transpose_of(sample), sample)).vectors;
+    auto leading = zero_tensor<double>(samples, modes);
     const double factor = std::sqrt(scale / static_cast<double>(samples - 1));
     for (std::size_t n = 0; n < samples; ++n)
       for (std::size_t k = 0; k < modes; ++k) leading(n, k) = factor * vectors(n, samples - 1 - k);
-    root_ = std::make_shared<const Matrix>(product(sample, leading));
+    root_ = std::make_shared<const Matrix>(matrix_product(sample, leading));
   }
 
   [[nodiscard]] std::size_t size() const { return root_->shape()[0]; }
@@ -84,8 +84,8 @@ class ModesBackground {
   static void require_valid(std::size_t modes, std::size_t most, std::string_view of,
                             double scale) {
     if (modes < 1 || modes > most)
-      throw ConfigError(text("ModesBackground: modes is ", modes, ", expected 1 to ", most,
-                             ", the number of ", of));
+      throw ConfigError(to_text("ModesBackground: modes is ", modes, ", expected 1 to ", most,
+                                ", the number of ", of));
     require_positive("ModesBackground", "scale", scale);
   }
 
