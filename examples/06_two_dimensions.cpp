@@ -38,7 +38,8 @@ struct ShallowWater {
       return at(x, r, c, i, j)[of] + at(x, r, c, -i, -j)[of] + at(x, r, c, j, -i)[of] +
              at(x, r, c, -j, i)[of];
     };
-    return -diffusion / std::pow(spacing, 4) *
+    const double area = spacing * spacing;
+    return -diffusion / (area * area) *
            (20.0 * at(x, r, c, 0, 0)[of] - 8.0 * sum(1, 0) + 2.0 * sum(1, 1) + sum(2, 0));
   }
 

@@ -119,7 +119,7 @@ void learned(const example::Options& options, const LearnedOptions& learned_opti
   figure.add<pretrained::Recurrent>("recurrent");
   const ordered_json json{{"example", "learned"},
                           {"config", {{"seed", options.seed}}},
-                          {"version", version},
+                          {"version", library_version},
                           {"results", figure.results}};
   example::write_results(options, "learned.json", json);
 }

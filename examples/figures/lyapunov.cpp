@@ -103,7 +103,7 @@ void lyapunov(const example::Options& options, const std::string& weights) {
   example::write_results(options, "lyapunov.json",
                          {{"example", "lyapunov"},
                           {"config", {{"seed", options.seed}}},
-                          {"version", version},
+                          {"version", library_version},
                           {"spectra", std::move(spectra)},
                           {"alignments", std::move(alignments)}});
 }

@@ -118,19 +118,19 @@ TEST_CASE("covariant_vectors: some of them, without spin-up") {
 TEST_CASE("covariant_vectors: bad input") {
   ModelTrajectory singular(MatrixModel<3>{{{{2, 0, 0}, {0, 1, 0}, {0, 0, 0}}}},
                            std::vector<double>(3));
-  CHECK_THROWS_WITH_AS(covariant_vectors(singular),
+  CHECK_THROWS_WITH_AS((void)covariant_vectors(singular),
                        "covariant_vectors: vector 2 does not grow by a number above zero; the "
                        "tangent has no inverse there, ask for at most 2 vectors",
                        NumericalError);
-  CHECK_THROWS_WITH_AS(covariant_vectors(singular, {.vectors = 4}),
+  CHECK_THROWS_WITH_AS((void)covariant_vectors(singular, {.vectors = 4}),
                        "covariant_vectors: vectors is 4, expected at most 3, one per number of the "
                        "state (0: all)",
                        ConfigError);
-  CHECK_THROWS_WITH_AS(covariant_vectors(singular, {.cycles = 0}),
+  CHECK_THROWS_WITH_AS((void)covariant_vectors(singular, {.cycles = 0}),
                        "covariant_vectors: cycles is 0, expected at least 1", ConfigError);
   ModelTrajectory growing(MatrixModel<1>{{{{2}}}}, std::vector{1.0});
   CHECK_THROWS_WITH_AS(
-      covariant_vectors(growing),
+      (void)covariant_vectors(growing),
       "covariant_vectors: ended in cycle 1024: advance_vectors: the state holds a number that is "
       "not finite, expected a bounded trajectory; take a shorter time step, or a stable cycle",
       NumericalError);

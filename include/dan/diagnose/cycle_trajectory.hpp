@@ -139,6 +139,8 @@ class CycleTrajectory {
   static_assert(DifferentiableModel<typename Problem::Model>,
                 "CycleTrajectory: the model must have step_tangent and step_adjoint; write them, "
                 "or put it into Differentiated<...>");
+  static_assert(!Timed<typename Problem::Model>,
+                "CycleTrajectory: the model must not depend on the time; see ModelTrajectory");
   static constexpr std::size_t size = Cycle::size;
 
   CycleTrajectory(const Cycle& cycle, const Problem& problem, const TruthConfig& truth = {},

@@ -13,6 +13,7 @@
 #include "dan/core/random.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/core/tensor.hpp"
+#include "dan/problem/model_noise.hpp"
 #include "dan/problem/start.hpp"
 
 namespace dan {
@@ -76,7 +77,8 @@ class ModelTrajectory {
   explicit ModelTrajectory(const Model& model, const Start& start = {}, const RandomKey& key = {1})
       : model_(model), x_(size) {
     start(key, x_);
-    for (std::size_t n = 0; n < start.spin_up; ++n) model_.step(x_.data(), x_.data());
+    for (std::size_t n = 0; n < start.spin_up; ++n)
+      at_time(model_, start_of_cycle(spin_up_cycle(n, start.spin_up))).step(x_.data(), x_.data());
   }
   /// From a state, `size` numbers. Throws ShapeError for another number of them.
   ModelTrajectory(const Model& model, std::span<const double> x) : model_(model) { move_to(x); }
@@ -90,9 +92,10 @@ class ModelTrajectory {
 
   void advance(Matrix& vectors) {
     const auto x = in_all_lanes(x_);
+    const auto& model = at_time(model_, static_cast<double>(cycle_++));
     if (vectors.shape()[1] > 0)
-      advance_columns(vectors, [&](TangentLanes* v) { model_.step_tangent(x.data(), v, v); });
-    model_.step(x_.data(), x_.data());
+      advance_columns(vectors, [&](TangentLanes* v) { model.step_tangent(x.data(), v, v); });
+    model.step(x_.data(), x_.data());
   }
 
   [[nodiscard]] std::span<const double> state() const { return x_; }
@@ -109,6 +112,7 @@ class ModelTrajectory {
  private:
   Model model_;
   std::vector<double> x_;
+  std::size_t cycle_ = 0;
 };
 
 }  // namespace dan
