@@ -301,7 +301,7 @@ int main(int argc, char** argv) {
         std::printf("\n%zu of %zu gated rows pass\n", table.passed(), table.gated());
         const nlohmann::ordered_json json{{"example", "reference_scores"},
                                           {"config", {{"seed", options.seed}, {"cycles", cycles}}},
-                                          {"version", version},
+                                          {"version", library_version},
                                           {"results", table.rows()}};
         example::write_results(options, "reference_scores.json", json);
       },

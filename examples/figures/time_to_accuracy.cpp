@@ -95,7 +95,7 @@ void study(const example::Options& options, Study study) {
                       {"points", std::move(points)}});
   });
   const ordered_json json{{"example", "time_to_accuracy"},
-                          {"version", version},
+                          {"version", library_version},
                           {"config", {{"seed", options.seed}, {"seeds", study.seeds}}},
                           {"curves", std::move(curves)}};
   example::write_results(options, "time_to_accuracy.json", json);

@@ -142,7 +142,7 @@ void window_length(const example::Options& options) {
 
   nlohmann::ordered_json json{{"example", "window_length"},
                               {"config", {{"seed", options.seed}, {"members", members}}},
-                              {"version", version},
+                              {"version", library_version},
                               {"curves", nlohmann::ordered_json::array()}};
   for (const auto& curve : curves)
     json["curves"].push_back({{"method", curve.method}, {"points", curve.points}});
