@@ -124,7 +124,7 @@ TEST_CASE("letkf: the rotation keeps mean and covariance of every pair of elemen
   };
   for (std::size_t i = 0; i < 9; ++i)
     for (std::size_t k = 0; k <= 9; ++k)
-      CHECK(std::abs(matrix_product(a.ensemble, i, k) - matrix_product(b.ensemble, i, k)) <= 1e-12);
+      CHECK(std::abs(product(a.ensemble, i, k) - product(b.ensemble, i, k)) <= 1e-12);
 }
 
 TEST_CASE("letkf: bad input") {
