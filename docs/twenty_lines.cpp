@@ -7,8 +7,9 @@
 int main() {
   using namespace dan;
   using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;  // truth, observations, noise
-  using Network = NetworkFor<
-      Lorenz, NetworkShape{.filters = 24, .blocks = 3, .sub_blocks = 2, .head = Head::gain}>;
+  using Network =
+      NetworkFor<Lorenz,
+                 NetworkShape{.filters = 24, .blocks = 3, .sub_blocks = 2, .head = Head::gain}>;
   const Lorenz problem;
   Network network;
   scale_inputs(problem, network);

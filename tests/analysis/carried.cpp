@@ -188,12 +188,8 @@ TEST_CASE("carried: the places of the observations in a window are saved with th
 
 TEST_CASE("carried: the same of learned analyses, with members, memory and the way back") {
   constexpr NetworkShape plain{.filters = 4, .blocks = 1, .sub_blocks = 1};
-  constexpr NetworkShape recurrent{.filters = 4,
-                                   .blocks = 1,
-                                   .sub_blocks = 1,
-                                   .members = 2,
-                                   .head = Head::gain,
-                                   .memory = 3};
+  constexpr NetworkShape recurrent{
+      .filters = 4, .blocks = 1, .sub_blocks = 1, .members = 2, .head = Head::gain, .memory = 3};
   const Sparse problem;
   const auto check = [&]<NetworkShape Shape>() {
     using Network = AnalysisNetwork<Shape, Ring<40>>;

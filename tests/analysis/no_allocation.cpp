@@ -97,12 +97,8 @@ TEST_CASE("learned: a cycle allocates nothing after the first, for one state or 
     return;
   }
   constexpr NetworkShape plain{.filters = 8, .blocks = 2, .sub_blocks = 2};
-  constexpr NetworkShape recurrent{.filters = 8,
-                                   .blocks = 1,
-                                   .sub_blocks = 2,
-                                   .members = 2,
-                                   .head = Head::gain,
-                                   .memory = 2};
+  constexpr NetworkShape recurrent{
+      .filters = 8, .blocks = 1, .sub_blocks = 2, .members = 2, .head = Head::gain, .memory = 2};
   const std::size_t before = allocations;
   CHECK(Trained<AnalysisNetwork<plain, Ring<40>>>{}.parameters.size() > 0);
   CHECK(allocations > before);  // the counter counts

@@ -82,8 +82,8 @@ TEST_CASE("timed model: every method forecasts with the time of its cycle") {
   CHECK(error(problem, Ensrf<Year, 6, 4>(problem)) < 1e-4);
   CHECK(error(problem, Ekf<Year>(problem)) < 1e-4);
   CHECK(error(problem, Enks{Etkf<Year, 6>(problem), 3}) < 1e-4);
-  for (const std::size_t shift : {1, 2})
-    for (const std::size_t lag : {0, 3})
+  for (const std::size_t shift : {std::size_t{1}, std::size_t{2}})
+    for (const std::size_t lag : {std::size_t{0}, std::size_t{3}})
       if (shift == 1 || lag > 0) {
         CAPTURE(lag);
         CHECK(error(problem, Ienks<Year, 6>(problem, {.lag = lag, .shift = shift})) < 1e-4);

@@ -100,7 +100,7 @@ TEST_CASE("linalg: errors name the function and what is wrong") {
   bad(2, 2) = 0;
   CHECK(numerical_error([&] {
           (void)solve_linear(bad, bad);
-        }).find("solve: the matrix is singular") == 0);
+        }).find("solve_linear: the matrix is singular") == 0);
   bad(1, 1) = std::numeric_limits<double>::quiet_NaN();
   CHECK(numerical_error([&] { (void)symmetric_eigen(bad); }) ==
         "symmetric_eigen: the matrix holds a number that is not finite");

@@ -24,8 +24,7 @@ namespace {
 using Full = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 using Small = AnalysisNetwork<NetworkShape{.filters = 8, .blocks = 1, .sub_blocks = 2}, Ring<40>>;
 using Gain = AnalysisNetwork<
-    NetworkShape{
-        .filters = 16, .blocks = 1, .sub_blocks = 1, .kernel = 3, .head = Head::gain},
+    NetworkShape{.filters = 16, .blocks = 1, .sub_blocks = 1, .kernel = 3, .head = Head::gain},
     Ring<40>>;
 constexpr std::size_t lanes = simd_width<float>;
 

@@ -178,8 +178,8 @@ struct AnalysisNetwork {
     const T* const y = cache.raw_out.data();
     for_each_member([&](std::size_t m) {
       T* const d_y = d_raw.data() + m * Head::per_point;
-      Head::backward(y + m * Head::per_point, raw, in + zeta_at, d_out + m * size,
-                            d_y, d_in + zeta_at);
+      Head::backward(y + m * Head::per_point, raw, in + zeta_at, d_out + m * size, d_y,
+                     d_in + zeta_at);
       if constexpr (gain)
         if (d_gain != nullptr)
           for (std::size_t i = 0; i < size; ++i)
@@ -202,8 +202,7 @@ struct AnalysisNetwork {
     scaled().tangent(d_in, d_x.data());
     layers.tangent(params, d_params, x.data(), d_x.data(), y.data(), d_y.data());
     for_each_member([&](std::size_t m) {
-      T *const ym = y.data() + m * Head::per_point, *const dm = d_y.data() +
-                                                                       m * Head::per_point;
+      T *const ym = y.data() + m * Head::per_point, *const dm = d_y.data() + m * Head::per_point;
       Head::prepare(ym, raw);
       Head::prepare(dm, raw);
       Head::forward(ym, raw, in + zeta_at, out + m * size);
@@ -281,8 +280,7 @@ struct AnalysisNetwork {
       std::ranges::fill(params.subspan(place.offset + place.weights(), place.out), Real(0));
     }
     Real* const bias = params.data() + list.back().offset + list.back().weights();
-    for (std::size_t m = 0; m < members; ++m)
-      Head::initialise(bias + m * Head::per_point);
+    for (std::size_t m = 0; m < members; ++m) Head::initialise(bias + m * Head::per_point);
     Memory::initialise(bias + heads);
   }
 
