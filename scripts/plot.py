@@ -171,7 +171,7 @@ def lyapunov(folder):
         name = row["system"].removeprefix("cycle of ").removeprefix("the ")
         spectrum(axes[1], row, color=styles[name], label=f"{name}: {row['exponents'][0]:.2f} …")
     axes[1].axhline(0, color="0.4", lw=0.8)
-    stable = all(row["exponents"][0] < 0 for row in cycles)
+    stable = all(high < 0 for row in cycles for _, high in row["intervals"] if high is not None)
     axes[1].set(xlabel="n", title="Assimilation cycles" + ": all negative, so stable" * stable)
     axes[1].legend(fontsize=9)
     for row in data["alignments"]:

@@ -11,50 +11,21 @@
 #include <span>
 #include <vector>
 
-#include "../support/map_battery.hpp"
 #include "dan/analysis/learned.hpp"
 #include "dan/diagnose/spectrum.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/observe/subset.hpp"
+#include "support/networks.hpp"
 
 using namespace dan;
-using test::normal;
+using test::normal, test::SteepNetwork;
+using Rich = test::RichNetwork;
 
 namespace {
-/// Everything a network can have.
-using Rich = AnalysisNetwork<NetworkShape{.filters = 5,
-                                          .blocks = 1,
-                                          .sub_blocks = 2,
-                                          .kernel = 3,
-                                          .members = 2,
-                                          .head = Head::gain,
-                                          .memory = 1,
-                                          .gain_radius = 2,
-                                          .products = 2,
-                                          .sees_precision = true},
-                             Ring<9>>;
 using Plain =
     AnalysisNetwork<NetworkShape{.filters = 6, .blocks = 1, .sub_blocks = 1, .kernel = 3}, Ring<9>>;
-
-/// Weights that make the network strongly nonlinear, and deviations of different sizes.
-template <class Network>
-struct Some {
-  Trained<Network, double> trained;
-  std::vector<double> deviations, input = normal(Network::inputs, 8);
-
-  Some() {
-    trained.network.input_mean = {0.4};
-    trained.network.input_deviation = {1.5};
-    std::ranges::copy(normal(Network::parameters, 7, 0.4), trained.parameters.data());
-    for (std::size_t i = 0; i < Network::size; ++i)
-      deviations.push_back(0.5 + 0.1 * static_cast<double>(i));
-  }
-  [[nodiscard]] LearnedIncrement<Network, double> increment() const {
-    return {trained, deviations};
-  }
-};
 
 double distance(const Matrix& a, const Matrix& b) {
   double squares = 0, all = 0;
@@ -68,7 +39,7 @@ double distance(const Matrix& a, const Matrix& b) {
 /// Jᵀ w and J v of a = s · mean of the members' increments along ζ, by the network's own
 /// hand-written derivatives.
 template <class Network>
-std::vector<double> by_tangent(const Some<Network>& some, std::span<const double> at,
+std::vector<double> by_tangent(const SteepNetwork<Network>& some, std::span<const double> at,
                                std::span<const double> v) {
   std::vector<double> d_in(Network::inputs), none(Network::parameters), out(Network::outputs),
       d_out(Network::outputs), sum(Network::size);
@@ -82,7 +53,7 @@ std::vector<double> by_tangent(const Some<Network>& some, std::span<const double
   return sum;
 }
 template <class Network>
-std::vector<double> by_backward(const Some<Network>& some, std::span<const double> at,
+std::vector<double> by_backward(const SteepNetwork<Network>& some, std::span<const double> at,
                                 std::span<const double> w) {
   std::vector<double> out(Network::outputs), d_out(Network::outputs), d_in(Network::inputs),
       d_params(Network::parameters), back(Network::size);
@@ -106,7 +77,7 @@ std::vector<double> times(const Matrix& a, std::span<const double> v) {
 
 template <class Network>
 void check_covariance() {
-  const Some<Network> some;
+  const SteepNetwork<Network> some;
   constexpr std::size_t size = Network::size;
   for (const auto about : {ExpandedAt::zero, ExpandedAt::innovation}) {
     auto at = some.input;
@@ -181,7 +152,7 @@ TEST_CASE("learned covariance: is the derivative that backward, tangent and Tayl
 }
 
 TEST_CASE("learned covariance: dual numbers in float lanes agree with double") {
-  const Some<Rich> some;
+  const SteepNetwork<Rich> some;
   Trained<Rich, float> rounded(some.trained.network);
   for (std::size_t n = 0; n < Rich::parameters; ++n)
     rounded.parameters[n] = static_cast<float>(some.trained.parameters[n]);
@@ -258,13 +229,13 @@ TEST_CASE("learned covariance: of a Kalman filter's gain it is the filter's P^a"
 }
 
 TEST_CASE("learned covariance: a head's own differs from the increment's by the bias") {
-  const Some<Rich> some;
+  const SteepNetwork<Rich> some;
   const Matrix head = head_covariance(some.increment(), some.input);
   CHECK(asymmetry(head) < 1e-14);
   CHECK(head(0, 4) == 0);  // beyond the reach of 2
   CHECK(distance(learned_covariance(some.increment(), some.input), head) > 0.01);
   // Without what the bias learned (its row of the output layer) there is no difference.
-  Some<Rich> unbiased;
+  SteepNetwork<Rich> unbiased;
   const auto place = Rich::places().back();
   for (std::size_t m = 0; m < 2; ++m)
     for (std::size_t row = 0; row < place.weights(); row += place.out)
@@ -274,7 +245,7 @@ TEST_CASE("learned covariance: a head's own differs from the increment's by the 
 }
 
 TEST_CASE("sampled gain: tends to the mean of the exact gain, and to the tangent at zero") {
-  const Some<Plain> some;
+  const SteepNetwork<Plain> some;
   const std::span<const double> in(some.input);
   Problem<Wave, ObserveSubset<9, 3>> problem;
   Observations<double, 3> observed;
@@ -331,7 +302,7 @@ TEST_CASE("regressed gain: finds the gain of a linear map, and says what it lack
   for (std::size_t n = 0; n < 6; ++n)
     CHECK(gain.data()[n] == doctest::Approx(expected[n]).scale(1));
 
-  const Some<Plain> some;
+  const SteepNetwork<Plain> some;
   const std::span<const double> in(some.input);
   const Uplift uplift{zero_tensor<double>(9, 9), std::vector<double>(9, 1.0)};
   CHECK_THROWS_WITH_AS(

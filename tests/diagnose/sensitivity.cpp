@@ -8,40 +8,24 @@
 #include <cstddef>
 #include <vector>
 
-#include "../support/map_battery.hpp"
 #include "dan/analysis/etkf.hpp"
 #include "dan/analysis/learned.hpp"
 #include "dan/experiment/twin.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
+#include "support/networks.hpp"
 
 using namespace dan;
-using test::normal;
+using test::normal, test::SteepNetwork;
+using Rich = test::RichNetwork;
 
 namespace {
-template <class Network>
-struct Some {
-  Trained<Network, double> trained;
-  std::vector<double> deviations, input = normal(Network::inputs, 8);
-
-  Some() {
-    trained.network.input_mean.fill(0.4);
-    trained.network.input_deviation.fill(1.5);
-    std::ranges::copy(normal(Network::parameters, 7, 0.4), trained.parameters.data());
-    for (std::size_t i = 0; i < Network::size; ++i)
-      deviations.push_back(0.5 + 0.1 * static_cast<double>(i));
-  }
-  [[nodiscard]] LearnedIncrement<Network, double> increment() const {
-    return {trained, deviations};
-  }
-};
-
 /// Against central differences of the first derivative, which the tests of gain.hpp hold against
 /// hand-written ones.
 template <class Network>
 void check_sensitivity() {
-  const Some<Network> some;
+  const SteepNetwork<Network> some;
   constexpr double step = 1e-4;
   for (const auto about : {ExpandedAt::zero, ExpandedAt::innovation})
     for (const std::size_t element : {std::size_t{0}, Network::size - 2}) {
@@ -62,17 +46,6 @@ void check_sensitivity() {
     }
 }
 
-using Rich = AnalysisNetwork<NetworkShape{.filters = 5,
-                                          .blocks = 1,
-                                          .sub_blocks = 2,
-                                          .kernel = 3,
-                                          .members = 2,
-                                          .head = Head::gain,
-                                          .memory = 1,
-                                          .gain_radius = 2,
-                                          .products = 2,
-                                          .sees_precision = true},
-                             Ring<9>>;
 using TwoChannels = AnalysisNetwork<
     NetworkShape{
         .filters = 4, .blocks = 1, .sub_blocks = 1, .kernel = 3, .activation = Nonlinearity::tanh},
@@ -84,16 +57,6 @@ using Network =
                     Ring<12>>;
 using Method = Learned<Lorenz, Network, 2>;
 
-/// Small increments with some dependence on the state.
-Trained<Network> some_network() {
-  Trained<Network> trained;
-  trained.network.input_mean = {2.3};
-  trained.network.input_deviation = {3.6};
-  const auto weights = normal(Network::parameters, 3, 0.2);
-  for (std::size_t n = 0; n < weights.size(); ++n)
-    trained.parameters[n] = static_cast<float>(weights[n]);
-  return trained;
-}
 const TwinConfig config{
     .runs = 3, .cycles = 8, .burn_in = 2, .threads = 1, .first_guess_deviation = 0.1};
 }  // namespace
@@ -104,7 +67,7 @@ TEST_CASE("covariance sensitivity: agrees with central differences of the covari
 }
 
 TEST_CASE("covariance sensitivity: an element that is not there") {
-  const Some<TwoChannels> some;
+  const SteepNetwork<TwoChannels> some;
   CHECK_THROWS_WITH_AS(
       (void)covariance_sensitivity(some.increment(), some.input, 18),
       doctest::Contains("covariance_sensitivity: element is 18, expected less than 18"),
@@ -113,7 +76,7 @@ TEST_CASE("covariance sensitivity: an element that is not there") {
 
 TEST_CASE("sensitivity recorder: is local where the network is, centred on its point") {
   const Lorenz problem;
-  const Method method(problem, some_network(), {.way_back = false});
+  const Method method(problem, test::small_increments<Network>(), {.way_back = false});
   SensitivityRecorder few(2, 2), all(2, 12);
   run_twin(problem, method, config, few, all);
   CHECK(few.terms() == 3 * 3 * 2);
@@ -140,7 +103,7 @@ TEST_CASE("sensitivity recorder: is local where the network is, centred on its p
 }
 
 TEST_CASE("sensitivity recorder: of all points it is the talk's tensor, term by term") {
-  const auto trained = some_network();
+  const auto trained = test::small_increments<Network>();
   const std::vector<double> ones(12, 1.0);
   const LearnedIncrement<Network, float> increment(trained, ones);
   const auto numbers = normal(Network::inputs, 5);
@@ -169,7 +132,7 @@ TEST_CASE("sensitivity recorder: bad input") {
                        ConfigError);
   const Lorenz problem;
   SensitivityRecorder many(1, 13);
-  CHECK_THROWS_WITH_AS(run_twin(problem, Method(problem, some_network()), config, many),
-                       doctest::Contains("SensitivityRecorder: count is 13, expected at most 12"),
-                       ConfigError);
+  CHECK_THROWS_WITH_AS(
+      run_twin(problem, Method(problem, test::small_increments<Network>()), config, many),
+      doctest::Contains("SensitivityRecorder: count is 13, expected at most 12"), ConfigError);
 }

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <vector>
 
-#include "../support/map_battery.hpp"
 #include "dan/analysis/etkf.hpp"
 #include "dan/analysis/learned.hpp"
 #include "dan/diagnose/bias.hpp"
@@ -17,6 +16,7 @@
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
+#include "support/networks.hpp"
 
 using namespace dan;
 using test::normal;
@@ -30,16 +30,6 @@ using NetworkWith = AnalysisNetwork<
     NetworkShape{.filters = 4, .blocks = 1, .sub_blocks = 1, .kernel = 3, .activation = Activation},
     Ring<12>>;
 
-template <class Network>
-Trained<Network> some_network() {
-  Trained<Network> trained;
-  trained.network.input_mean = {2.3};
-  trained.network.input_deviation = {3.6};
-  const auto weights = normal(Network::parameters, 3, 0.2);
-  for (std::size_t n = 0; n < weights.size(); ++n)
-    trained.parameters[n] = static_cast<float>(weights[n]);
-  return trained;
-}
 const TwinConfig config{
     .runs = 3, .cycles = 9, .burn_in = 2, .threads = 1, .first_guess_deviation = 0.1};
 
@@ -140,7 +130,7 @@ TEST_CASE("covariance recorder: of an ensemble filter its analysed ensemble's, e
 TEST_CASE("covariance recorder: of a learned analysis its covariance at the forecast") {
   const Lorenz problem;
   using Network = NetworkWith<Nonlinearity::silu>;
-  const auto trained = some_network<Network>();
+  const auto trained = test::small_increments<Network>();
   const Learned<Lorenz, Network, 2> method(problem, trained, {.way_back = false});
   CovarianceRecorder recorder(3);
   run_twin(problem, method, config, recorder);
@@ -168,7 +158,7 @@ TEST_CASE("covariance recorder: of a learned analysis its covariance at the fore
 TEST_CASE("bias recorder: the increment without an innovation, in every cycle of every run") {
   const Lorenz problem;
   using Network = NetworkWith<Nonlinearity::silu>;
-  const auto trained = some_network<Network>();
+  const auto trained = test::small_increments<Network>();
   BiasRecorder bias;
   run_twin(problem, Learned<Lorenz, Network, 2>(problem, trained, {.way_back = false}), config,
            bias);
@@ -194,14 +184,15 @@ TEST_CASE("linearity recorder: nothing is left of a linear network, of another a
   const Lorenz problem;
   using Linear = NetworkWith<Nonlinearity::identity>;
   LinearityRecorder linear({1, 3});
-  run_twin(problem,
-           Learned<Lorenz, Linear, 2>(problem, some_network<Linear>(), {.way_back = false}), config,
-           linear);
+  run_twin(
+      problem,
+      Learned<Lorenz, Linear, 2>(problem, test::small_increments<Linear>(), {.way_back = false}),
+      config, linear);
   CHECK(linear.nonlinear_share(0) < 1e-5);
   CHECK(linear.nonlinear_share(1) < 1e-5);
 
   using Network = NetworkWith<Nonlinearity::silu>;
-  const auto trained = some_network<Network>();
+  const auto trained = test::small_increments<Network>();
   LinearityRecorder found({1, 3});
   run_twin(problem, Learned<Lorenz, Network, 2>(problem, trained, {.way_back = false}), config,
            found);
