@@ -70,9 +70,9 @@ struct RungeKutta {
     for (std::size_t n = 0; n < steps; ++n) {
       for_each<stages>([&](auto s) {
         const T *p = before<s>(h, at.data(), k, point), *d_p = before<s>(h, dy, d_k, d_point);
-        const auto& here = ode_at<s>(start_of(n, time...));
-        here.tendency(p, k[s].data());
-        tendency_tangent(here, p, d_p, d_k[s].data());
+        const auto& equation = ode_at<s>(start_of(n, time...));
+        equation.tendency(p, k[s].data());
+        tendency_tangent(equation, p, d_p, d_k[s].data());
       });
       for (std::size_t i = 0; i < size; ++i) {
         at[i] = at[i] + increment(h, k, i);
