@@ -122,11 +122,12 @@ void own_observations(const example::Options& options, std::size_t cycles) {
 
     filter.spread(ensemble, std::span(&spread, 1));
     rows.push_back({{"cycle", cycle}, {"spread", spread}});
-    const auto error = [&](const char* name, const auto& method, const auto& carried) {
+    const auto error = [&, now = cycle - 1](const char* name, const auto& method,
+                                            const auto& carried) {
       method.estimate(carried, estimate);
       double square = 0;
       for (std::size_t i = 0; i < 40; ++i)
-        square += std::pow(estimate.at(i, 0) - (*truth)(cycle - 1, i), 2) / 40;
+        square += std::pow(estimate.at(i, 0) - (*truth)(now, i), 2) / 40;
       rows.back()[name] = std::sqrt(square);
       return std::sqrt(square);
     };
