@@ -11,6 +11,7 @@ umbrella  dan.hpp includes every header
 licence   every source file begins with its licence
 listed    every test, benchmark and example is in the meson.build that builds it
 defaults  tests/core/compiler.cpp looks at every struct with numbers that have defaults
+compiles  every program but the unit tests compiles with the build's compiler, without a warning
 misuse    tests/FILE compiles, and with -DMISUSE or the `// flags:` it names fails with the words it
           expects; with a line `// lines: 40` in at most so many lines (clang says more)
 """
@@ -43,10 +44,13 @@ def includes(header):
     return re.findall(r'^\s*#\s*include\s*["<](dan/[^">]+)[">]', read(header), re.MULTILINE)
 
 
-def compile_only(build, *arguments):
-    """Runs the compile command of tests/main.cpp on other input, without output; returns it."""
-    commands = json.loads((pathlib.Path(build) / "compile_commands.json").read_text())
-    entry = next(c for c in commands if c["file"].endswith("tests/main.cpp"))
+def commands(build):
+    return json.loads((pathlib.Path(build) / "compile_commands.json").read_text())
+
+
+def compile_only(build, *arguments, like="tests/main.cpp"):
+    """Runs the compile command of a file on other input, without output; returns it."""
+    entry = next(c for c in commands(build) if c["file"].endswith(like))
     command = shlex.split(entry["command"])
     # Each with its value; -include: of precompiled headers.
     for option in ["-o", "-c", "-MQ", "-MF", "-include", "-include-pch"]:
@@ -65,6 +69,17 @@ def alone(build):
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return [text for text in pool.map(failure, HEADERS) if text]
+
+
+def compiles(build):
+    def failure(file):
+        done = compile_only(build, "-Werror", file, like=file)
+        return f"{file}:\n{done.stdout}" if done.returncode else None
+
+    programs = sorted({c["file"] for c in commands(build)
+                       if re.search(r"(^|/)(examples|docs|benchmarks|tests/slow)/", c["file"])})
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [text for text in pool.map(failure, programs) if text]
 
 
 def layers(_):
@@ -173,7 +188,7 @@ def misuse(build, file):
 
 def main():
     rule, *arguments = sys.argv[1:]
-    rules = [alone, layers, names, umbrella, licence, listed, readme, defaults, misuse]
+    rules = [alone, compiles, layers, names, umbrella, licence, listed, readme, defaults, misuse]
     found = {f.__name__: f for f in rules}[rule](*arguments)
     print("\n".join(found) or f"{rule}: good")
     return 1 if found else 0
