@@ -76,18 +76,8 @@ inline nlohmann::ordered_json result(const std::string& example, nlohmann::order
                               {"version", dan::library_version},
                               {"results", nlohmann::ordered_json::array()}};
   for (const auto& row : rows) {
-    const auto& s = row.scores;
-    nlohmann::ordered_json one{{"method", row.method},
-                               {"analysis_rmse", s.analysis_rmse},
-                               {"interval", {s.interval.low, s.interval.high}},
-                               {"forecast_rmse", s.forecast_rmse},
-                               {"cycles", s.cycles},
-                               {"seconds", s.seconds}};
-    if (std::isfinite(s.spread)) one["spread"] = s.spread;
-    for (const auto& f : s.failures)
-      one["failures"].push_back({{"run", f.run}, {"cycle", f.cycle}, {"reason", f.reason}});
-    for (const auto& f : s.lost)
-      one["lost"].push_back({{"run", f.run}, {"cycle", f.cycle}, {"reason", f.reason}});
+    nlohmann::ordered_json one{{"method", row.method}};
+    one.update(dan::json_of_scores(row.scores));
     one.update(row.more);
     json["results"].push_back(std::move(one));
   }

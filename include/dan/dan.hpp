@@ -142,6 +142,7 @@
 #include "dan/experiment/shock.hpp"
 #include "dan/experiment/trials.hpp"
 #include "dan/experiment/tune.hpp"
+#include "dan/experiment/sweep.hpp"
 
 // Training.
 #include "dan/train/loss.hpp"

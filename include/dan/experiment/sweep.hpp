@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "dan/core/error.hpp"
+#include "dan/core/interrupt.hpp"
+#include "dan/core/parallel.hpp"
+#include "dan/core/progress.hpp"
+#include "dan/experiment/twin.hpp"
+#include "dan/io/json.hpp"
+#include "dan/version.hpp"
+
+namespace dan {
+
+/// What a twin experiment found, for a file: {"analysis_rmse": …, "interval": [low, high], …}.
+[[nodiscard]] inline nlohmann::ordered_json json_of_scores(const TwinScores& scores) {
+  nlohmann::ordered_json json{{"analysis_rmse", scores.analysis_rmse},
+                              {"interval", {scores.interval.low, scores.interval.high}},
+                              {"forecast_rmse", scores.forecast_rmse},
+                              {"cycles", scores.cycles},
+                              {"seconds", scores.seconds}};
+  if (std::isfinite(scores.spread)) json["spread"] = scores.spread;
+  const auto add = [&](const char* name, const std::vector<TwinFailure>& failures) {
+    for (const auto& f : failures)
+      json[name].push_back({{"run", f.run}, {"cycle", f.cycle}, {"reason", f.reason}});
+  };
+  add("failures", scores.failures);
+  add("lost", scores.lost);
+  return json;
+}
+
+/// How a sweep is carried out.
+struct SweepConfig {
+  std::size_t threads = 0;  ///< settings at a time; 0: one per core; changes no row but its seconds
+  bool progress = true;     ///< show how many settings are done
+  std::filesystem::path file{};  ///< finished rows are kept here; a sweep that was killed goes on
+};
+
+/// An experiment in many settings, which are computed side by side and kept in a file:
+///     Sweep sweep("lags", {{"seed", 1}}, {.file = "lags.json"});
+///     for (const std::size_t lag : {1, 4})
+///       sweep.add("IEnKS", {{"lag", lag}}, [=] {
+///         return json_of_scores(run_twin(problem, Ienks<P, 20>(problem, {.lag = lag}), twin));
+///       });
+///     sweep.run();
+///
+/// A setting is a method and its parameters. What it computes is a JSON object, which becomes, with
+/// `method`, the parameters under their names and the `seconds` that all of it took, its row in
+/// `results`. Where it throws a NumericalError the row has `failed`, the message, instead. Settings
+/// run at the same time, each best with one thread.
+class Sweep {
+ public:
+  using Json = nlohmann::ordered_json;
+
+  /// `about`: what decides about all rows besides their parameters (seed, cycles); a file of
+  /// another sweep is refused. Throws FileError then, and if it is damaged.
+  Sweep(std::string name, Json about, SweepConfig config = {})
+      : name_(std::move(name)), about_(std::move(about)), config_(std::move(config)) {
+    if (config_.file.empty() || !std::filesystem::exists(config_.file)) return;
+    const auto fail = [&](const auto&... found) {
+      throw FileError(to_text("Sweep: ", config_.file.string(), " ", found...,
+                              "; nothing of it was changed: remove it, or take another file"));
+    };
+    const auto json = read_json(config_.file);
+    const auto require_same = [&](const char* what, const nlohmann::json& expected) {
+      if (!json.is_object() || !json.contains(what)) fail("is no file of a sweep: no ", what);
+      if (json[what] != expected)
+        fail("holds a sweep with the ", what, " ", json[what].dump(), ", expected ",
+             expected.dump());
+    };
+    require_same("example", name_);
+    require_same("config", about_);
+    if (!json.contains("results") || !json["results"].is_array()) fail("is damaged: no results");
+    for (const auto& row : json["results"]) {
+      if (!row.is_object() || !row.contains("method")) fail("is damaged: a row has no method");
+      kept_.emplace_back(row);
+    }
+  }
+
+  /// One setting more: `compute()` returns a JSON object. Throws ConfigError if there is such a
+  /// setting already.
+  template <class Compute>
+  void add(std::string method, Json parameters, const Compute& compute) {
+    Json setting{{"method", std::move(method)}};
+    setting.update(parameters);
+    for (const Setting& other : settings_)
+      if (holds(setting, other.setting) || holds(other.setting, setting))
+        throw ConfigError(to_text("Sweep: ", setting.dump(), " is added after ",
+                                  other.setting.dump(), ", expected another setting"));
+    settings_.push_back({std::move(setting), [compute] { return Json(compute()); }, {}});
+  }
+
+  /// Computes what is not yet in the file and returns {"example", "config", "version", "results"},
+  /// rows in the order of `add`; the file holds the same. Whatever a setting throws that is no
+  /// NumericalError is passed on after the others were computed; when told to stop, Interrupted.
+  /// The same call goes on after the rows that were finished.
+  Json run() {
+    std::mutex mutex;
+    std::vector<Setting*> left;
+    for (Setting& setting : settings_) {
+      setting.row = kept(setting.setting);
+      if (!setting.row) left.push_back(&setting);
+    }
+    Progress progress(name_, settings_.size(), config_.progress, stderr,
+                      settings_.size() - left.size());
+    Threads(config_.threads == 0 ? std::min<std::size_t>(left.size(), cores()) : config_.threads)
+        .for_each(left.size(), [&](std::size_t n) {
+          Setting& setting = *left[n];
+          if (interrupted()) {
+            const std::lock_guard lock(mutex);
+            const auto done = std::ranges::count_if(
+                settings_, [](const Setting& one) { return one.row.has_value(); });
+            throw_if_interrupted("Sweep::run", done, " of ", settings_.size(), " settings; ",
+                                 config_.file.empty() ? "nothing is kept: give a file"
+                                                      : "the same call goes on from ",
+                                 config_.file.string());
+          }
+          Json row = computed(setting);
+          const std::lock_guard lock(mutex);
+          setting.row = std::move(row);
+          if (!config_.file.empty()) write_json(config_.file, json());
+          progress.advance(1, setting.setting.dump());
+        });
+    if (!config_.file.empty()) write_json(config_.file, json());
+    return json();
+  }
+
+ private:
+  struct Setting {
+    Json setting;  ///< method and parameters
+    std::function<Json()> compute;
+    std::optional<Json> row;
+  };
+
+  [[nodiscard]] static std::size_t cores() {
+    return std::max(1U, std::thread::hardware_concurrency());
+  }
+
+  /// Whether all that a setting says is in a row.
+  [[nodiscard]] static bool holds(const Json& row, const Json& setting) {
+    return std::ranges::all_of(setting.items(), [&](const auto& item) {
+      return row.contains(item.key()) && row[item.key()] == item.value();
+    });
+  }
+  [[nodiscard]] std::optional<Json> kept(const Json& setting) const {
+    for (const Json& row : kept_)
+      if (holds(row, setting)) return row;
+    return {};
+  }
+  [[nodiscard]] static Json computed(const Setting& setting) {
+    const auto begin = std::chrono::steady_clock::now();
+    Json row = setting.setting;
+    try {
+      row.update(setting.compute());
+    } catch (const NumericalError& error) {
+      row["failed"] = error.what();
+    }
+    row["seconds"] =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return row;
+  }
+
+  /// All rows: of the settings in their order, then those of the file that nobody asked for.
+  [[nodiscard]] Json json() const {
+    Json out{{"example", name_},
+             {"config", about_},
+             {"version", library_version},
+             {"results", Json::array()}};
+    for (const Setting& setting : settings_)
+      if (setting.row) out["results"].push_back(*setting.row);
+    for (const Json& row : kept_)
+      if (std::ranges::none_of(settings_, [&](const Setting& s) { return holds(row, s.setting); }))
+        out["results"].push_back(row);
+    return out;
+  }
+
+  std::string name_;
+  Json about_;
+  SweepConfig config_;
+  std::vector<Json> kept_;  ///< rows of the file
+  std::vector<Setting> settings_;
+};
+
+}  // namespace dan
