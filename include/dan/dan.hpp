@@ -176,6 +176,7 @@
 #include "dan/diagnose/covariant_vectors.hpp"
 #include "dan/diagnose/alignment.hpp"
 // What a learned analysis has learned.
+#include "dan/diagnose/error_moments.hpp"
 #include "dan/diagnose/increment.hpp"
 #include "dan/diagnose/gain.hpp"
 #include "dan/diagnose/bias.hpp"

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Strong nonlinearity: accuracy against the time between analyses, Δt = 0.05 to 0.6; Lorenz 96 with
+// 40 variables, all observed, R = I. Networks are trained for each Δt; 3D-Var, EnKF-N, IEnKF-N and
+// IEnKS-N (40 members) are tuned for each on other truths. How far from Gaussian the EnKF-N's
+// forecast errors are stands in its rows.
+// After the talk's figures on nonlinearity; drawn by scripts/plot.py nonlinear FOLDER.
+#include "sweep.hpp"
+
+namespace {
+
+using namespace dan;
+using example::Lorenz;
+using Values = std::span<const double>;
+
+void add_classical(example::SweepFigure& figure, const Lorenz& problem,
+                   const nlohmann::ordered_json& interval) {
+  const TwinConfig twin = figure.tuning();
+  const TuneConfig alone{.threads = 1};
+  figure.add("3D-Var, tuned", interval, problem, [=] {
+    const Climate climate = climatology_of(problem);
+    const auto make = [&](Values v) { return Var3d<Lorenz>(problem, climate, v[0]); };
+    return make(
+        tune_analysis(problem, {{"x_B", {0.01, 0.02, 0.05, 0.1, 0.2, 0.4}}}, make, twin, alone)
+            .best.values);
+  });
+  const std::vector<double> inflations{1, 1.02, 1.05, 1.1, 1.2};
+  figure.add("EnKF-N, 40 members, tuned", interval, [=, unseen = figure.unseen()] {
+    const auto make = [&](Values v) {
+      return EnkfN<Lorenz, 40>(problem, {.inflation = {.factor = v[0]}});
+    };
+    const auto best = tune_analysis(problem, {{"inflation", inflations}}, make, twin, alone).best;
+    ErrorMoments moments;
+    auto row = json_of_scores(run_twin(problem, make(best.values), unseen, moments));
+    row["tuned"] = {{"inflation", best.values[0]}};
+    row["skewness"] = moments.skewness();
+    row["excess_kurtosis"] = moments.excess_kurtosis();
+    return row;
+  });
+  for (const bool smoother : {false, true}) {
+    const std::vector<double> lags = smoother ? std::vector<double>{2, 3, 5} : std::vector{1.0};
+    figure.add(smoother ? "IEnKS-N, 40 members, tuned" : "IEnKF-N, 40 members, tuned", interval,
+               [=, unseen = figure.unseen()] {
+                 const auto make = [&](Values v) {
+                   return Ienks<Lorenz, 40>(problem, {.lag = static_cast<std::size_t>(v[0]),
+                                                      .finite_size = true,
+                                                      .inflation = {.factor = v[1]}});
+                 };
+                 const auto best = tune_analysis(problem, {{"lag", lags}, {"inflation", {1, 1.03}}},
+                                                 make, twin, alone)
+                                       .best;
+                 auto row = json_of_scores(run_twin(problem, make(best.values), unseen));
+                 row["tuned"] = {{"lag", best.values[0]}, {"inflation", best.values[1]}};
+                 return row;
+               });
+  }
+}
+
+/// The gradient goes through about 1.6 time units; the teacher, an EnSRF, is of use only as long as
+/// its forecasts are nearly Gaussian.
+template <class Network>
+void add_network(example::SweepFigure& figure, const std::string& method, const Lorenz& problem,
+                 const nlohmann::ordered_json& interval, TrainConfig config) {
+  const double length = problem.model.cycle_length();
+  if (length < 0.25) {
+    const Recipe<EnsrfTeacher<64>> recipe{.training = config,
+                                          .finish = {.share = 0.5},
+                                          .teacher = {.inflation = 1.01 + 0.1 * length}};
+    figure.add_trained<Network, 16>(method, interval, problem, recipe);
+  } else {
+    config.unroll = std::min(config.unroll, static_cast<std::size_t>(std::lround(1.6 / length)));
+    config.first_unroll = std::min<std::size_t>(2, config.unroll);
+    config.taught = 0;
+    const Recipe<> recipe{.training = config,
+                          .finish = {.share = 0.5, .unroll = 2 * config.unroll}};
+    figure.add_trained<Network, 16>(method, interval, problem, recipe);
+  }
+}
+
+void nonlinear(example::SweepFigure& figure) {
+  // The networks first: their trainings take longest.
+  for (const bool classical : {false, true})
+    for (const std::size_t steps :
+         figure.values(std::vector<std::size_t>{1, 2, 4, 6, 8, 10, 12}, 3)) {
+      const Lorenz problem{.model = {.steps = steps}};
+      const nlohmann::ordered_json interval{{"dt", static_cast<double>(steps) / 20}};
+      if (classical) {
+        add_classical(figure, problem, interval);
+        continue;
+      }
+      add_network<pretrained::Small>(figure, "DAN, one state and memory", problem, interval,
+                                     training_with_memory(8000));
+      add_network<pretrained::Plain>(figure, "DAN, one state (the talk's)", problem, interval,
+                                     training_without_memory(4000));
+    }
+  (void)figure.run("dt");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return example::run_sweep(argc, argv, "nonlinear",
+                            "Accuracy against the time between analyses, 0.05 to 0.6.", true,
+                            nonlinear);
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+// What the figures over a parameter share: options, the twin experiment in which a row is scored,
+// the sweep and its table.
+#include <cctype>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "recipes.hpp"
+
+namespace example {
+
+/// Options of a figure over a parameter, besides those of every example.
+struct SweepOptions {
+  std::string weights = "weights";  ///< folder of the shipped weights
+  std::size_t cycles = 20'000;      ///< scored per row, all runs together
+  double training = 1;              ///< length of the trainings, a factor of the figure's own
+
+  void add_to(CLI::App& app, bool trains) {
+    app.add_option("--weights", weights, "Folder of the shipped weights");
+    app.add_option("--cycles", cycles, "Scored cycles per row, all runs together")
+        ->check(CLI::Range(std::size_t{16}, std::size_t{100'000'000}));
+    if (trains)
+      app.add_option("--training", training, "Length of the trainings, a factor")
+          ->check(CLI::Range(0.001, 1000.0));
+  }
+};
+
+/// A figure over a parameter: rows are computed side by side and kept in the file of `--out`, from
+/// which the same command goes on.
+class SweepFigure {
+ public:
+  SweepFigure(const std::string& name, const Options& options, const SweepOptions& more)
+      : name_(name),
+        options_(options),
+        more_(more),
+        sweep_(name,
+               {{"seed", options.seed},
+                {"quick", options.quick},
+                {"cycles", more.cycles},
+                {"training", more.training}},
+               {.threads = options.threads,
+                .file = options.out.empty()
+                            ? std::filesystem::path()
+                            : std::filesystem::path(options.out) / (name + ".json")}) {}
+
+  [[nodiscard]] bool quick() const { return options_.quick; }
+
+  /// The values that are shown; with --quick every `step`-th of them, from the first on.
+  template <class Value>
+  [[nodiscard]] std::vector<Value> values(const std::vector<Value>& all,
+                                          std::size_t step = 3) const {
+    std::vector<Value> some;
+    for (std::size_t n = 0; n < all.size(); n += quick() ? step : 1) some.push_back(all[n]);
+    return some;
+  }
+
+  /// The experiment in which rows are scored: 16 runs.
+  [[nodiscard]] dan::TwinConfig unseen() const {
+    const std::size_t burn_in = quick() ? 20 : 200;
+    return {.runs = quick() ? 4U : 16U,
+            .cycles = burn_in + (quick() ? 40 : (more_.cycles + 15) / 16),
+            .burn_in = burn_in,
+            .seed = options_.seed + 4000,
+            .threads = 1,
+            .first_guess_deviation = 0.3,
+            .progress = false};
+  }
+  /// Another one, in which methods are tuned.
+  [[nodiscard]] dan::TwinConfig tuning() const {
+    dan::TwinConfig twin = dan::tuning_twin();
+    twin.seed = options_.seed + 2000;
+    if (quick()) twin.runs = 2, twin.cycles = 30, twin.burn_in = 10;
+    return twin;
+  }
+
+  /// A training of `updates`, which is shorter with --quick; the seed and one thread.
+  [[nodiscard]] dan::TrainConfig training(dan::TrainConfig config) const {
+    const double updates = static_cast<double>(config.updates) * (quick() ? 0.01 : more_.training);
+    config.updates = std::max<std::size_t>(10, static_cast<std::size_t>(updates));
+    config.seed = options_.seed;
+    config.threads = 1;
+    config.progress = false;
+    return config;
+  }
+  /// Name of a training's checkpoints; none without --out.
+  [[nodiscard]] std::filesystem::path checkpoint(const std::string& name) const {
+    if (options_.out.empty()) return {};
+    return std::filesystem::path(options_.out) / "checkpoints" / name;
+  }
+  /// A file of shipped weights.
+  [[nodiscard]] std::filesystem::path shipped(const std::string& name) const {
+    return std::filesystem::path(more_.weights) / (name + ".safetensors");
+  }
+
+  /// A row: `compute()` returns its TwinScores or what else shall be in it.
+  template <class Compute>
+  void add(const std::string& method, const nlohmann::ordered_json& parameters,
+           const Compute& compute) {
+    sweep_.add(method, parameters, [compute]() -> nlohmann::ordered_json {
+      if constexpr (std::is_same_v<decltype(compute()), dan::TwinScores>)
+        return dan::json_of_scores(compute());
+      else
+        return compute();
+    });
+  }
+
+  /// A row of an analysis that is made and perhaps tuned when it is its turn.
+  template <class Problem, class Make>
+  void add(const std::string& method, const nlohmann::ordered_json& parameters,
+           const Problem& problem, const Make& make) {
+    add(method, parameters,
+        [problem, make, twin = unseen()] { return run_twin(problem, make(), twin); });
+  }
+
+  /// A row of a network that is trained first, in `runs` runs side by side, and goes on from its
+  /// checkpoints; with `--training` and `--quick` its training is another length.
+  template <class Network, std::size_t Runs, class Problem, class Teacher = dan::NoTeacher>
+  void add_trained(const std::string& method, const nlohmann::ordered_json& parameters,
+                   const Problem& problem, dan::Recipe<Teacher> recipe) {
+    recipe.training = training(recipe.training);
+    std::string name = method;
+    for (const auto& [key, value] : parameters.items()) name += "_" + key + "_" + value.dump();
+    for (char& c : name)
+      if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_' && c != '.') c = '-';
+    add(method, parameters, [=, twin = unseen(), file = checkpoint(name)] {
+      const auto [trained, report] = dan::train<Network, Runs>(problem, recipe, file);
+      auto row = dan::json_of_scores(
+          run_twin(problem, dan::Learned<Problem, Network, 16>(problem, trained), twin));
+      row["updates"] = recipe.training.updates;
+      row["training_seconds"] = report.seconds;
+      return row;
+    });
+  }
+
+  /// Computes all rows, prints them and writes the file of `--json`.
+  nlohmann::ordered_json run(const std::string& parameter) {
+    const auto json = sweep_.run();
+    std::printf("%-40s %10s %8s  %-18s %8s %9s\n", "method", parameter.c_str(), "aRMSE",
+                "95 % interval", "cycles", "seconds");
+    for (const auto& row : json["results"]) {
+      const auto varied = row.contains(parameter) ? row[parameter].dump() : "-";
+      const auto method = row["method"].get<std::string>();
+      if (row.contains("failed") || row["analysis_rmse"].is_null()) {
+        std::printf("%-40s %10s        -  %s\n", method.c_str(), varied.c_str(),
+                    row.value("failed", "all runs failed").c_str());
+        continue;
+      }
+      const auto number = [](const nlohmann::ordered_json& value) {
+        return value.is_null() ? std::nan("") : value.get<double>();
+      };
+      const dan::ConfidenceInterval interval{.low = number(row["interval"][0]),
+                                             .high = number(row["interval"][1])};
+      std::printf("%-40s %10s %8.4f  %-18s %8zu %9.1f%s\n", method.c_str(), varied.c_str(),
+                  row["analysis_rmse"].get<double>(), text_of(interval).c_str(),
+                  row["cycles"].get<std::size_t>(), row["seconds"].get<double>(),
+                  row.contains("lost") || row.contains("failures") ? "  some runs lost" : "");
+    }
+    if (!options_.json.empty()) dan::write_json(options_.json, json);
+    return json;
+  }
+
+ private:
+  std::string name_;
+  Options options_;
+  SweepOptions more_;
+  dan::Sweep sweep_;
+};
+
+/// main of a figure over a parameter: `body(figure)` adds rows and runs.
+template <class Body>
+int run_sweep(int argc, char** argv, const std::string& name, const std::string& about, bool trains,
+              const Body& body, const SweepOptions& defaults = {}) {
+  SweepOptions more = defaults;
+  return run(
+      argc, argv, about, {},
+      [&](const Options& options) {
+        SweepFigure figure(name, options, more);
+        body(figure);
+      },
+      [&](CLI::App& app) { more.add_to(app, trains); });
+}
+
+}  // namespace example
