@@ -89,6 +89,81 @@ def window_length(folder):
     return [("window_length", figure)]
 
 
+def sweep(folder, name, parameter, label, title, references=(), **axes):
+    """aRMSE and 95 % interval of every method against a parameter, of a figure of examples/figures."""
+    data = json.loads((folder / f"{name}.json").read_text())
+    figure, ax = plt.subplots(figsize=(8, 5), constrained_layout=True)
+    methods = dict.fromkeys(row["method"] for row in data["results"] if parameter in row)
+    for n, method in enumerate(methods):
+        rows = sorted((row for row in data["results"]
+                       if row["method"] == method and row.get("analysis_rmse") is not None),
+                      key=lambda row: row[parameter])
+        if not rows:
+            continue
+        value = np.array([row["analysis_rmse"] for row in rows])
+        low, high = np.array([[np.nan if end is None else end for end in row["interval"]]
+                              for row in rows]).T
+        at = [row[parameter] for row in rows]
+        line = ax.errorbar(at, value, [value - low, high - value], marker="osD^vP*X"[n % 8], ms=5,
+                           capsize=2, lw=1.2, color=f"C{n}", label=method)
+        lost = [k for k, row in enumerate(rows) if "lost" in row or "failures" in row]
+        ax.plot([at[k] for k in lost], value[lost], "o", ms=12, mfc="none", mec=line[0].get_color(),
+                zorder=3)
+    for height, text in references:
+        ax.axhline(height, color="gray", ls=":", lw=1)
+        ax.text(0.01, height, text, color="gray", fontsize=8, va="bottom",
+                transform=ax.get_yaxis_transform())
+    ax.set(xlabel=label, ylabel="aRMSE on unseen data, 95 % interval", title=title, **axes)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    if axes.get("xscale"):
+        ticks = sorted({row[parameter] for row in data["results"]})
+        ax.set_xticks(ticks)
+        ax.xaxis.set_minor_locator(LogLocator(subs=()))
+    ax.grid(alpha=0.3, which="both")
+    ax.legend(fontsize=9, title="a ring: some runs lost the truth", title_fontsize=8)
+    return [(name, figure)]
+
+
+def transfer(folder):
+    return sweep(folder, "transfer", "N_x", "variables N_x", "Lorenz 96: from 40 variables to others",
+                 [(0.191, "talk, N_x = 40: 0.191")], xscale="log")
+
+
+def sparsity(folder):
+    return sweep(folder, "sparsity", "observed", "observed share of the state, at random places",
+                 "Lorenz 96: fewer observations", yscale="log")
+
+
+def noise(folder):
+    return sweep(folder, "noise", "variance", "variance of the observations' errors",
+                 "Lorenz 96: worse observations", xscale="log", yscale="log")
+
+
+def truncation(folder):
+    return sweep(folder, "truncation", "N_iter", "cycles that a gradient goes through, N_iter",
+                 "Lorenz 96: truncated backpropagation", xscale="log")
+
+
+def nonlinear(folder):
+    figures = sweep(folder, "nonlinear", "dt", "time between analyses, Δt",
+                    "Lorenz 96: strong nonlinearity")
+    rows = [row for row in json.loads((folder / "nonlinear.json").read_text())["results"]
+            if "skewness" in row]
+    if rows:
+        figure, ax = plt.subplots(figsize=(8, 3.2), constrained_layout=True)
+        rows.sort(key=lambda row: row["dt"])
+        for name, label in (("skewness", "skewness"), ("excess_kurtosis", "excess kurtosis")):
+            ax.plot([row["dt"] for row in rows], [row[name] for row in rows], "o-", ms=4,
+                    label=label)
+        ax.set(xlabel="time between analyses, Δt", title="Forecast errors of the EnKF-N")
+        ax.axhline(0, color="gray", lw=0.8)
+        ax.grid(alpha=0.3)
+        ax.legend()
+        figures.append(("nonlinear_moments", figure))
+    return figures
+
+
 def time_to_accuracy(folder):
     data = json.loads((folder / "time_to_accuracy.json").read_text())
     figure, ax = plt.subplots(figsize=(8, 5.5), constrained_layout=True)
@@ -233,7 +308,8 @@ def learned(folder):
 
 
 FIGURES = {figure.__name__: figure for figure in (
-    learned, lyapunov, own_observations, quickstart, scores, time_to_accuracy, window_length)}
+    learned, lyapunov, noise, nonlinear, own_observations, quickstart, scores, sparsity,
+    time_to_accuracy, transfer, truncation, window_length)}
 
 
 def main():
