@@ -11,7 +11,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import LogLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 COLOURS = {"climatology": "0.6", "3D-Var": "tab:orange", "EnKF-N": "tab:blue", "DAN": "tab:red",
            "4D-Var": "tab:brown", "IEnKS": "tab:green"}
@@ -114,12 +114,13 @@ def sweep(folder, name, parameter, label, title, references=(), **axes):
         ax.text(0.01, height, text, color="gray", fontsize=8, va="bottom",
                 transform=ax.get_yaxis_transform())
     ax.set(xlabel=label, ylabel="aRMSE on unseen data, 95 % interval", title=title, **axes)
+    if axes.get("xscale"):
+        ax.set_xticks(sorted({row[parameter] for row in data["results"]}))
+        ax.xaxis.set_minor_locator(NullLocator())
+    if axes.get("yscale"):
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    if axes.get("xscale"):
-        ticks = sorted({row[parameter] for row in data["results"]})
-        ax.set_xticks(ticks)
-        ax.xaxis.set_minor_locator(LogLocator(subs=()))
     ax.grid(alpha=0.3, which="both")
     ax.legend(fontsize=9, title="a ring: some runs lost the truth", title_fontsize=8)
     return [(name, figure)]

@@ -18,14 +18,14 @@ void sparsity(example::SweepFigure& figure) {
     const nlohmann::ordered_json observed{{"observed", static_cast<double>(number) / 40}};
     figure.add("EnKF-N, 40 members", observed, problem,
                [=] { return EnkfN<SparseProblem, 40>(problem); });
-    figure.add("LETKF, 20 members, tuned", observed, problem, [=, twin = figure.tuning()] {
+    figure.add("LETKF, 20 members, tuned", observed, problem, [=, twin = figure.tuning(2)] {
       const auto make = [&](std::span<const double> v) {
         return Letkf<SparseProblem, 20>(
             problem, {.radius = v[0], .inflation = {.factor = v[1]}, .rotation = true});
       };
-      const auto tuning = tune_analysis(
-          problem, {{"radius", {4, 7, 10, 14}}, {"inflation", {1.01, 1.02, 1.04, 1.07}}}, make,
-          twin, {.threads = 1});
+      const auto tuning =
+          tune_analysis(problem, {{"radius", {4, 7, 10}}, {"inflation", {1.02, 1.04, 1.07, 1.1}}},
+                        make, twin, {.threads = 1});
       return make(tuning.best.values);
     });
     using Network = pretrained::Sparse;

@@ -67,9 +67,11 @@ class SweepFigure {
             .first_guess_deviation = 0.3,
             .progress = false};
   }
-  /// Another one, in which methods are tuned.
-  [[nodiscard]] dan::TwinConfig tuning() const {
+  /// Another one, in which methods are tuned; `factor` times as many runs, where the best of a
+  /// short one is close to losing the truth.
+  [[nodiscard]] dan::TwinConfig tuning(std::size_t factor = 1) const {
     dan::TwinConfig twin = dan::tuning_twin();
+    twin.runs *= factor;
     twin.seed = options_.seed + 2000;
     if (quick()) twin.runs = 2, twin.cycles = 30, twin.burn_in = 10;
     return twin;
