@@ -79,7 +79,7 @@ class SweepFigure {
 
   /// A training of `updates`, which is shorter with --quick; the seed and one thread.
   [[nodiscard]] dan::TrainConfig training(dan::TrainConfig config) const {
-    const double updates = static_cast<double>(config.updates) * (quick() ? 0.01 : more_.training);
+    const double updates = static_cast<double>(config.updates) * (quick() ? 0.005 : more_.training);
     config.updates = std::max<std::size_t>(10, static_cast<std::size_t>(updates));
     config.seed = options_.seed;
     config.threads = 1;
