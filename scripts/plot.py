@@ -308,8 +308,34 @@ def learned(folder):
     return [("learned", figure)]
 
 
+def forecast(folder):
+    data = json.loads((folder / "forecast.json").read_text())
+    methods = {}
+    for row in data["results"]:
+        methods.setdefault(row["method"], []).append(row)
+    figure, axes = plt.subplots(1, 3, figsize=(14, 4.2), constrained_layout=True)
+    reference = next(rows for name, rows in methods.items() if name.startswith("EnKF-N"))
+    for (name, rows), style in zip(methods.items(), ["-", "--", ":"]):
+        lead, crps, rmse, spread = (np.array([row[key] for row in rows], float)
+                                    for key in ("lead_time", "crps", "rmse", "spread"))
+        look = {"color": colour(name), "ls": style, "marker": "o", "ms": 3, "lw": 1.3, "label": name}
+        axes[0].plot(lead, crps, **look)
+        axes[1].plot(lead, crps / [row["crps"] for row in reference], **look)
+        axes[2].plot(lead, spread / rmse, **look)
+    axes[1].axhspan(0.95, 1.05, color="0.9", zorder=0)
+    axes[0].set(ylabel="CRPS (fair)", title="Score of the ensemble")
+    axes[1].set(ylabel="CRPS / that of the EnKF-N", title="Within 5 % where it is grey")
+    axes[2].set(ylabel="spread / RMSE of the mean", title="Dispersion")
+    axes[2].axhline(1, color="0.6", lw=0.8)
+    for ax in axes:
+        ax.set(xlabel="lead time")
+        ax.grid(alpha=0.3)
+    axes[0].legend()
+    return [("forecast", figure)]
+
+
 FIGURES = {figure.__name__: figure for figure in (
-    learned, lyapunov, noise, nonlinear, own_observations, quickstart, scores, sparsity,
+    forecast, learned, lyapunov, noise, nonlinear, own_observations, quickstart, scores, sparsity,
     time_to_accuracy, transfer, truncation, window_length)}
 
 

@@ -183,6 +183,13 @@
 #include "dan/diagnose/linearity.hpp"
 #include "dan/diagnose/spectrum.hpp"
 #include "dan/diagnose/sensitivity.hpp"
+// What a method believes of its own analysis.
+#include "dan/diagnose/belief.hpp"
+#include "dan/diagnose/crps.hpp"
+#include "dan/diagnose/rank_histogram.hpp"
+#include "dan/diagnose/reduced_centred.hpp"
+#include "dan/diagnose/spread_skill.hpp"
+#include "dan/diagnose/sampled_ensemble.hpp"
 
 // Files.
 #include "dan/io/file.hpp"

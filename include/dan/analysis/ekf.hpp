@@ -143,6 +143,11 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
     archive.numbers("covariance", std::span(carried.covariance.data(), size), size);
   }
 
+  /// P_ii of lane 0, the only run.
+  void variances(const Carried& carried, std::size_t, std::span<double> to) const {
+    for (std::size_t i = 0; i < size; ++i) to[i] = carried.covariance.at(i, i);
+  }
+
   /// √(Σ_i w_i P_ii / state elements), w the weights of the norm.
   void spread(const Carried& carried, std::span<double> to) const {
     double variance = 0;

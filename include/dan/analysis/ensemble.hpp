@@ -381,6 +381,11 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
     to[0] = static_cast<double>(carried.failed.count()) / Members;
   }
 
+  /// Member m of lane 0, the only run.
+  void member(const Carried& carried, std::size_t, std::size_t m, std::span<double> to) const {
+    for (std::size_t i = 0; i < size; ++i) to[i] = carried.ensemble.at(i, m);
+  }
+
   /// The ensemble's standard deviation in the problem's norm, √(mean of w Σ X² / (N − 1)).
   void spread(const Carried& carried, std::span<double> to) const {
     double variance = 0;

@@ -229,6 +229,12 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
     std::ranges::copy(carried.replaced, to.begin());
   }
 
+  /// Member m of lane `run`.
+  void member(const Carried& carried, std::size_t run, std::size_t m, std::span<double> to) const {
+    for (std::size_t i = 0; i < size; ++i)
+      to[i] = static_cast<double>(carried.ensemble.at(m * size + i, run));
+  }
+
   /// The ensemble's standard deviation in the problem's norm, a number for each run.
   void spread(const Carried& carried, std::span<double> to) const {
     T variance(Real_(0));

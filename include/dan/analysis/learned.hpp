@@ -164,6 +164,19 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     }
   }
 
+  /// The variance of each element of lane `run`'s last analysis as in `spread`; 0 where the gain's
+  /// is negative.
+  void variances(const Carried& carried, std::size_t run, std::span<double> to) const
+      requires(Network::gain) {
+    const double v = carried.static_variance[run];
+    for (std::size_t i = 0; i < Types::size; ++i) {
+      const T own = Network::variance(carried.cache->network, i);
+      to[i] = v > 0 ? v * std::pow(trained_.network.input_deviation[i % channels], 2)
+                    : std::pow(deviations_[i], 2) *
+                          std::max(static_cast<double>(lane_of(own, run)), 0.0);
+    }
+  }
+
   /// Whether the last analysis of each run was the static one of the way back: 1, else 0.
   void went_back(const Carried& carried, std::span<double> to) const {
     for (std::size_t l = 0; l < Runs; ++l) to[l] = carried.static_variance[l] > 0 ? 1 : 0;

@@ -35,6 +35,8 @@ enum class Purpose : std::uint64_t {
   model_noise,  ///< noise of the model in a truth
   forecast,     ///< noise of the model in the members of a forecast
   replacement,  ///< members in the place of those whose forecast failed
+  ties,         ///< ranks among equal members
+  sample,       ///< an ensemble drawn from a covariance
   user = (std::uint64_t{1} << 32) + 1000  ///< first number for purposes of the user
 };
 

@@ -34,6 +34,23 @@ concept HasSpread = Analysis<A> &&
   analysis.spread(carried, to);
 };
 
+/// An analysis that says how large it believes the error of each element to be: one variance per
+/// element of the state of one run.
+template <class A>
+concept HasVariances = Analysis<A> && requires(const A analysis, const typename A::Carried& carried,
+                                               std::size_t run, std::span<double> to) {
+  analysis.variances(carried, run, to);
+};
+
+/// An analysis that carries an ensemble and shows its members, those of one run one by one.
+template <class A>
+concept HasMembers = Analysis<A> &&
+    requires(const A analysis, const typename A::Carried& carried, std::size_t run,
+             std::size_t member, std::span<double> to) {
+  { A::members } -> std::convertible_to<std::size_t>;
+  analysis.member(carried, run, member, to);
+};
+
 /// An analysis that says which share of the state is at its bounds, a number for each run.
 template <class A>
 concept HasBounds = Analysis<A> &&
