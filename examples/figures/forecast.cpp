@@ -3,11 +3,12 @@
 // gain head of a trained network, beside those of the EnKF-N's own 40 members; Lorenz 96 with 40
 // variables, all observed every 0.05 with error variance 1, lead times 0 to 5. Drawn by
 // scripts/plot.py forecast FOLDER.
-#include <array>
 #include <cmath>
+#include <cstddef>
+#include <filesystem>
 #include <map>
 #include <string>
-#include <utility>
+#include <type_traits>
 #include <vector>
 
 #include "recipes.hpp"
@@ -125,7 +126,7 @@ struct ForecastRecorder : EmptyRecorder {
   }
 };
 
-/// The mean over the runs of each run's mean, of the runs that have one.
+/// The mean of all numbers of all runs.
 double mean_of(const RunSeries& series) { return interval_of(series.after(0)).mean; }
 
 class Figure {
@@ -164,12 +165,29 @@ class Figure {
     crps_[method] = leads;
   }
 
-  /// CRPS of `a` / that of `b` at each lead time of half a unit and below.
-  void compare(const std::string& a, const std::string& b) const {
-    for (std::size_t n = 0; lead_times()[n] <= 20; ++n)
-      std::printf("lead %.2f: CRPS of %s / that of %s = %.4f\n",
-                  cycle_length * static_cast<double>(lead_times()[n]), a.c_str(), b.c_str(),
-                  mean_of(crps_.at(a)[n].crps) / mean_of(crps_.at(b)[n].crps));
+  /// CRPS of `a` / that of `b`, forecast by forecast of the same truths, so that the interval is
+  /// that of the difference. Runs that ended early in one of both are left out.
+  [[nodiscard]] nlohmann::ordered_json compared(const std::string& a, const std::string& b) const {
+    auto json = nlohmann::ordered_json::array();
+    std::printf("CRPS of %s / that of %s\n", a.c_str(), b.c_str());
+    for (std::size_t n = 0; n < lead_times().size(); ++n) {
+      const auto &ours = crps_.at(a)[n].crps.runs, &theirs = crps_.at(b)[n].crps.runs;
+      RunSeries difference, reference;
+      for (std::size_t r = 0; r < ours.size(); ++r) {
+        if (ours[r].size() != theirs[r].size()) continue;
+        auto& run = difference.runs.emplace_back(ours[r]);
+        for (std::size_t k = 0; k < run.size(); ++k) run[k] -= theirs[r][k];
+        reference.runs.push_back(theirs[r]);
+      }
+      const double lead = cycle_length * static_cast<double>(lead_times()[n]);
+      const auto d = interval_of(difference.after(0));
+      const double unit = mean_of(reference);
+      const ConfidenceInterval ratio{1 + d.mean / unit, 1 + d.low / unit, 1 + d.high / unit};
+      std::printf("%8.2f %9.4f %-20s\n", lead, ratio.mean, example::text_of(ratio).c_str());
+      json.push_back(
+          {{"lead_time", lead}, {"ratio", ratio.mean}, {"interval", {ratio.low, ratio.high}}});
+    }
+    return json;
   }
   [[nodiscard]] const nlohmann::ordered_json& results() const { return results_; }
 
@@ -199,12 +217,13 @@ void forecast(const example::Options& options, const std::string& weights) {
 
   const double negative = drawn.source.negative / drawn.source.count;
   std::printf("negative eigenvalues of P^a: %.3f %% of the trace\n", 100 * negative);
-  figure.compare("DAN, 40 members drawn", "EnKF-N, 40 members");
+  const auto ratios = figure.compared("DAN, 40 members drawn", "EnKF-N, 40 members");
   example::write_results(options, "forecast.json",
                          {{"example", "forecast"},
                           {"config", {{"seed", options.seed}}},
                           {"version", library_version},
                           {"negative_share", negative},
+                          {"compared", ratios},
                           {"results", figure.results()}});
 }
 

@@ -121,7 +121,7 @@ TEST_CASE("crps: in the mean that of a Gaussian case, fair for any number of mem
   };
   for (const double width : {0.5, 1.0, 2.0}) {
     CHECK(Case{width}.scored(MeanCrps{}).mean() == doctest::Approx(expected(width)).epsilon(0.02));
-    for (const std::size_t members : {2, 5, 40}) {
+    for (const std::size_t members : {2U, 5U, 40U}) {
       const auto fair = Case{width, members}.scored(MeanCrps{});
       CHECK(fair.count() == 20'000);
       CHECK(fair.mean() == doctest::Approx(expected(width)).epsilon(0.03));
@@ -136,7 +136,7 @@ TEST_CASE("crps: in the mean that of a Gaussian case, fair for any number of mem
 
 TEST_CASE("rank histogram: flat for a calibrated ensemble, hollow and a dome for others") {
   const auto band = [](double ranks) { return ranks - 1 + 4 * std::sqrt(2 * (ranks - 1)); };
-  for (const std::size_t members : {0, 9}) {
+  for (const std::size_t members : {0U, 9U}) {
     const auto of = [&](double width) { return Case{width, members}.scored(RankHistogram(10)); };
     CHECK(of(1).chi_squared() < band(10));
     const auto narrow = of(0.6), wide = of(1.6);
@@ -197,7 +197,7 @@ TEST_CASE("spread-skill: on the diagonal where the beliefs are right, else besid
     }
     CHECK(bins[7].spread > 2 * bins[0].spread);
   }
-  for (const std::size_t members : {3, 20}) {
+  for (const std::size_t members : {3U, 20U}) {
     const auto all = Case{1, members}.scored(SpreadSkill{}).bins(1)[0];
     CHECK(all.spread == doctest::Approx(all.skill).epsilon(0.03));
   }
