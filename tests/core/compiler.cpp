@@ -110,7 +110,7 @@ TEST_CASE("compiler: no default of ours has it") {
                  CosineSchedule, Upsets, TrainConfig, Watch, Finish, EnsrfTeacher<64>,
                  ForecastConfig, LearnedConfig, ShockConfig, Corner, CycleTimes, ObservationRow<1>,
                  LyapunovConfig, CovariantConfig, MeanAndDeviation, SampledInnovations, Belief,
-                 SpreadSkillBin, CovarianceRoot>();
+                 SpreadSkillBin>();
   check_defaults<Model, Lorenz, Lorenz63, Rk4<Lorenz63>, DiagonalNoise<4>, DiagonalNoise<8>,
                  Channels1>();
 }

@@ -49,8 +49,8 @@ template <LearnedMethod Method>
 
 /// A symmetric root of a covariance, and what of it was no covariance.
 struct CovarianceRoot {
-  Matrix root;          ///< size × size, symmetric
-  double negative = 0;  ///< Σ |λ| of the eigenvalues below zero / Σ λ of those above
+  Matrix root;      ///< size × size, symmetric
+  double negative;  ///< Σ |λ| of the eigenvalues below zero / Σ λ of those above
 };
 
 /// √P₊ = V √max(λ, 0) Vᵀ of ½ (P + Pᵀ) = V λ Vᵀ, the root of the nearest covariance.
@@ -65,7 +65,7 @@ struct CovarianceRoot {
   for (std::size_t i = 0; i < size; ++i)
     for (std::size_t j = 0; j < size; ++j) symmetric(i, j) = (p(i, j) + p(j, i)) / 2;
   const auto [values, vectors] = symmetric_eigen(symmetric);
-  CovarianceRoot out{zero_tensor<double>(size, size)};
+  CovarianceRoot out{zero_tensor<double>(size, size), 0};
   double above = 0, below = 0;
   for (std::size_t k = 0; k < size; ++k) {
     if (!(values(k) > 0)) {
