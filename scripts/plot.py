@@ -322,6 +322,9 @@ def forecast(folder):
         axes[0].plot(lead, crps, **look)
         axes[1].plot(lead, crps / [row["crps"] for row in reference], **look)
         axes[2].plot(lead, spread / rmse, **look)
+    low, high = np.array([row["interval"] for row in data["compared"]], float).T
+    axes[1].fill_between([row["lead_time"] for row in data["compared"]], low, high,
+                         color=colour("DAN"), alpha=0.15, lw=0, label="95 %, 40 members")
     axes[1].axhspan(0.95, 1.05, color="0.9", zorder=0)
     axes[0].set(ylabel="CRPS (fair)", title="Score of the ensemble")
     axes[1].set(ylabel="CRPS / that of the EnKF-N", title="Within 5 % where it is grey")

@@ -208,7 +208,7 @@ TEST_CASE("spread-skill: on the diagonal where the beliefs are right, else besid
 TEST_CASE("belief recorder: agrees with the scores of the experiment for every method") {
   const Lorenz problem;
   const double many = std::numeric_limits<double>::max();  // (N + 1)/N = 1
-  check_against_scores(Etkf<Lorenz, 10>(problem, {.inflation = 1.05}), 10);
+  check_against_scores(Etkf<Lorenz, 10>(problem, {.inflation = {.factor = 1.05}}), 10);
   check_against_scores(Ensrf<Lorenz, 16>(problem, {.inflation = 1.05}), 16);
   check_against_scores(Ekf<Lorenz>(problem, {.inflation = 1.05}), many);
   const auto trained = test::small_increments<Network>();

@@ -54,7 +54,7 @@ struct Belief {
 /// cycle, element). Cost: that of the score for each element; memory: that of the score.
 template <class Score>
 struct BeliefRecorder : EmptyRecorder {
-  Score score{};
+  Score score;
 
   BeliefRecorder() = default;
   explicit BeliefRecorder(Score of) : score(std::move(of)) {}
