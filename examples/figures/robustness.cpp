@@ -69,7 +69,7 @@ class Table {
                          .cycles = start ? 600 : table_.cycles,
                          .seed = options_.seed + 4710,
                          .threads = options_.threads};
-      if (options_.quick) config.runs = 16, config.cycles = start ? 60 : 401;
+      if (options_.quick) config.runs = 4, config.cycles = start ? 60 : 401;
       const ShockOutcome out = run_shock(Lorenz{}, make(believed), shock, config);
       std::printf("  %-30s %6zu %6zu %7.0f %6.0f %6.0f %5zu %8.4g\n", shock.name.c_str(),
                   out.events, out.never, out.quantile(0.5), out.quantile(0.9), out.quantile(1),
