@@ -11,7 +11,8 @@ umbrella  dan.hpp includes every header
 licence   every source file begins with its licence
 listed    every test, benchmark and example is in the meson.build that builds it
 defaults  tests/core/compiler.cpp looks at every struct with numbers that have defaults
-compiles  examples, benchmarks and slow tests, but for the figures, compile with the build's compiler, without a warning
+compiles  examples, benchmarks and slow tests, but not the figures, compile with the compiler of the
+          build, without a warning
 misuse    tests/FILE compiles, and with -DMISUSE or the `// flags:` it names fails with the words it
           expects; with a line `// lines: 40` in at most so many lines (clang says more)
 """
