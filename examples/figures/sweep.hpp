@@ -117,17 +117,23 @@ class SweepFigure {
   }
 
   /// A row of a network that is trained first, in `runs` runs side by side, and goes on from its
-  /// checkpoints; with `--training` and `--quick` its training is another length.
+  /// checkpoints; with `--training` and `--quick` its training is another length. It begins with
+  /// random weights, or with those of the shipped file `from`, on which the page must say a word.
   template <class Network, std::size_t Runs, class Problem, class Teacher = dan::NoTeacher>
   void add_trained(const std::string& method, const nlohmann::ordered_json& parameters,
-                   const Problem& problem, dan::Recipe<Teacher> recipe) {
+                   const Problem& problem, dan::Recipe<Teacher> recipe,
+                   const std::string& from = "") {
     recipe.training = training(recipe.training);
     std::string name = method;
     for (const auto& [key, value] : parameters.items()) name += "_" + key + "_" + value.dump();
     for (char& c : name)
       if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_' && c != '.') c = '-';
+    const auto start = from.empty() ? std::filesystem::path() : shipped(from);
     add(method, parameters, [=, twin = unseen(), file = checkpoint(name)] {
-      const auto [trained, report] = dan::train<Network, Runs>(problem, recipe, file);
+      const auto [trained, report] =
+          start.empty()
+              ? dan::train<Network, Runs>(problem, recipe, file)
+              : dan::train<Runs>(problem, dan::load_weights<Network>(start), recipe, file);
       auto row = dan::json_of_scores(
           run_twin(problem, dan::Learned<Problem, Network, 16>(problem, trained), twin));
       row["updates"] = recipe.training.updates;

@@ -75,4 +75,10 @@ TEST_CASE("recipe: two trainings in one call, which goes on where it was stopped
   const auto finished = finish<lanes>(problem, whole.first, recipe, {}, 12);
   CHECK(finished.second.rmse.size() == 12);
   CHECK_FALSE(finished.first.parameters == whole.first.parameters);
+
+  // From given weights: a training that begins there.
+  auto onward = recipe;
+  onward.finish.share = 0;
+  T three(problem, whole.first, first);
+  CHECK(train<lanes>(problem, whole.first, onward).first.parameters == three.run().parameters);
 }

@@ -113,20 +113,18 @@ inline std::filesystem::path checkpoint_of(const std::filesystem::path& name, co
 }
 }  // namespace detail
 
-/// Trains a network of this architecture from random weights as the recipe says, then its finish.
+/// Trains a network from the weights `start`, those of a neighbouring problem perhaps, as the
+/// recipe says, then its finish. The scaling of its inputs stays that of `start`.
 ///
 /// `name`: path and name of the checkpoints, NAME.checkpoint and NAME.finish.checkpoint, from which
 /// the same call goes on when it was stopped; its folder is made. Empty: none are written. Returns
 /// the trained network and the report of both trainings. Throws as `Trainer`.
-template <class Network, std::size_t Lanes, class Problem, class Teacher>
-auto train(const Problem& problem, const Recipe<Teacher>& recipe,
+template <std::size_t Lanes, class Problem, class Network, class Teacher>
+auto train(const Problem& problem, const Trained<Network>& start, const Recipe<Teacher>& recipe,
            const std::filesystem::path& name = {}) {
   if (name.has_parent_path()) std::filesystem::create_directories(name.parent_path());
-  Network network;
-  scale_inputs(problem, network, recipe.training.seed);
   auto [trained, report] = detail::train_once<Lanes>(
-      problem, random_start<float>(network, recipe.training.seed), recipe.training, recipe.teacher,
-      detail::checkpoint_of(name, ".checkpoint"));
+      problem, start, recipe.training, recipe.teacher, detail::checkpoint_of(name, ".checkpoint"));
   if (recipe.finish.share > 0) {
     const auto [finished, more] = detail::train_once<Lanes>(
         problem, trained, recipe.finish.after(recipe.training), recipe.teacher,
@@ -135,6 +133,15 @@ auto train(const Problem& problem, const Recipe<Teacher>& recipe,
     report.append(more);
   }
   return std::pair(trained, report);
+}
+
+/// The same from random weights, with inputs scaled by the climate of the model.
+template <class Network, std::size_t Lanes, class Problem, class Teacher>
+auto train(const Problem& problem, const Recipe<Teacher>& recipe,
+           const std::filesystem::path& name = {}) {
+  Network network;
+  scale_inputs(problem, network, recipe.training.seed);
+  return train<Lanes>(problem, random_start<float>(network, recipe.training.seed), recipe, name);
 }
 
 /// The recipe's finish alone, of weights that were trained before, see `Finish::again`.
