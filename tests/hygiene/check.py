@@ -11,7 +11,7 @@ umbrella  dan.hpp includes every header
 licence   every source file begins with its licence
 listed    every test, benchmark and example is in the meson.build that builds it
 defaults  tests/core/compiler.cpp looks at every struct with numbers that have defaults
-compiles  examples, benchmarks and slow tests, but not the figures, compile with the compiler of the
+compiles  examples, figures, benchmarks, slow and repeating tests compile with the compiler of the
           build, without a warning
 misuse    tests/FILE compiles, and with -DMISUSE or the `// flags:` it names fails with the words it
           expects; with a line `// lines: 40` in at most so many lines (clang says more)
@@ -106,7 +106,7 @@ def compiles(build):
 
     programs = sorted({c["file"] for c in commands(build)
                        if re.search(r"(^|/)(examples|docs|benchmarks|tests/slow)/", c["file"])
-                       and "/figures/" not in c["file"]})
+                       or "/librepeating." in c["output"]})
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return [text for text in pool.map(failure, programs) if text]
 
