@@ -11,7 +11,7 @@ umbrella  dan.hpp includes every header
 licence   every source file begins with its licence
 listed    every test, benchmark and example is in the meson.build that builds it
 defaults  tests/core/compiler.cpp looks at every struct with numbers that have defaults
-compiles  examples, benchmarks and slow tests, but not the figures, compile with the compiler of the
+compiles  examples, figures, benchmarks, slow and repeating tests compile with the compiler of the
           build, without a warning
 misuse    tests/FILE compiles, and with -DMISUSE or the `// flags:` it names fails with the words it
           expects; with a line `// lines: 40` in at most so many lines (clang says more)
@@ -24,6 +24,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INCLUDE = ROOT / "include"
@@ -45,30 +46,56 @@ def includes(header):
     return re.findall(r'^\s*#\s*include\s*["<](dan/[^">]+)[">]', read(header), re.MULTILINE)
 
 
+def all_includes(header):
+    """What a header includes, and what that includes."""
+    found, left = set(), [header]
+    while left:
+        new = set(includes(left.pop())) - found
+        found |= new
+        left += new
+    return found
+
+
 def commands(build):
     return json.loads((pathlib.Path(build) / "compile_commands.json").read_text())
 
 
-def compile_only(build, *arguments, like="tests/main.cpp"):
-    """Runs the compile command of a file on other input, without output; returns it."""
+def compile_only(build, *arguments, like="tests/main.cpp", output="-fsyntax-only", precompiled=False):
+    """Runs the compile command of a file on other input, without output by default; returns it.
+
+    `precompiled`: with the precompiled header of the unit tests, which hides missing includes.
+    """
     entry = next(c for c in commands(build) if c["file"].endswith(like))
     command = shlex.split(entry["command"])
-    # Each with its value; -include: of precompiled headers.
-    for option in ["-o", "-c", "-MQ", "-MF", "-include", "-include-pch"]:
+    # Each with its value.
+    for option in ["-o", "-c", "-MQ", "-MF", *([] if precompiled else ["-include", "-include-pch"])]:
         if option in command:
             at = command.index(option)
             del command[at:at + 2]
-    command += ["-fsyntax-only", "-fdiagnostics-color=never", *arguments]
+    command += [output, "-fdiagnostics-color=never", *arguments]
     return subprocess.run(command, cwd=entry["directory"], text=True, errors="replace",
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def alone(build):
+    # A header is compiled after one of these that it includes. Precompiled, that one hides nothing:
+    # what a header says stands behind its includes (rule layers), and they are compiled themselves.
+    first = ["dan/problem/problem.hpp", "dan/core/simd.hpp"]
+    folder = tempfile.TemporaryDirectory()
+
+    def precompile(header):
+        file = pathlib.Path(folder.name) / header.replace("/", "_")
+        file.write_text(f'#include "{header}"\n')
+        compile_only(build, "-x", "c++-header", str(file), output=f"-o{file}.gch")
+
     def failure(header):
-        done = compile_only(build, "-Werror", "-include", header, "-x", "c++", os.devnull)
+        known = [f"{folder.name}/{h.replace('/', '_')}" for h in first if h in all_includes(header)]
+        before = ["-include", known[0]] if known else []
+        done = compile_only(build, "-Werror", *before, "-include", header, "-x", "c++", os.devnull)
         return f"{header} does not compile alone:\n{done.stdout}" if done.returncode else None
 
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(precompile, first))
         return [text for text in pool.map(failure, HEADERS) if text]
 
 
@@ -79,7 +106,7 @@ def compiles(build):
 
     programs = sorted({c["file"] for c in commands(build)
                        if re.search(r"(^|/)(examples|docs|benchmarks|tests/slow)/", c["file"])
-                       and "/figures/" not in c["file"]})
+                       or "/librepeating." in c["output"]})
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return [text for text in pool.map(failure, programs) if text]
 
@@ -170,9 +197,10 @@ def misuse(build, file):
     source = ROOT / "tests" / file
     expected = re.findall(r"^// expect: (.*)$", source.read_text(), re.MULTILINE)
     flags = re.search(r"^// flags: (.*)$", source.read_text(), re.MULTILINE)
+    precompiled = not flags  # which hold for what is precompiled, too
     flags = flags[1].split() if flags else ["-DMISUSE"]
-    right = compile_only(build, str(source))
-    wrong = compile_only(build, *flags, str(source))
+    right = compile_only(build, str(source), precompiled=precompiled)
+    wrong = compile_only(build, *flags, str(source), precompiled=precompiled)
     found = []
     if right.returncode:
         found.append(f"{source.name} does not compile:\n{right.stdout}")

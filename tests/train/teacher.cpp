@@ -30,34 +30,6 @@ using Gain = AnalysisNetwork<
 constexpr std::size_t lanes = simd_width<float>;
 }  // namespace
 
-TEST_CASE("teacher: threads and recomputation change no bit of a network with a teacher") {
-  using Recurrent = AnalysisNetwork<NetworkShape{.filters = 4,
-                                                 .blocks = 1,
-                                                 .sub_blocks = 1,
-                                                 .members = 2,
-                                                 .head = Head::gain,
-                                                 .memory = 2,
-                                                 .gain_radius = 2},
-                                    Ring<40>>;
-  const Full problem;
-  Recurrent network;
-  scale_inputs(problem, network);
-  const auto run = [&]<Keep Policy>(std::size_t threads) {
-    Trainer<Full, Recurrent, lanes, EnsrfTeacher<64>, Policy> trainer(problem, network,
-                                                                      {.updates = 20,
-                                                                       .groups = 3,
-                                                                       .warm_up = 5,
-                                                                       .renew_every = 7,
-                                                                       .taught = 0.5,
-                                                                       .threads = threads,
-                                                                       .progress = false});
-    return trainer.run().parameters;
-  };
-  const auto one = run.operator()<Keep::everything>(1);
-  CHECK(one == run.operator()<Keep::everything>(3));
-  CHECK(one == run.operator()<Keep::inputs>(2));
-}
-
 TEST_CASE("teacher: first taught by an EnSRF, then by the truth") {
   // Untrained, it is nearly a filter with a constant gain, which does not lose the truth.
   const Full problem;
