@@ -154,6 +154,7 @@
 #include "dan/train/average.hpp"
 #include "dan/train/schedule.hpp"
 #include "dan/train/upsets.hpp"
+#include "dan/train/stored_truths.hpp"
 #include "dan/train/config.hpp"
 #include "dan/train/training_cycle.hpp"
 #include "dan/train/runs.hpp"

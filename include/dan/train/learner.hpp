@@ -116,6 +116,7 @@ class Learner {
     std::copy_n(chain->state(cycles), Cycle::carried, group.runs.carried.data());
     unrolled_.give_back(std::move(chain));
     group.restarts = runs_.go_on(group.runs, group.target[cycles - 1], update);
+    if (runs_.turn_over(group.runs) && group.lesson) group.lesson = lessons_.start(group.runs);
   }
 
   /// Changes with all that decides about the teacher; 0: nobody teaches.
@@ -126,7 +127,7 @@ class Learner {
   /// What a checkpoint must hold of a group, see io/archive.hpp.
   template <class Archive>
   void transfer(Group& group, Archive& archive) const {
-    archive.part("runs", group.runs);
+    archive.part("runs", [&](auto& part) { runs_.transfer(group.runs, part); });
     if (auto& lesson = group.lesson)
       archive.part("teacher", [&](auto& part) { lessons_.transfer(*lesson, part); });
   }
