@@ -182,6 +182,7 @@
 #include "dan/diagnose/gain.hpp"
 #include "dan/diagnose/bias.hpp"
 #include "dan/diagnose/linearity.hpp"
+#include "dan/diagnose/collapse.hpp"
 #include "dan/diagnose/spectrum.hpp"
 #include "dan/diagnose/sensitivity.hpp"
 // What a method believes of its own analysis.
