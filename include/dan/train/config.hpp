@@ -34,10 +34,12 @@ struct TrainConfig {
   bool use_muon = true;  ///< Muon for the hidden convolutions, else Adam for all
   AdamConfig adam{};
   MuonConfig muon{};
-  double first_guess_deviation = 1;  ///< error of a run's first state, at the start and restarts
-  std::size_t renew_every = 0;       ///< updates after which a run starts anew; 0: never
-  Upsets upsets{};                   ///< what may happen to it then instead
-  StoredTruths stored{};             ///< the data; by default without end
+  /// Error of a run's first state, at the start and restarts, in units of the observations' errors
+  /// (their root mean square in the problem's norm; of the climate's deviation if that is less).
+  double first_guess_deviation = 1;
+  std::size_t renew_every = 0;  ///< updates after which a run starts anew; 0: never
+  Upsets upsets{};              ///< what may happen to it then instead
+  StoredTruths stored{};        ///< the data; by default without end
   /// Share of the updates, the first ones, that learn from the teacher's analyses, not the truth.
   double taught = 0;
   /// Weight w of the teacher's covariances as the target of a gain head, as long as it is taught,

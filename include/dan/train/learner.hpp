@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -53,12 +54,12 @@ class Learner {
   Learner(const Problem& problem, const Network& network, const TrainConfig& config,
           const Teacher& teacher)
       : problem_(problem),
-        config_(config),
         norm_(problem.weights()),
         deviations_(observation_deviations(problem, network)),
+        config_(in_units(config, network)),
         bounds_(network.bounds()),
-        runs_(problem, network, config),
-        lessons_(teacher, problem, config, deviations_),
+        runs_(problem, network, config_),
+        lessons_(teacher, problem, config_, deviations_),
         unrolled_(config.unroll) {}
 
   /// Group `g`, not yet started.
@@ -150,10 +151,21 @@ class Learner {
     for (std::size_t i = 0; i < Cycle::carried; ++i) lane_of(d[i], lane) = Real(0);
   }
 
+  /// The same with `first_guess_deviation` in units of the norm.
+  [[nodiscard]] TrainConfig in_units(TrainConfig config, const Network& network) const {
+    double errors = 0, climate = 0;
+    for (std::size_t i = 0; i < Problem::size; ++i) {
+      errors += norm_[i] * deviations_[i] * deviations_[i];
+      climate += norm_[i] * std::pow(network.input_deviation[i % Network::channels], 2);
+    }
+    config.first_guess_deviation *= std::sqrt(std::min(errors, climate) / Problem::size);
+    return config;
+  }
+
   Problem problem_;
-  TrainConfig config_;
   std::vector<double> norm_;        ///< weights of the norm
   std::vector<double> deviations_;  ///< s, see LearnedCycle
+  TrainConfig config_;
   AnalysisBounds<Network::channels> bounds_;
   Runs runs_;
   Lessons lessons_;
