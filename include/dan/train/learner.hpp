@@ -56,7 +56,7 @@ class Learner {
       : problem_(problem),
         norm_(problem.weights()),
         deviations_(observation_deviations(problem, network)),
-        config_(in_units(config, network)),
+        config_(in_units(config)),
         bounds_(network.bounds()),
         runs_(problem, network, config_),
         lessons_(teacher, problem, config_, deviations_),
@@ -152,13 +152,11 @@ class Learner {
   }
 
   /// The same with `first_guess_deviation` in units of the norm.
-  [[nodiscard]] TrainConfig in_units(TrainConfig config, const Network& network) const {
-    double errors = 0, climate = 0;
-    for (std::size_t i = 0; i < Problem::size; ++i) {
-      errors += norm_[i] * deviations_[i] * deviations_[i];
-      climate += norm_[i] * std::pow(network.input_deviation[i % Network::channels], 2);
-    }
-    config.first_guess_deviation *= std::sqrt(std::min(errors, climate) / Problem::size);
+  [[nodiscard]] TrainConfig in_units(TrainConfig config) const {
+    double squares = 0;
+    for (std::size_t i = 0; i < Problem::size; ++i)
+      squares += norm_[i] * deviations_[i] * deviations_[i];
+    config.first_guess_deviation *= std::min(1.0, std::sqrt(squares / Problem::size));
     return config;
   }
 
