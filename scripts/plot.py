@@ -115,7 +115,7 @@ def sweep(folder, name, parameter, label, title, references=(), **axes):
                 transform=ax.get_yaxis_transform())
     ax.set(xlabel=label, ylabel="aRMSE on unseen data, 95 % interval", title=title, **axes)
     if axes.get("xscale"):
-        ax.set_xticks(sorted({row[parameter] for row in data["results"]}))
+        ax.set_xticks(sorted({row[parameter] for row in data["results"] if parameter in row}))
         ax.xaxis.set_minor_locator(NullLocator())
     if axes.get("yscale"):
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -144,6 +144,49 @@ def noise(folder):
 def truncation(folder):
     return sweep(folder, "truncation", "N_iter", "cycles that a gradient goes through, N_iter",
                  "Lorenz 96: truncated backpropagation", xscale="log")
+
+
+TALK = [(0.191, "talk: 0.191"), (0.179, "EnKF-N, 40 members, talk: 0.179")]
+
+
+def filters(folder):
+    return sweep(folder, "filters", "N_f", "filters N_f", "Lorenz 96: width of the talk's network",
+                 TALK, xscale="log")
+
+
+def architecture(folder):
+    return sweep(folder, "architecture", "N_b", "residual blocks N_b",
+                 "Lorenz 96: blocks and convolutions in a block", TALK)
+
+
+def trajectories(folder):
+    rows = json.loads((folder / "trajectories.json").read_text())["results"]
+    endless = [(row["analysis_rmse"], row["method"]) for row in rows
+               if "N_T" not in row and row.get("analysis_rmse") is not None]
+    return sweep(folder, "trajectories", "N_T", "stored trajectories of 64 cycles, N_T",
+                 "Lorenz 96: how much data", endless, xscale="log")
+
+
+def ensemble_size(folder):
+    figures = sweep(folder, "ensemble_size", "N_e", "members N_e", "Lorenz 96: size of the ensemble",
+                    TALK, xscale="log")
+    rows = sorted((row for row in json.loads((folder / "ensemble_size.json").read_text())["results"]
+                   if row.get("correlation") is not None), key=lambda row: row["N_e"])
+    if rows:
+        figure, ax = plt.subplots(figsize=(8, 3.6), constrained_layout=True)
+        for name, label in (("correlation", "correlation of the members' increments"),
+                            ("scatter", "their variance about the mean / its square"),
+                            ("used", "share of the mean that the members' differences make")):
+            ax.plot([row["N_e"] for row in rows], [row[name] for row in rows], "o-", ms=4,
+                    label=label)
+        ax.set(xlabel="members N_e", xscale="log", title="Are the members one? (collapse: 1, 0, 0)")
+        ax.set_xticks([row["N_e"] for row in rows])
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        ax.grid(alpha=0.3)
+        ax.legend(fontsize=9)
+        figures.append(("ensemble_collapse", figure))
+    return figures
 
 
 def nonlinear(folder):
@@ -338,8 +381,9 @@ def forecast(folder):
 
 
 FIGURES = {figure.__name__: figure for figure in (
-    forecast, learned, lyapunov, noise, nonlinear, own_observations, quickstart, scores, sparsity,
-    time_to_accuracy, transfer, truncation, window_length)}
+    architecture, ensemble_size, filters, forecast, learned, lyapunov, noise, nonlinear,
+    own_observations, quickstart, scores, sparsity, time_to_accuracy, trajectories, transfer,
+    truncation, window_length)}
 
 
 def main():

@@ -27,6 +27,14 @@ struct SweepOptions {
   }
 };
 
+/// What is measured unless a figure says otherwise.
+struct Scores {
+  nlohmann::ordered_json operator()(const auto& problem, const auto& method,
+                                    const dan::TwinConfig& twin) const {
+    return dan::json_of_scores(run_twin(problem, method, twin));
+  }
+};
+
 /// A figure over a parameter: rows are computed side by side and kept in the file of `--out`, from
 /// which the same command goes on.
 class SweepFigure {
@@ -119,10 +127,12 @@ class SweepFigure {
   /// A row of a network that is trained first, in `runs` runs side by side, and goes on from its
   /// checkpoints; with `--training` and `--quick` its training is another length. It begins with
   /// random weights, or with those of the shipped file `from`, on which the page must say a word.
-  template <class Network, std::size_t Runs, class Problem, class Teacher = dan::NoTeacher>
+  /// `measure(problem, analysis, twin)`: the row, if there is more to it than scores.
+  template <class Network, std::size_t Runs, class Problem, class Teacher = dan::NoTeacher,
+            class Measure = Scores>
   void add_trained(const std::string& method, const nlohmann::ordered_json& parameters,
                    const Problem& problem, dan::Recipe<Teacher> recipe,
-                   const std::string& from = "") {
+                   const std::string& from = "", const Measure& measure = {}) {
     recipe.training = training(recipe.training);
     std::string name = method;
     for (const auto& [key, value] : parameters.items()) name += "_" + key + "_" + value.dump();
@@ -134,8 +144,8 @@ class SweepFigure {
           start.empty()
               ? dan::train<Network, Runs>(problem, recipe, file)
               : dan::train<Runs>(problem, dan::load_weights<Network>(start), recipe, file);
-      auto row = dan::json_of_scores(
-          run_twin(problem, dan::Learned<Problem, Network, 16>(problem, trained), twin));
+      auto row = measure(problem, dan::Learned<Problem, Network, 16>(problem, trained), twin);
+      row["weights"] = Network::parameters;
       row["updates"] = recipe.training.updates;
       row["training_seconds"] = report.seconds;
       return row;

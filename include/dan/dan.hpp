@@ -154,6 +154,7 @@
 #include "dan/train/average.hpp"
 #include "dan/train/schedule.hpp"
 #include "dan/train/upsets.hpp"
+#include "dan/train/stored_truths.hpp"
 #include "dan/train/config.hpp"
 #include "dan/train/training_cycle.hpp"
 #include "dan/train/runs.hpp"
@@ -181,6 +182,7 @@
 #include "dan/diagnose/gain.hpp"
 #include "dan/diagnose/bias.hpp"
 #include "dan/diagnose/linearity.hpp"
+#include "dan/diagnose/collapse.hpp"
 #include "dan/diagnose/spectrum.hpp"
 #include "dan/diagnose/sensitivity.hpp"
 // What a method believes of its own analysis.

@@ -107,7 +107,7 @@ TEST_CASE("compiler: no default of ours has it") {
                  EtkfConfig, FiniteSizePrior, IenksConfig, Inflation, LetkfConfig, Localisation,
                  Var4dConfig, TaylorFit, RandomKey, GaussianStart, ConfidenceInterval, TruthConfig,
                  TwinConfig, NetworkShape, AnalysisBounds<1>, AdamConfig, MuonConfig, NormLimit,
-                 CosineSchedule, Upsets, TrainConfig, Watch, Finish, EnsrfTeacher<64>,
+                 CosineSchedule, Upsets, StoredTruths, TrainConfig, Watch, Finish, EnsrfTeacher<64>,
                  ForecastConfig, LearnedConfig, ShockConfig, Corner, CycleTimes, ObservationRow<1>,
                  LyapunovConfig, CovariantConfig, MeanAndDeviation, SampledInnovations, Belief,
                  SpreadSkillBin>();

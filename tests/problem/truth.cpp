@@ -60,6 +60,20 @@ TEST_CASE("truth: a run has the same bits for any number of lanes and any first 
   check_same<16>(0);
 }
 
+TEST_CASE("truth: lanes are the runs that are named, also twice the same") {
+  const Lorenz problem{.start = {.spin_up = 20}};
+  TwinTruth<Lorenz, 16> all(problem, {.seed = 5});
+  TwinTruth<Lorenz, 3> some(problem, 5, {7, 2, 7});
+  for (int cycle = 0; cycle < 3; ++cycle) {
+    all.next();
+    some.next();
+    CHECK(test::all_same_bits(lane_numbers(some, 0), lane_numbers(all, 7)));
+    CHECK(test::all_same_bits(lane_numbers(some, 1), lane_numbers(all, 2)));
+    CHECK(test::all_same_bits(lane_numbers(some, 2), lane_numbers(all, 7)));
+  }
+  CHECK(some.key(2).run == 7);
+}
+
 TEST_CASE("truth: random places are those of run and cycle, and the truth is observed there") {
   using Operator = ObserveRandomPlaces<Ring<40>, 12>;
   using Moving = Problem<Rk4<Lorenz96<40>>, Operator>;

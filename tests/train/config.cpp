@@ -58,6 +58,8 @@ TEST_CASE("trainer: bad configurations are refused") {
                        "Trainer: taught is 1.5, expected a share from 0 to 1", ConfigError);
   CHECK_THROWS_WITH_AS(T(problem, network, {.upsets = {.last = 1.5}}),
                        "Trainer: upsets.last is 1.5, expected a share from 0 to 1", ConfigError);
+  CHECK_THROWS_WITH_AS(T(problem, network, {.stored = {.number = 5, .cycles = 0}}),
+                       "Trainer: stored.cycles is 0, expected at least 1", ConfigError);
   CHECK_THROWS_WITH_AS(T(problem, network, {.taught = 0.8}),
                        "Trainer: taught is 0.8 without a teacher, expected 0; name one: "
                        "Trainer<Problem, Network, Lanes, EnsrfTeacher<64>>",
@@ -89,8 +91,9 @@ TEST_CASE("config: every member is listed, but those that decide about no result
   static_assert(fields_of<AdamConfig> == members_of<AdamConfig>());
   static_assert(fields_of<MuonConfig> == members_of<MuonConfig>());
   static_assert(fields_of<Upsets> == members_of<Upsets>());
+  static_assert(fields_of<StoredTruths> == members_of<StoredTruths>());
   const auto json = json_of_fields(TrainConfig{});
-  CHECK(json.size() == fields_of<TrainConfig> - 3 + 3 + 2 + 4);
+  CHECK(json.size() == fields_of<TrainConfig> - 4 + 3 + 2 + 4 + 2);
   CHECK(json["updates"] == 5000);
   CHECK(json["adam.beta2"] == 0.99);
   CHECK(json["upsets.longest_gap"] == 50);

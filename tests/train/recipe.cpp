@@ -36,6 +36,10 @@ TEST_CASE("recipe: a finish is the second part of a training") {
   CHECK(again.updates == 99);
   CHECK(again.learning_rate == doctest::Approx(1e-4));
   CHECK(again.seed == 18);
+  auto stored = first;
+  stored.stored.number = 32;  // that is all there is to learn from
+  CHECK(finish.after(stored).seed == 7);
+  CHECK(finish.again(stored).seed == 7);
   CHECK_THROWS_WITH_AS(std::ignore = (Finish{.share = -1}.after(first)),
                        "Finish: share is -1, expected a finite number from zero", ConfigError);
   CHECK_THROWS_AS(std::ignore = (Finish{.share = 1, .unroll = 0}.after(first)), ConfigError);

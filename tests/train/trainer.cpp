@@ -181,6 +181,28 @@ TEST_CASE("trainer: upset runs are learned from, and gaps are not held against t
   CHECK(rmse(1) > 1.05 * rmse(0));
 }
 
+TEST_CASE("trainer: first guesses are as good as a precise observation") {
+  // Of the first analyses, with a gain of 0.2 everywhere: √(0.8² + 0.2²).
+  const auto rmse = [](double variance, double deviation = 1) {
+    const Full problem{.noise = DiagonalNoise<40>(variance)};
+    Gain network;
+    scale_inputs(problem, network);
+    Trainer<Full, Gain, lanes> trainer(problem, network,
+                                       {.updates = 1000,
+                                        .unroll = 1,
+                                        .learning_rate = 1e-9,
+                                        .first_guess_deviation = deviation,
+                                        .progress = false});
+    return trainer.update();
+  };
+  const double usual = rmse(1);
+  CHECK(usual > 0.7);
+  CHECK(usual < 1);
+  CHECK(rmse(1e-4) == doctest::Approx(0.01 * usual).epsilon(0.1));
+  CHECK(rmse(1e-4, 3) == doctest::Approx(0.03 * usual).epsilon(0.1));
+  CHECK(rmse(9) < 1.5 * usual);  // √(0.8² + 0.6²), not 3 times that
+}
+
 TEST_CASE("trainer: the innovations of a training go into the weights' record") {
   // A gain of 0.2 everywhere has an analysis error of 0.4, a forecast error of 0.45.
   const Full problem{.noise = DiagonalNoise<40>(0.25)};

@@ -39,7 +39,12 @@ class TwinTruth {
 
   /// Throws NumericalError if the model diverges in the spin-up.
   TwinTruth(const Problem& problem, const TruthConfig& config)
-      : problem_(problem), config_(config) {
+      : TwinTruth(problem, config.seed, from(config.first_run)) {}
+
+  /// The same; lane l is run `lanes[l]`, several may be the same.
+  TwinTruth(const Problem& problem, std::uint64_t seed,
+            const std::array<std::uint64_t, Runs>& lanes)
+      : problem_(problem), seed_(seed), lanes_(lanes) {
     std::vector<double> start(size);
     for (std::size_t g = 0; g < groups; ++g) {
       for (std::size_t l = 0; l < width; ++l) {
@@ -55,7 +60,7 @@ class TwinTruth {
       for (std::size_t i = 0; i < size; ++i)
         if (!std::isfinite(truth_.at(i, l)))
           throw NumericalError(
-              to_text("TwinTruth: the truth of run ", config.first_run + l,
+              to_text("TwinTruth: the truth of run ", lanes_[l],
                       " is not finite after the spin-up of ", problem_.start.spin_up,
                       " cycles; give the problem a start in the units of the model "
                       "(Problem::start), or take a smaller time step"));
@@ -114,19 +119,25 @@ class TwinTruth {
 
   /// Seed, run and cycle of lane `lane`.
   [[nodiscard]] RandomKey key(std::size_t lane) const {
-    return {config_.seed, Purpose::truth, config_.first_run + lane, cycle_};
+    return {seed_, Purpose::truth, lanes_[lane], cycle_};
   }
 
  private:
   static constexpr std::size_t width = simd_width<double>;
   static constexpr std::size_t groups = (Runs + width - 1) / width;
 
+  [[nodiscard]] static std::array<std::uint64_t, Runs> from(std::uint64_t first) {
+    std::array<std::uint64_t, Runs> lanes;
+    for (std::size_t l = 0; l < Runs; ++l) lanes[l] = first + l;
+    return lanes;
+  }
+
   /// The runs of group g one cycle on, to cycle `cycle`.
   void step(std::size_t g, std::uint64_t cycle) {
     at_time(problem_.model, start_of_cycle(cycle)).step(columns_[g].data(), columns_[g].data());
     add_noise_to_truth(problem_.model_noise, columns_[g], [&](std::size_t l) {
       const std::size_t run = std::min(g * width + l, Runs - 1);
-      return RandomKey{config_.seed, Purpose::truth, config_.first_run + run, cycle};
+      return RandomKey{seed_, Purpose::truth, lanes_[run], cycle};
     });
   }
 
@@ -139,7 +150,8 @@ class TwinTruth {
   }
 
   Problem problem_;
-  TruthConfig config_;
+  std::uint64_t seed_;
+  std::array<std::uint64_t, Runs> lanes_;
   std::array<Batch<double, Problem::points, Problem::channels, width>, groups> columns_;
   Truth truth_;
   Observed observed_;

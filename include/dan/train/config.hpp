@@ -12,6 +12,7 @@
 #include "dan/core/fields.hpp"
 #include "dan/train/adam.hpp"
 #include "dan/train/muon.hpp"
+#include "dan/train/stored_truths.hpp"
 #include "dan/train/upsets.hpp"
 
 namespace dan {
@@ -33,9 +34,12 @@ struct TrainConfig {
   bool use_muon = true;  ///< Muon for the hidden convolutions, else Adam for all
   AdamConfig adam{};
   MuonConfig muon{};
-  double first_guess_deviation = 1;  ///< error of a run's first state, at the start and restarts
-  std::size_t renew_every = 0;       ///< updates after which a run starts anew; 0: never
-  Upsets upsets{};                   ///< what may happen to it then instead
+  /// Error of a run's first state, at the start and restarts, in units of the state, or of the
+  /// observations' errors (their root mean square in the problem's norm) where these are smaller.
+  double first_guess_deviation = 1;
+  std::size_t renew_every = 0;  ///< updates after which a run starts anew; 0: never
+  Upsets upsets{};              ///< what may happen to it then instead
+  StoredTruths stored{};        ///< the data; by default without end
   /// Share of the updates, the first ones, that learn from the teacher's analyses, not the truth.
   double taught = 0;
   /// Weight w of the teacher's covariances as the target of a gain head, as long as it is taught,
@@ -60,7 +64,7 @@ struct TrainConfig {
         field("adam", &C::adam), field("muon", &C::muon),
         field("first_guess_deviation", &C::first_guess_deviation, Range::positive()),
         field("renew_every", &C::renew_every), field("upsets", &C::upsets),
-        field("taught", &C::taught, Range::share()),
+        field("stored", &C::stored), field("taught", &C::taught, Range::share()),
         field("taught_gain", &C::taught_gain, Range::from_zero()), field("seed", &C::seed));
   }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -53,12 +54,12 @@ class Learner {
   Learner(const Problem& problem, const Network& network, const TrainConfig& config,
           const Teacher& teacher)
       : problem_(problem),
-        config_(config),
         norm_(problem.weights()),
         deviations_(observation_deviations(problem, network)),
+        config_(in_units(config)),
         bounds_(network.bounds()),
-        runs_(problem, network, config),
-        lessons_(teacher, problem, config, deviations_),
+        runs_(problem, network, config_),
+        lessons_(teacher, problem, config_, deviations_),
         unrolled_(config.unroll) {}
 
   /// Group `g`, not yet started.
@@ -116,6 +117,7 @@ class Learner {
     std::copy_n(chain->state(cycles), Cycle::carried, group.runs.carried.data());
     unrolled_.give_back(std::move(chain));
     group.restarts = runs_.go_on(group.runs, group.target[cycles - 1], update);
+    if (runs_.turn_over(group.runs) && group.lesson) group.lesson = lessons_.start(group.runs);
   }
 
   /// Changes with all that decides about the teacher; 0: nobody teaches.
@@ -126,7 +128,7 @@ class Learner {
   /// What a checkpoint must hold of a group, see io/archive.hpp.
   template <class Archive>
   void transfer(Group& group, Archive& archive) const {
-    archive.part("runs", group.runs);
+    archive.part("runs", [&](auto& part) { runs_.transfer(group.runs, part); });
     if (auto& lesson = group.lesson)
       archive.part("teacher", [&](auto& part) { lessons_.transfer(*lesson, part); });
   }
@@ -149,10 +151,19 @@ class Learner {
     for (std::size_t i = 0; i < Cycle::carried; ++i) lane_of(d[i], lane) = Real(0);
   }
 
+  /// The same with `first_guess_deviation` in units of the norm.
+  [[nodiscard]] TrainConfig in_units(TrainConfig config) const {
+    double squares = 0;
+    for (std::size_t i = 0; i < Problem::size; ++i)
+      squares += norm_[i] * deviations_[i] * deviations_[i];
+    config.first_guess_deviation *= std::min(1.0, std::sqrt(squares / Problem::size));
+    return config;
+  }
+
   Problem problem_;
-  TrainConfig config_;
   std::vector<double> norm_;        ///< weights of the norm
   std::vector<double> deviations_;  ///< s, see LearnedCycle
+  TrainConfig config_;
   AnalysisBounds<Network::channels> bounds_;
   Runs runs_;
   Lessons lessons_;

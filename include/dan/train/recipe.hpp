@@ -49,16 +49,16 @@ struct Finish {
     config.learning_rate /= 20;
     config.warm_up = 50;
     config.taught = 0;
-    ++config.seed;  // other truths
+    if (config.stored.number == 0) ++config.seed;  // other truths
     return config;
   }
   /// The same for weights that were finished before: at a fifth of the rate, since they shall not
-  /// lose what they know, on other truths than in any training before; `updates` of them, 0: as
-  /// many as after a first training.
+  /// lose what they know, on other truths than in any training before, unless they are stored;
+  /// `updates` of them, 0: as many as after a first training.
   [[nodiscard]] TrainConfig again(const TrainConfig& config, std::size_t updates = 0) const {
     TrainConfig next = after(config);
     next.learning_rate /= 5;
-    next.seed += 10;
+    if (config.stored.number == 0) next.seed += 10;
     if (updates > 0) next.updates = updates;
     return next;
   }

@@ -19,13 +19,13 @@ namespace dan {
 
 /// The runs of a training: how they start, when they are lost, and how they go on then.
 ///
-/// A run's state is what the analysis carries, truth and observations come without end, so no data
-/// is seen twice. A run is lost that is farther from its target than one random state of the
-/// climate from another, with a mean squared error of more than twice the climate's variance; it
-/// restarts from truth + noise: nearer than that it stays, so that a network learns to find the
-/// truth again. With `renew_every`, healthy runs start anew as well, in turn: else a long training
-/// never sees an empty memory again; with `upsets` some of them are thrown off the truth instead,
-/// or see nothing for a while.
+/// A run's state is what the analysis carries. Truth and observations come without end, so no data
+/// is seen twice, unless `TrainConfig::stored` says so. A run is lost that is farther from its
+/// target than one random state of the climate from another, with a mean squared error of more than
+/// twice the climate's variance; it restarts from truth + noise: nearer than that it stays, so that
+/// a network learns to find the truth again. With `renew_every`, healthy runs start anew as well,
+/// in turn: else a long training never sees an empty memory again; with `upsets` some of them are
+/// thrown off the truth instead, or see nothing for a while.
 template <class Problem_, class Network_, std::size_t Lanes, class Real>
 class Runs {
  public:
@@ -38,6 +38,7 @@ class Runs {
 
   /// `Lanes` runs.
   struct Group {
+    std::size_t turn;  ///< of the truth that the first lane has, see `StoredTruths`
     TwinTruth<Problem, Lanes> twin;
     Aligned<T> carried = Aligned<T>(Cycle::carried);  ///< what the next cycle starts from
     std::array<std::size_t, Lanes> silent_until{};    ///< the last cycle of a lane's gap
@@ -45,19 +46,6 @@ class Runs {
     /// Is this cycle within a lane's gap?
     [[nodiscard]] bool silent(std::size_t lane, std::size_t cycle) const {
       return cycle <= silent_until[lane];
-    }
-
-    /// What a checkpoint must hold, see io/archive.hpp.
-    template <class Archive>
-    void transfer(Archive& archive) {
-      archive.numbers("carried", std::span<T>(carried), Lanes);
-      auto truth = twin.save();
-      std::size_t cycle = twin.cycle();
-      archive.numbers("truth", std::span<double>(truth), 1);
-      archive.count("cycle", cycle);
-      if constexpr (Archive::reads) twin.restore(cycle, truth);
-      for (std::size_t l = 0; l < Lanes; ++l)
-        archive.count(to_text("silent_until.", l), silent_until[l]);
     }
   };
 
@@ -71,7 +59,7 @@ class Runs {
 
   /// Group `g`: its truth, and nothing carried yet.
   [[nodiscard]] Group group(std::size_t g) const {
-    return {.twin = {problem_, {.seed = config_.seed, .first_run = training_runs + g * Lanes}}};
+    return {.turn = g * Lanes, .twin = truths(g * Lanes)};
   }
   /// First guesses for all lanes. Throws ConfigError for a truth outside these bounds.
   void start(Group& group, const AnalysisBounds<Network::channels>& bounds) const {
@@ -92,6 +80,15 @@ class Runs {
     for (std::size_t l = 0; l < Lanes; ++l)
       for (std::size_t j = 0; j < Problem::slots && group.silent(l, group.twin.cycle()); ++j)
         observed.values.at(j, l) = observed.precision.at(j, l) = Real(0);
+  }
+
+  /// At the end of stored truths: first guesses of the next ones. Returns whether it was the end.
+  bool turn_over(Group& group) const {
+    if (!config_.stored.end(group.twin.cycle())) return false;
+    group.turn += config_.groups * Lanes;
+    group.twin = truths(group.turn);
+    for (std::size_t l = 0; l < Lanes; ++l) start_lane(group, l, Purpose::first_guess);
+    return true;
   }
 
   /// Is this state farther from the target than one random state of the climate from another?
@@ -122,7 +119,28 @@ class Runs {
     return restarts;
   }
 
+  /// What a checkpoint must hold of a group, see io/archive.hpp.
+  template <class Archive>
+  void transfer(Group& group, Archive& archive) const {
+    archive.numbers("carried", std::span<T>(group.carried), Lanes);
+    auto truth = group.twin.save();
+    std::size_t cycle = group.twin.cycle();
+    archive.count("turn", group.turn);
+    archive.numbers("truth", std::span<double>(truth), 1);
+    archive.count("cycle", cycle);
+    if constexpr (Archive::reads) {
+      if (config_.stored.number > 0) group.twin = truths(group.turn);
+      group.twin.restore(cycle, truth);
+    }
+    for (std::size_t l = 0; l < Lanes; ++l)
+      archive.count(to_text("silent_until.", l), group.silent_until[l]);
+  }
+
  private:
+  [[nodiscard]] TwinTruth<Problem, Lanes> truths(std::size_t turn) const {
+    return {problem_, config_.seed, config_.stored.template truths<Lanes>(training_runs, turn)};
+  }
+
   /// Lane `lane` becomes a first guess, truth + noise, with an empty memory; several members are
   /// spread around it as by `Learned::start`.
   void start_lane(Group& group, std::size_t lane, Purpose purpose) const {

@@ -229,7 +229,7 @@ class Trainer {
 
   template <class Archive>
   void transfer(State& state, Archive& archive) const {
-    archive.same("format", "dan training checkpoint 7");
+    archive.same("format", "dan training checkpoint 8");
     archive.same("training", description_);
     archive.count("updates", state.updates, config_.updates);
     archive.numbers("parameters", span_of(state.trained.parameters), 1);
