@@ -51,6 +51,9 @@
 #include "dan/autodiff/checks.hpp"
 #include "dan/autodiff/battery.hpp"
 
+// Transforms.
+#include "dan/transform/real_fourier.hpp"
+
 // Models and their integrators.
 #include "dan/integrate/tableau.hpp"
 #include "dan/integrate/runge_kutta.hpp"
