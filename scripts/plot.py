@@ -356,8 +356,8 @@ def forecast(folder):
 
 
 FIGURES = {figure.__name__: figure for figure in (
-    forecast, kuramoto_sivashinsky, learned, lyapunov, noise, nonlinear, own_observations, quickstart, scores, sparsity,
-    time_to_accuracy, transfer, truncation, window_length)}
+    forecast, kuramoto_sivashinsky, learned, lyapunov, noise, nonlinear, own_observations,
+    quickstart, scores, sparsity, time_to_accuracy, transfer, truncation, window_length)}
 
 
 def main():
