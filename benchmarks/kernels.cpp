@@ -2,13 +2,17 @@
 // The kernels on one core: GFLOP/s and the share of the FMA peak measured just before.
 #include <benchmark/benchmark.h>
 
+#include <cmath>
 #include <memory>
 
 #include "dan/geometry/ring.hpp"
+#include "dan/integrate/etdrk4.hpp"
 #include "dan/integrate/rk4.hpp"
+#include "dan/models/kuramoto_sivashinsky.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/network/activation.hpp"
 #include "dan/network/convolution.hpp"
+#include "dan/transform/real_fourier.hpp"
 #include "peak.hpp"
 
 namespace {
@@ -99,5 +103,48 @@ void model_adjoint(benchmark::State& state) {
 }
 BENCHMARK(model_step)->Name("lorenz96_step/4_registers");
 BENCHMARK(model_adjoint)->Name("lorenz96_step_adjoint/4_registers");
+
+// Kuramoto–Sivashinsky at 128 points; a transform counts as 2.5 n log2 n flops, a step as its 9
+// transforms, an adjoint step as its 16; products of waves are not counted.
+constexpr double transform_flops = 2.5 * 128 * 7;
+template <class Real>
+struct WaveStates {
+  static constexpr std::size_t lanes = 16;
+  Batch<Real, 128, 1, lanes> x, y, d;
+  Batch<Real, 130, 1, lanes> spectrum;
+  Etdrk4<KuramotoSivashinsky<128>> model;
+  WaveStates() {
+    for (std::size_t j = 0; j < 128; ++j) x[j] = std::cos(0.0490873852 * static_cast<double>(j));
+  }
+};
+template <class Real>
+void transform(benchmark::State& state) {
+  WaveStates<Real> at;
+  measure<Real>(state, transform_flops * at.lanes, [&] {
+    RealFourier<128>::forward(at.x.data(), at.spectrum.data());
+    benchmark::ClobberMemory();
+  });
+}
+template <class Real>
+void wave_step(benchmark::State& state) {
+  WaveStates<Real> at;
+  measure<Real>(state, 9 * transform_flops * at.lanes, [&] {
+    at.model.step(at.x.data(), at.y.data());
+    benchmark::ClobberMemory();
+  });
+}
+template <class Real>
+void wave_step_adjoint(benchmark::State& state) {
+  WaveStates<Real> at;
+  measure<Real>(state, 16 * transform_flops * at.lanes, [&] {
+    at.model.step_adjoint(at.x.data(), at.y.data(), at.d.data());
+    benchmark::ClobberMemory();
+  });
+}
+BENCHMARK(transform<float>)->Name("real_fourier/128_points_16_floats");
+BENCHMARK(wave_step<float>)->Name("kuramoto_sivashinsky_step/16_floats");
+BENCHMARK(wave_step_adjoint<float>)->Name("kuramoto_sivashinsky_step_adjoint/16_floats");
+BENCHMARK(wave_step<double>)->Name("kuramoto_sivashinsky_step/16_doubles");
+BENCHMARK(wave_step_adjoint<double>)->Name("kuramoto_sivashinsky_step_adjoint/16_doubles");
 
 }  // namespace

@@ -126,6 +126,24 @@ def sweep(folder, name, parameter, label, title, references=(), **axes):
     return [(name, figure)]
 
 
+def kuramoto_sivashinsky(folder):
+    """Scores against the time between observations; truth, analysis and error of a network."""
+    name = "kuramoto_sivashinsky"
+    figures = sweep(folder, name, "dt", "time between observations",
+                    "Kuramoto–Sivashinsky, 128 points, length 32π, R = I")
+    results = json.loads((folder / f"{name}.json").read_text())["results"]
+    fields = [row for row in results if row.get("truth")]
+    if fields:
+        best = min((row for row in fields if row["dt"] == fields[0]["dt"]),
+                   key=lambda row: row["analysis_rmse"])
+        figure, axes = plt.subplots(3, 1, figsize=(10, 9), constrained_layout=True, sharex=True)
+        hovmoeller(axes, best)
+        for ax in axes:
+            ax.set(ylabel="point")
+        figures.append((f"{name}_fields", figure))
+    return figures
+
+
 def transfer(folder):
     return sweep(folder, "transfer", "N_x", "variables N_x", "Lorenz 96: from 40 variables to others",
                  [(0.191, "talk, N_x = 40: 0.191")], xscale="log")
@@ -381,9 +399,9 @@ def forecast(folder):
 
 
 FIGURES = {figure.__name__: figure for figure in (
-    architecture, ensemble_size, filters, forecast, learned, lyapunov, noise, nonlinear,
-    own_observations, quickstart, scores, sparsity, time_to_accuracy, trajectories, transfer,
-    truncation, window_length)}
+    architecture, ensemble_size, filters, forecast, kuramoto_sivashinsky, learned, lyapunov, noise,
+    nonlinear, own_observations, quickstart, scores, sparsity, time_to_accuracy, trajectories,
+    transfer, truncation, window_length)}
 
 
 def main():

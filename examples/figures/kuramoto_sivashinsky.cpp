@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The Kuramoto–Sivashinsky equation (128 points on a length of 32π, all observed with error
+// variance 1 every 1, 2 or 4 units of time): 3D-Var, ensemble filters and networks without and with
+// memory on the same truths, and a stretch of truth, analysis and error.
+// After DAPPER's experiment bocquet2019, whose settings and scores some rows have; drawn by
+// scripts/plot.py kuramoto_sivashinsky FOLDER.
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sweep.hpp"
+
+namespace {
+
+using namespace dan;
+using nlohmann::ordered_json;
+
+constexpr std::size_t points = 128;
+using Waves = Problem<Repeated<Etdrk4<KuramotoSivashinsky<points>>>, ObserveAll<points>,
+                      KuramotoSivashinskyStart>;
+
+// Errors are as long as the waves, 11 points: kernels of 5, and gains that reach 16 points.
+// Products of products would be too large at the start of a training where no memory, empty at
+// first, is among the inputs.
+constexpr NetworkShape without_memory{.filters = 40,
+                                      .blocks = 4,
+                                      .sub_blocks = 2,
+                                      .kernel = 5,
+                                      .head = Head::gain,
+                                      .gain_radius = 16};
+constexpr NetworkShape with_memory{.filters = 40,
+                                   .blocks = 3,
+                                   .sub_blocks = 2,
+                                   .kernel = 5,
+                                   .head = Head::gain,
+                                   .memory = 16,
+                                   .gain_radius = 16,
+                                   .products = 32};
+
+/// A field with four digits.
+ordered_json rounded(std::vector<std::vector<double>> field) {
+  for (auto& row : field)
+    for (double& value : row) value = std::round(value * 1e4) / 1e4;
+  return field;
+}
+
+/// Observations every `dt` units of time, two steps a unit.
+Waves observed_every(std::size_t dt) { return {.model = {.model = {}, .count = 2 * dt}}; }
+
+/// Rows for observations every `dt`.
+class Rows {
+ public:
+  Rows(example::SweepFigure& figure, std::size_t dt)
+      : figure_(figure), dt_(dt), problem_(observed_every(dt)) {}
+
+  /// The first guess is as good as bocquet2019's: truths have mean zero, so that no error of a
+  /// state's mean is in the climate's covariance, and 3D-Var would keep that of a worse one for
+  /// ever.
+  [[nodiscard]] TwinConfig unseen() const { return with_guess(figure_.unseen()); }
+  [[nodiscard]] TwinConfig tuning() const { return with_guess(figure_.tuning()); }
+
+  template <class Make>
+  void add(const std::string& method, const Make& make) const {
+    figure_.add(method, {{"dt", dt_}}, [=, problem = problem_, twin = unseen()] {
+      return run_twin(problem, make(problem), twin);
+    });
+  }
+  /// The method that make(values) is at the best point of a grid.
+  template <class Make>
+  void tuned(const std::string& method, const std::vector<TunedParameter>& grid,
+             const Make& make) const {
+    add(method, [=, trial = tuning()](const Waves& problem) {
+      const auto at = [&](std::span<const double> v) { return make(problem, v); };
+      return at(tune_analysis(problem, grid, at, trial, {.threads = 1}).best.values);
+    });
+  }
+
+  void static_methods() const {
+    add("3D-Var, tuned", [trial = tuning()](const Waves& problem) {
+      const auto climate = climatology_of(problem);
+      const auto at = [&](std::span<const double> v) {
+        return Var3d<Waves>(problem, climate, v[0]);
+      };
+      const std::vector<double> shares{0.04, 0.06, 0.08, 0.1, 0.12, 0.16, 0.2, 0.3, 0.5};
+      return at(tune_analysis(problem, {{"x_B", shares}}, at, trial, {.threads = 1}).best.values);
+    });
+  }
+
+  template <std::size_t Members>
+  void tuned_ensembles() const {
+    const std::string members = to_text(Members, " members");
+    add("EnKF-N, " + members,
+        [](const Waves& problem) { return EnkfN<Waves, Members>(problem, {.rotation = true}); });
+    tuned("ETKF, " + members + ", tuned",
+          {{"inflation", {1.005, 1.01, 1.02, 1.03, 1.05, 1.08, 1.12}}},
+          [](const Waves& problem, std::span<const double> v) {
+            return Etkf<Waves, Members>(problem, {.inflation = {.factor = v[0]}, .rotation = true});
+          });
+    tuned("LETKF, " + members + ", tuned",
+          {{"radius", {14, 28, 42}}, {"inflation", {1.005, 1.01, 1.02, 1.04, 1.07}}},
+          [](const Waves& problem, std::span<const double> v) {
+            return Letkf<Waves, Members>(
+                problem,
+                {.radius = v[0], .batch = 4, .inflation = {.factor = v[1]}, .rotation = true});
+          });
+  }
+
+  /// Settings of bocquet2019.
+  void published() const {
+    add("ETKF, 20 members, 1.03 (0.115)", [](const Waves& problem) {
+      return Etkf<Waves, 20>(problem, {.inflation = {.factor = 1.03}, .rotation = true});
+    });
+    letkf<4>("LETKF, 4 members, 1.11, 15 (0.18)", 15, 1.11);
+    letkf<6>("LETKF, 6 members, 1.06, 25 (0.14)", 25, 1.06);
+    letkf<16>("LETKF, 16 members, 1.02, 51 (0.11)", 51, 1.02);
+  }
+
+  /// Weights from the folder of shipped ones, else trained, from a checkpoint where there is one,
+  /// and written beside the checkpoints. A stretch of the analyses is kept.
+  template <NetworkShape Shape>
+  void learned(const std::string& method, const std::string& name) const {
+    using Network = NetworkFor<Waves, Shape>;
+    const std::string file = to_text("kuramoto_sivashinsky_", name, "_", dt_);
+    Recipe<EnsrfTeacher<64>> recipe{.training = training_with_memory(8000),
+                                    .finish = {.share = 0.5}};
+    recipe.training = figure_.training(recipe.training);
+    TwinConfig twin = unseen();
+    twin.keep_fields = 200;
+    figure_.add(method, {{"dt", dt_}},
+                [=, problem = problem_, shipped = figure_.shipped(file),
+                 checkpoint = figure_.checkpoint(file)] {
+                  ordered_json more{{"weights", Network::parameters}};
+                  const auto trained = [&] {
+                    if (std::filesystem::exists(shipped)) return load_weights<Network>(shipped);
+                    return train_here<Network>(problem, recipe, checkpoint, more);
+                  }();
+                  const auto scores =
+                      run_twin(problem, Learned<Waves, Network, 16>(problem, trained), twin);
+                  auto row = json_of_scores(scores);
+                  row.update(more);
+                  row["truth"] = rounded(scores.truth);
+                  row["analysis"] = rounded(scores.analysis);
+                  return row;
+                });
+  }
+
+ private:
+  static TwinConfig with_guess(TwinConfig twin) {
+    twin.first_guess_deviation = std::sqrt(0.001);
+    return twin;
+  }
+  /// `reach`: where the Gaspari–Cohn taper is zero is 2 · reach away.
+  template <std::size_t Members>
+  void letkf(const std::string& method, double reach, double inflation) const {
+    add(method, [=](const Waves& problem) {
+      return Letkf<Waves, Members>(problem, {.radius = reach / 1.82,
+                                             .batch = 2,
+                                             .inflation = {.factor = inflation},
+                                             .rotation = true});
+    });
+  }
+
+  template <class Network, class Teacher>
+  static Trained<Network> train_here(const Waves& problem, const Recipe<Teacher>& recipe,
+                                     const std::filesystem::path& checkpoint, ordered_json& more) {
+    const auto [trained, report] = train<Network, 16>(problem, recipe, checkpoint);
+    more["updates"] = recipe.training.updates;
+    more["training_seconds"] = report.seconds;
+    more["restarts"] = report.restarts;
+    if (!checkpoint.empty())
+      save_weights(std::filesystem::path(checkpoint.string() + ".safetensors"), trained,
+                   {{"command", to_text("kuramoto_sivashinsky --seed ", recipe.training.seed)},
+                    {"training", json_of_fields(recipe.training).dump()},
+                    {"training_seconds", to_text(std::round(report.seconds))}});
+    return trained;
+  }
+
+  example::SweepFigure& figure_;
+  std::size_t dt_;
+  Waves problem_;
+};
+
+void kuramoto_sivashinsky(example::SweepFigure& figure) {
+  for (const std::size_t dt : figure.values<std::size_t>({1, 2, 4})) {
+    const Rows rows(figure, dt);
+    rows.static_methods();
+    rows.tuned_ensembles<20>();
+    rows.tuned_ensembles<40>();
+    if (dt == 1) rows.published();
+    rows.learned<without_memory>("DAN, one state", "plain");
+    rows.learned<with_memory>("DAN, one state and memory", "memory");
+  }
+  (void)figure.run("dt");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return example::run_sweep(argc, argv, "kuramoto_sivashinsky",
+                            "Kuramoto–Sivashinsky: classical methods and networks.", true,
+                            kuramoto_sivashinsky);
+}
