@@ -51,14 +51,19 @@
 #include "dan/autodiff/checks.hpp"
 #include "dan/autodiff/battery.hpp"
 
+// Transforms.
+#include "dan/transform/real_fourier.hpp"
+
 // Models and their integrators.
 #include "dan/integrate/tableau.hpp"
 #include "dan/integrate/runge_kutta.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/integrate/repeated.hpp"
+#include "dan/integrate/etdrk4.hpp"
 #include "dan/models/black_box.hpp"
 #include "dan/models/lorenz63.hpp"
 #include "dan/models/lorenz96.hpp"
+#include "dan/models/kuramoto_sivashinsky.hpp"
 
 // Observations.
 #include "dan/observe/places.hpp"

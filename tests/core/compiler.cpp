@@ -105,7 +105,8 @@ TEST_CASE("compiler: no default of ours has it") {
   using Channels1 = AnalysisNetwork<NetworkShape{}, Ring<40>>;
   check_defaults<ClimateConfig, DenkfConfig, EkfConfig, EnkfConfig, EnkfNConfig, EnsrfConfig,
                  EtkfConfig, FiniteSizePrior, IenksConfig, Inflation, LetkfConfig, Localisation,
-                 Var4dConfig, TaylorFit, RandomKey, GaussianStart, ConfidenceInterval, TruthConfig,
+                 Var4dConfig, TaylorFit, RandomKey, GaussianStart, KuramotoSivashinskyStart,
+                 KuramotoSivashinsky<64>, Etdrk4Coefficients, ConfidenceInterval, TruthConfig,
                  TwinConfig, NetworkShape, AnalysisBounds<1>, AdamConfig, MuonConfig, NormLimit,
                  CosineSchedule, Upsets, TrainConfig, Watch, Finish, EnsrfTeacher<64>,
                  ForecastConfig, LearnedConfig, ShockConfig, Corner, CycleTimes, ObservationRow<1>,

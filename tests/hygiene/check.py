@@ -29,9 +29,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 INCLUDE = ROOT / "include"
 HEADERS = sorted(path.relative_to(INCLUDE).as_posix() for path in INCLUDE.rglob("*.hpp"))
 UMBRELLA = "dan/dan.hpp"
-LEVELS = {"core": 1, "geometry": 2, "autodiff": 2, "io": 2, "integrate": 3, "observe": 3,
-          "network": 3, "models": 4, "problem": 4, "analysis": 5, "experiment": 6, "train": 6,
-          "diagnose": 7}
+LEVELS = {"core": 1, "geometry": 2, "autodiff": 2, "io": 2, "transform": 2, "integrate": 3,
+          "observe": 3, "network": 3, "models": 4, "problem": 4, "analysis": 5, "experiment": 6,
+          "train": 6, "diagnose": 7}
 NAMES = {r"\bxtensor\b|\bxt::": ["core/tensor.hpp", "core/linalg.hpp"],
          r"\bxsimd\b": ["core/registers.hpp"],
          r"xtensor-blas|\bxlinalg\b|\bxt::linalg\b|\bcblas|\bLAPACK": ["core/linalg.hpp"]}
