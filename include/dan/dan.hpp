@@ -52,7 +52,9 @@
 #include "dan/autodiff/battery.hpp"
 
 // Transforms.
+#include "dan/transform/legendre.hpp"
 #include "dan/transform/real_fourier.hpp"
+#include "dan/transform/spherical_harmonics.hpp"
 
 // Models and their integrators.
 #include "dan/integrate/tableau.hpp"
