@@ -65,6 +65,9 @@
 #include "dan/models/black_box.hpp"
 #include "dan/models/lorenz63.hpp"
 #include "dan/models/lorenz96.hpp"
+#include "dan/models/quasi_geostrophic.hpp"
+#include "dan/models/marshall_molteni.hpp"
+#include "dan/models/barotropic_sphere.hpp"
 #include "dan/models/kuramoto_sivashinsky.hpp"
 
 // Observations.
