@@ -65,6 +65,7 @@
 #include "dan/models/black_box.hpp"
 #include "dan/models/lorenz63.hpp"
 #include "dan/models/lorenz96.hpp"
+#include "dan/models/on_grid.hpp"
 #include "dan/models/quasi_geostrophic.hpp"
 #include "dan/models/marshall_molteni.hpp"
 #include "dan/models/barotropic_sphere.hpp"
