@@ -72,6 +72,10 @@ struct LatLon {
   static double distance(std::size_t p, const std::array<double, 2>& to) {
     return distance_between(position(p), to);
   }
+  /// What a network that `sees_place` is shown of a point: the sine of its latitude.
+  static std::array<double, 1> marks(std::size_t p) {
+    return {std::sin(radians(latitude(p / Columns)))};
+  }
   static double area(std::size_t p) { return table().weight[p / Columns]; }
 
   static constexpr std::size_t corners = 4;
