@@ -283,6 +283,26 @@ TEST_CASE("quasi-geostrophic flow: turning the sphere commutes with a step") {
   CHECK(test::SphereReference::relative(after_turned, turned<T21>(after, 0.7)) > 1e-4);
 }
 
+TEST_CASE("quasi-geostrophic flow: a Rossby–Haurwitz wave keeps its shape, at T42 too") {
+  // A rotation α and harmonics of one degree l turn with α − 2 (Ω + α)/(l(l + 1)): Haurwitz (1940).
+  using T42 = SphericalHarmonics<42, LatLon<64, 128, Latitudes::gaussian>>;
+  const auto equation = free_flow<T42>();
+  const double alpha = 3e-6, rotation = 7.292e-5, day = 86400;
+  const std::size_t degree = 5;
+  Numbers q(T42::coefficients), after(q.size());
+  q[T42::index(1, 0)] = 2 * alpha / std::sqrt(3);  // ζ = 2 α μ
+  const Numbers noise = test::normal_numbers(q.size());
+  for (std::size_t m = 0; m <= degree; ++m)
+    for (const bool sine : {false, true})
+      if (m > 0 || !sine)
+        q[T42::index(degree, m, sine)] = 1e-5 * noise[T42::index(degree, m, sine)];
+  const Rk4<QuasiGeostrophic<T42>> model{equation, 900, 96};
+  model.step(q.data(), after.data());
+  const double speed = alpha - 2 * (rotation + alpha) / (degree * (degree + 1));
+  CHECK(test::SphereReference::relative(after, turned<T42>(q, speed * day)) < 1e-8);
+  CHECK(test::SphereReference::relative(after, turned<T42>(q, alpha * day)) > 0.1);
+}
+
 TEST_CASE("quasi-geostrophic flow: bad numbers are refused") {
   CHECK_THROWS_WITH_AS(std::ignore = one_level<T21>({.drag_time = 0}),
                        "BarotropicSphere: drag_time is 0, expected a finite number greater than "
