@@ -5,9 +5,11 @@
 #include <cmath>
 #include <memory>
 
+#include "dan/geometry/lat_lon.hpp"
 #include "dan/geometry/ring.hpp"
 #include "dan/integrate/etdrk4.hpp"
 #include "dan/integrate/rk4.hpp"
+#include "dan/models/barotropic_sphere.hpp"
 #include "dan/models/kuramoto_sivashinsky.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/network/activation.hpp"
@@ -146,5 +148,35 @@ BENCHMARK(wave_step<float>)->Name("kuramoto_sivashinsky_step/16_floats");
 BENCHMARK(wave_step_adjoint<float>)->Name("kuramoto_sivashinsky_step_adjoint/16_floats");
 BENCHMARK(wave_step<double>)->Name("kuramoto_sivashinsky_step/16_doubles");
 BENCHMARK(wave_step_adjoint<double>)->Name("kuramoto_sivashinsky_step_adjoint/16_doubles");
+
+// One level on the sphere, T21 on 32 × 64 points, 16 runs side by side. A transform has 2 flops for
+// a coefficient and a pair of rows and 2.5 n log2 n for a row; a tendency has 5 transforms and 4
+// flops for a point; a step 4 tendencies; its adjoint 7 tendencies and 4 adjoints of 9 transforms.
+struct Sphere {
+  using Harmonics = SphericalHarmonics<21, LatLon<32, 64, Latitudes::gaussian>>;
+  using Model = Rk4<QuasiGeostrophic<Harmonics>>;
+  static constexpr double transform = 2 * 484 * 16 + 32 * 2.5 * 64 * 6;
+  static constexpr double tendency = 5 * transform + 4 * 2048;
+  static constexpr double step = 16 * 4 * tendency;
+  static constexpr double adjoint = 16 * (7 * tendency + 4 * (9 * transform + 8 * 2048));
+  Model model{one_level<Harmonics>(), 3600, 1};
+  Batch<float, 484, 1, 16> x, d_y, d_x;
+  Sphere() {
+    std::array<float, 484> noise;
+    fill_normal<float>({1, Purpose::user}, noise);
+    for (std::size_t i = 1; i < 484; ++i) x[i] = d_y[i] = 1e-6F * noise[i];
+  }
+};
+void sphere_step(benchmark::State& state) {
+  Sphere s;
+  measure<float>(state, Sphere::step, [&] { s.model.step(s.x.data(), s.d_x.data()); });
+}
+void sphere_adjoint(benchmark::State& state) {
+  Sphere s;
+  measure<float>(state, Sphere::adjoint,
+                 [&] { s.model.step_adjoint(s.x.data(), s.d_y.data(), s.d_x.data()); });
+}
+BENCHMARK(sphere_step)->Name("sphere_step/16_lanes");
+BENCHMARK(sphere_adjoint)->Name("sphere_step_adjoint/16_lanes");
 
 }  // namespace

@@ -52,7 +52,9 @@
 #include "dan/autodiff/battery.hpp"
 
 // Transforms.
+#include "dan/transform/legendre.hpp"
 #include "dan/transform/real_fourier.hpp"
+#include "dan/transform/spherical_harmonics.hpp"
 
 // Models and their integrators.
 #include "dan/integrate/tableau.hpp"
@@ -63,6 +65,10 @@
 #include "dan/models/black_box.hpp"
 #include "dan/models/lorenz63.hpp"
 #include "dan/models/lorenz96.hpp"
+#include "dan/models/on_grid.hpp"
+#include "dan/models/quasi_geostrophic.hpp"
+#include "dan/models/marshall_molteni.hpp"
+#include "dan/models/barotropic_sphere.hpp"
 #include "dan/models/kuramoto_sivashinsky.hpp"
 
 // Observations.

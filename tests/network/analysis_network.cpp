@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <memory>
+#include <numbers>
 #include <numeric>
 #include <set>
 #include <vector>
@@ -72,17 +74,40 @@ TEST_CASE("analysis network: derivatives of every variant") {
 }
 
 TEST_CASE("analysis network: derivatives on grids with walls, two dimensions and poles") {
-  constexpr NetworkShape shape{.filters = 3,
-                               .blocks = 1,
-                               .sub_blocks = 2,
-                               .kernel = 3,
-                               .head = Head::gain,
-                               .memory = 1,
-                               .gain_radius = 1,
-                               .products = 2};
+  static constexpr NetworkShape shape{.filters = 3,
+                                      .blocks = 1,
+                                      .sub_blocks = 2,
+                                      .kernel = 3,
+                                      .head = Head::gain,
+                                      .memory = 1,
+                                      .gain_radius = 1,
+                                      .products = 2};
   check<shape, Interval<5>>();
   check<shape, Torus<4, 5>>();
-  check<shape, LatLon<3, 6>, 2>();
+  constexpr NetworkShape on_sphere = [] {
+    NetworkShape with_place = shape;
+    with_place.sees_place = true;
+    return with_place;
+  }();
+  check<on_sphere, LatLon<3, 6>, 2>();
+}
+
+TEST_CASE("analysis network: features tell the latitude where they are asked to") {
+  using Grid = LatLon<4, 6>;
+  constexpr NetworkShape shape{.memory = 1, .sees_place = true};
+  using Shown = Features<shape, Grid, 2>;
+  static_assert(Shown::count == 2 + 2 + 1 + 1);
+  Shown features;
+  features.deviation.fill(1);
+  const std::vector<double> in(Shown::inputs);
+  std::vector<double> x(Shown::outputs), d_x(Shown::outputs, 7);
+  features.forward(in.data(), x.data());
+  features.tangent(in.data(), d_x.data());
+  for (std::size_t p = 0; p < Grid::points; ++p) {
+    const double sine = std::sin(Grid::latitude(p / 6) * std::numbers::pi / 180);
+    CHECK(x[(p + 1) * Shown::count - 1] == doctest::Approx(sine).epsilon(1e-14));
+    CHECK(d_x[(p + 1) * Shown::count - 1] == 0);
+  }
 }
 
 TEST_CASE("analysis network: the gain is symmetric across poles and at walls") {

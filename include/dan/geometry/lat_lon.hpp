@@ -31,6 +31,8 @@ struct LatLon {
   static_assert(Columns % 2 == 0, "LatLon: half a turn must be a whole number of columns");
   static constexpr std::size_t rows = Rows, columns = Columns;
   static constexpr std::size_t points = Rows * Columns, dimensions = 2;
+  /// Whether sums with the areas are the integrals of harmonics of degree below 2 · Rows.
+  static constexpr bool quadrature = Kind == Latitudes::gaussian;
 
   static constexpr bool fits(std::size_t width) { return width <= Columns && width / 2 < Rows; }
   static constexpr std::size_t taps(std::size_t width) { return width * width; }
@@ -69,6 +71,10 @@ struct LatLon {
   }
   static double distance(std::size_t p, const std::array<double, 2>& to) {
     return distance_between(position(p), to);
+  }
+  /// What a network that `sees_place` is shown of a point: the sine of its latitude.
+  static std::array<double, 1> marks(std::size_t p) {
+    return {std::sin(radians(latitude(p / Columns)))};
   }
   static double area(std::size_t p) { return table().weight[p / Columns]; }
 

@@ -94,10 +94,10 @@ struct AnalysisBounds {
 /// Input, one contiguous array: x^f (members × points × channels), z = s ζ (points × channels),
 /// with `sees_precision` s² p, p = Hᵀ R⁻¹ H 1 (points × channels; 0 where nothing is observed),
 /// memory (points × memory). Output: increments/s (members × points × channels), memory as before.
-/// Network: per point the features (x^f − mean)/deviation of every member, z, s² p, memory; an
-/// input convolution to `filters` channels, `blocks` residual blocks h + f(h) of `sub_blocks`
-/// convolutions with nonlinearity, an output convolution. All on the geometry. With
-/// `products` a block is a convolution to 2 · products channels, their products in pairs
+/// Network: per point the features (x^f − mean)/deviation of every member, z, s² p, memory,
+/// marks of the place; an input convolution to `filters` channels, `blocks` residual blocks h +
+/// f(h) of `sub_blocks` convolutions with nonlinearity, an output convolution. All on the geometry.
+/// With `products` a block is a convolution to 2 · products channels, their products in pairs
 /// (`Product`), and a convolution back. Plain head: the output is the increment. Gain head: per
 /// point one bias and coefficients u_j, increment_i/s_i = bias_i + Σ_j u_ij z_{i+j}, |j| ≤
 /// gain_radius: a local, state-dependent gain. It is symmetric, the mean of what the layer gives
@@ -122,7 +122,7 @@ struct AnalysisNetwork {
   static constexpr std::size_t members = Shape.members, memory = Shape.memory;
   static constexpr std::size_t size = points * channels;
 
-  using Inputs = Features<Shape, points, channels>;
+  using Inputs = Features<Shape, Geometry, channels>;
   using Head = typename detail::HeadOf<Shape, Geometry, Channels>::type;
   using Memory = GatedMemory<points, memory>;
   static constexpr std::size_t zeta_at = Inputs::zeta_at, precision_at = Inputs::precision_at;

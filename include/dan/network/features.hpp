@@ -2,7 +2,9 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <tuple>
 
+#include "dan/core/scalar.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/network/shape.hpp"
 
@@ -13,17 +15,28 @@ namespace dan {
 /// Input, one contiguous array: x^f (members × points × channels), z (points × channels), with
 /// `sees_precision` s² p (points × channels), memory (points × memory). Features: points × `count`;
 /// per point (x^f − mean)/deviation of every member and channel (unless not `sees_forecast`), z,
-/// s² p, memory.
-template <NetworkShape Shape, std::size_t Points, std::size_t Channels>
+/// s² p, memory, and with `sees_place` the geometry's marks of the point.
+template <NetworkShape Shape, class Geometry, std::size_t Channels>
 struct Features {
-  static constexpr std::size_t points = Points, members = Shape.members, memory = Shape.memory;
-  static constexpr std::size_t size = Points * Channels;
+  static constexpr std::size_t points = Geometry::points;
+  static constexpr std::size_t members = Shape.members, memory = Shape.memory;
+  static constexpr std::size_t size = points * Channels;
+  static constexpr std::size_t marks = [] {
+    if constexpr (Shape.sees_place) {
+      static_assert(
+          requires { Geometry::marks(0); },
+          "Features: this geometry is the same everywhere, sees_place must be false");
+      return std::tuple_size_v<decltype(Geometry::marks(0))>;
+    }
+    return std::size_t{0};
+  }();
   /// Where ζ, the precision and the memory begin in the input.
   static constexpr std::size_t zeta_at = members * size, precision_at = zeta_at + size;
   static constexpr std::size_t memory_at = precision_at + (Shape.sees_precision ? size : 0);
   static constexpr std::size_t inputs = memory_at + points * memory;
   static constexpr std::size_t count =
-      ((Shape.sees_forecast ? members : 0) + (Shape.sees_precision ? 2 : 1)) * Channels + memory;
+      ((Shape.sees_forecast ? members : 0) + (Shape.sees_precision ? 2 : 1)) * Channels + memory +
+      marks;
   static constexpr std::size_t outputs = points * count;
 
   std::array<double, Channels> mean{}, deviation{};  ///< of the state, by channel
@@ -34,6 +47,7 @@ struct Features {
       const double origin = input < zeta_at ? mean[input % Channels] : 0;
       x[feature] = scale * (in[input] - T(static_cast<real_t<T>>(origin)));
     });
+    for_each_mark([&](std::size_t feature, double mark) { x[feature] = constant<T>(mark); });
   }
   /// d_in += the gradient.
   template <class T>
@@ -47,9 +61,19 @@ struct Features {
     for_each<T>([&](std::size_t feature, std::size_t input, const T& scale) {
       d_x[feature] = scale * d_in[input];
     });
+    for_each_mark([&](std::size_t feature, double) { d_x[feature] = constant<T>(0); });
   }
 
  private:
+  /// use(feature index, mark) for every mark of every point.
+  template <class Use>
+  static void for_each_mark(const Use& use) {
+    if constexpr (marks > 0)
+      for (std::size_t p = 0; p < points; ++p) {
+        const auto mark = Geometry::marks(p);
+        for (std::size_t n = 0; n < marks; ++n) use((p + 1) * count - marks + n, mark[n]);
+      }
+  }
   /// use(feature index, input index, scale) for every feature.
   template <class T, class Use>
   void for_each(const Use& use) const {

@@ -25,6 +25,7 @@ struct NetworkShape {
   bool sees_forecast = true;    ///< false: the simplified â_θ(ζ)
   std::size_t products = 0;     ///< channels of a block's products; 0: `activation` instead
   bool sees_precision = false;  ///< true: is also shown where how much is observed
+  bool sees_place = false;      ///< true: also the marks of a point, the sine of its latitude
 };
 
 enum class LayerKind { input, hidden, output };

@@ -61,6 +61,7 @@ nlohmann::ordered_json architecture() {
       {"gates", s.products},
       {"channels", Network::channels}};
   if (s.sees_precision) shape["sees_precision"] = true;  // not known to earlier files
+  if (s.sees_place) shape["sees_place"] = true;
   return shape;
 }
 }  // namespace detail

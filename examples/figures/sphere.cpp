@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Barotropic flow on the sphere (T21 on 32 × 64 points), its vorticity observed every twelve hours
+// at every second point both ways, at every fourth, or at 128 random places, others in every
+// cycle: 3D-Var, ETKF with 60 members, LETKF with 20, each tuned on other truths, and a network of
+// one state that convolves over the sphere.
+// After the talk's experiment with quasi-geostrophic flow; drawn by scripts/plot.py sphere FOLDER.
+#include <array>
+#include <string>
+
+#include "sweep.hpp"
+
+namespace {
+
+using namespace dan;
+using Grid = LatLon<32, 64, Latitudes::gaussian>;
+using Harmonics = SphericalHarmonics<21, Grid>;
+using Model = OnGrid<Harmonics, Rk4<QuasiGeostrophic<Harmonics>>>;
+constexpr std::size_t points = Grid::points;
+constexpr double climate_deviation = 2.67e-5;  // of vorticity, 1/s
+template <class Operator>
+using Sphere = Problem<Model, Operator, SphereStart<Harmonics>>;
+
+constexpr NetworkShape shape{.filters = 24,
+                             .blocks = 2,
+                             .sub_blocks = 2,
+                             .kernel = 3,
+                             .head = Head::gain,
+                             .memory = 8,
+                             .gain_radius = 2,
+                             .products = 16,
+                             .sees_precision = true,
+                             .sees_place = true};
+
+/// Every `step`-th point both ways, from row and column step/2.
+template <std::size_t Step>
+auto regular() {
+  constexpr std::size_t count = points / (Step * Step), columns = Grid::columns / Step;
+  std::array<std::size_t, count> elements{};
+  for (std::size_t j = 0; j < count; ++j)
+    elements[j] = (j / columns * Step + Step / 2) * Grid::columns + j % columns * Step;
+  return ObserveSubset<points, count>(elements);
+}
+
+template <class Operator>
+void add_rows(example::SweepFigure& figure, const std::string& observed,
+              const Operator& operation) {
+  using Here = Sphere<Operator>;
+  const Here problem{.model = {{one_level<Harmonics>(), 3600, 12}},
+                     .observe = operation,
+                     .noise = DiagonalNoise<Operator::slots>(5.6e-11),
+                     .norm = {{climate_deviation}}};
+  const nlohmann::ordered_json setting{{"observed", observed}};
+  TwinConfig unseen = figure.unseen(), tuning = figure.tuning();
+  unseen.runs = 4, tuning.runs = 2;
+  unseen.cycles = figure.quick() ? 24 : 260, unseen.burn_in = figure.quick() ? 8 : 60;
+  tuning.cycles = figure.quick() ? 8 : 100, tuning.burn_in = figure.quick() ? 2 : 50;
+  const auto tuned = [=](const std::vector<TunedParameter>& grid, const auto& make) {
+    return [=] {
+      const auto best = tune_analysis(problem, grid, make, tuning, {.threads = 1}).best;
+      auto row = json_of_scores(run_twin(problem, make(best.values), unseen));
+      for (std::size_t n = 0; n < grid.size(); ++n) row["tuned"][grid[n].name] = best.values[n];
+      return row;
+    };
+  };
+  Recipe<> recipe{.training = {.updates = 2000,
+                               .groups = 1,
+                               .unroll = 2,
+                               .warm_up = 100,
+                               .first_guess_deviation = 0.3},
+                  .finish = {.share = 0.5, .unroll = 4}};
+  recipe.training = figure.training(recipe.training);
+  figure.add("DAN, one state and memory", setting, [=, file = figure.checkpoint(observed)] {
+    const auto [trained, report] = train<AnalysisNetwork<shape, Grid>, 16>(problem, recipe, file);
+    auto row = json_of_scores(run_twin(
+        problem, Learned<Here, AnalysisNetwork<shape, Grid>, 4>(problem, trained), unseen));
+    row["training_seconds"] = report.seconds;
+    return row;
+  });
+  figure.add("3D-Var, tuned", setting,
+             tuned({{"x_B", {0.003, 0.01, 0.03, 0.1}}}, [=](std::span<const double> v) {
+               using Background = DistanceBackground<Grid, 1>;
+               Vector deviations = zero_tensor<double>(points);
+               deviations.fill(climate_deviation);
+               return Var3d<Here, 1, Background>(problem, Background(deviations, 3, v[0]));
+             }));
+  figure.add("ETKF, 60 members, tuned", setting,
+             tuned({{"inflation", {1.02, 1.04, 1.08}}}, [=](std::span<const double> v) {
+               return Etkf<Here, 60>(problem, {.inflation = {.factor = v[0]}, .rotation = true});
+             }));
+  figure.add(
+      "LETKF, 20 members, tuned", setting,
+      tuned({{"radius", {5, 8}}, {"inflation", {1.02, 1.06}}}, [=](std::span<const double> v) {
+        return Letkf<Here, 20>(
+            problem, {.radius = v[0], .batch = 8, .inflation = {.factor = v[1]}, .rotation = true});
+      }));
+}
+
+void sphere(example::SweepFigure& figure) {
+  add_rows(figure, "512 regular", regular<2>());
+  if (!figure.quick()) {
+    add_rows(figure, "128 regular", regular<4>());
+    add_rows(figure, "128 random", ObserveRandomPlaces<Grid, 128>(128, 128));
+  }
+  (void)figure.run("observed");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return example::run_sweep(argc, argv, "sphere",
+                            "Barotropic flow on the sphere: vorticity from 512 or 128 places.",
+                            true, sphere);
+}
