@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Accuracy against the number of members, N_e = 1 to 40: the talk's network, which sees all of them
 // and gives each an increment, trained for each; and whether the members do the same (rows with
-// `correlation`, `scatter`, `spread` and `used`, see dan/diagnose/collapse.hpp). Lorenz 96 with 40
-// variables, all observed every 0.05, R = I.
-// After the talk's "feature collapse"; drawn by scripts/plot.py ensemble_size FOLDER.
+// `correlation`, `scatter`, `member_spread`, `used`, see dan/diagnose/collapse.hpp). Lorenz 96 with
+// 40 variables, all observed every 0.05, R = I. After the talk's "feature collapse"; drawn by
+// scripts/plot.py ensemble_size FOLDER.
 #include "sweep.hpp"
 
 namespace {

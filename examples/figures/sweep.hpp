@@ -134,6 +134,7 @@ class SweepFigure {
                    const Problem& problem, dan::Recipe<Teacher> recipe,
                    const std::string& from = "", const Measure& measure = {}) {
     recipe.training = training(recipe.training);
+    if (quick()) recipe.finish.share = 0;  // there is nothing to finish
     std::string name = method;
     for (const auto& [key, value] : parameters.items()) name += "_" + key + "_" + value.dump();
     for (char& c : name)

@@ -15,7 +15,7 @@ void add_networks(example::SweepFigure& figure, const StoredTruths& stored) {
                                       const Finish& finish) {
     training.stored = stored;
     const bool endless = stored.number == 0;
-    nlohmann::ordered_json varied;
+    auto varied = nlohmann::ordered_json::object();
     if (!endless) varied["N_T"] = stored.number;
     figure.add_trained<Network, 16>(
         endless ? name + ", endless" : name, varied, Lorenz(),
