@@ -58,6 +58,7 @@
 
 // Models and their integrators.
 #include "dan/integrate/tableau.hpp"
+#include "dan/integrate/stability.hpp"
 #include "dan/integrate/runge_kutta.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/integrate/repeated.hpp"

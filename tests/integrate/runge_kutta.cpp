@@ -35,6 +35,15 @@ struct Pendulum {
     dxdt[1] = -0.1 * x[1] - sin(x[0]);
   }
 };
+/// dx/dt = −10 x, and says so.
+struct Decay {
+  static constexpr std::size_t points = 1, channels = 1;
+  template <class T>
+  void tendency(const T* x, T* dxdt) const {
+    dxdt[0] = -10 * x[0];
+  }
+  static double fastest_decay() { return 10; }
+};
 /// Lorenz 96 without its derivatives.
 struct TendencyOnly {
   static constexpr std::size_t points = 40, channels = 1;
@@ -97,6 +106,24 @@ TEST_CASE("runge_kutta: a tendency alone is a model with the derivatives of thos
     CHECK(std::abs(a[i] - b[i]) < 1e-13);
     CHECK(std::abs(dy[i] - dz[i]) < 1e-13);
   }
+}
+
+TEST_CASE("runge_kutta: how long a step may be where something decays") {
+  CHECK(longest_decay<EulerTableau> == 2);
+  CHECK(longest_decay<HeunTableau> == 2);
+  CHECK(longest_decay<MidpointTableau> == 2);
+  CHECK(std::abs(longest_decay<ClassicalTableau> - 2.7853) < 1e-3);       // Hairer and Wanner, IV.2
+  CHECK(longest_decay<ThreeEighths> == longest_decay<ClassicalTableau>);  // the same polynomial
+  const Numbers x{1};
+  Numbers y(1);
+  RungeKutta<Decay, EulerTableau>{.time_step = 0.2}.step(x.data(), y.data());
+  CHECK(y[0] == -1);
+  CHECK_THROWS_WITH_AS(
+      (RungeKutta<Decay, EulerTableau>{.time_step = 0.25}.step(x.data(), y.data())),
+      "RungeKutta: time_step is 0.25, expected at most 0.2, the stability limit "
+      "of Euler for the fastest decay of the equation, 10 per unit of time; take "
+      "more and shorter steps a cycle",
+      ConfigError);
 }
 
 TEST_CASE("runge_kutta: describes itself") {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -301,6 +302,25 @@ TEST_CASE("quasi-geostrophic flow: a Rossby–Haurwitz wave keeps its shape, at 
   const double speed = alpha - 2 * (rotation + alpha) / (degree * (degree + 1));
   CHECK(test::SphereReference::relative(after, turned<T42>(q, speed * day)) < 1e-8);
   CHECK(test::SphereReference::relative(after, turned<T42>(q, alpha * day)) > 0.1);
+}
+
+TEST_CASE("quasi-geostrophic flow: a step beyond the stability limit is refused") {
+  // Λ of the shortest waves is 1/8640 s + 1/864 000 s, the scheme decays up to 2.785.
+  const double limit = 2.785 / (1.0 / 8640 + 1.0 / 864'000);
+  Numbers q = flow<T21>();
+  for (double& value : q) value *= 1e-3;  // winds have limits of their own
+  Numbers y(q.size());
+  const Rk4<QuasiGeostrophic<T21>> stable{one_level<T21>({.amplitude = 0}), 0.999 * limit, 200};
+  stable.step(q.data(), y.data());
+  CHECK(std::sqrt(std::inner_product(y.begin(), y.end(), y.begin(), 0.0)) < 1e-8);
+  const Rk4<QuasiGeostrophic<T21>> unstable{one_level<T21>(), 24'000, 200};
+  const char* const message =
+      "RungeKutta: time_step is 24000, expected at most 23825.49505, the stability limit of "
+      "Runge–Kutta for the fastest decay of the equation, 0.0001168981481 per unit of time; take "
+      "more and shorter steps a cycle";
+  CHECK_THROWS_WITH_AS(unstable.step(q.data(), y.data()), message, ConfigError);
+  CHECK_THROWS_WITH_AS(unstable.step_tangent(q.data(), q.data(), y.data()), message, ConfigError);
+  CHECK_THROWS_WITH_AS(unstable.step_adjoint(q.data(), q.data(), y.data()), message, ConfigError);
 }
 
 TEST_CASE("quasi-geostrophic flow: bad numbers are refused") {

@@ -14,6 +14,7 @@
 #include "dan/core/simd.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/geometry/concepts.hpp"
+#include "dan/integrate/stability.hpp"
 #include "dan/integrate/tableau.hpp"
 
 /// \file
@@ -28,7 +29,8 @@ namespace dan {
 /// States: points · channels elements of T, contiguous, nondimensional time. The adjoint
 /// recomputes the stages from the input of each step (checkpoints: one state per step). Tangent and
 /// adjoint of the tendency are those by hand where the equation has them, else come from dual
-/// numbers and a tape.
+/// numbers and a tape. Throws ConfigError for a step beyond the stability limit of an equation that
+/// knows its `fastest_decay()`.
 /// Cost with S stages: S tendencies per step; tangent S + S, adjoint 2 S + S in all. Memory: a few
 /// states, for the adjoint `steps` more.
 template <DifferentialEquation Ode, class Tableau>
@@ -53,6 +55,7 @@ struct RungeKutta {
   template <class T, class... Time>
   requires TimeOf<Ode, Time...>
   void step(const T* x, T* y, Time... time) const {
+    check();
     Stages<T> k;
     if (x != y) std::copy_n(x, size, y);
     for (std::size_t n = 0; n < steps; ++n) one_step(k, y, y, start_of(n, time...));
@@ -62,6 +65,7 @@ struct RungeKutta {
   template <class T, class... Time>
   requires TimeOf<Ode, Time...>
   void step_tangent(const T* x, const T* dx, T* dy, Time... time) const {
+    check();
     const Weights<T> h(time_step);
     Stages<T> k, d_k;
     State<T> point, d_point;
@@ -85,6 +89,7 @@ struct RungeKutta {
   template <class T, class... Time>
   requires TimeOf<Ode, Time...>
   void step_adjoint(const T* x, const T* d_y, T* d_x, Time... time) const {
+    check();
     Stages<T> k;
     TendencyAdjoint<AnyTime<Ode>, T> tendency_adjoint;
     Aligned<T> inputs(size * std::max<std::size_t>(steps, 1));
@@ -99,6 +104,9 @@ struct RungeKutta {
   }
 
  private:
+  void check() const {
+    if constexpr (KnowsDecay<Ode>) require_stable<Tableau>(ode, time_step);
+  }
   /// The time at which step n of a cycle begins, in units of the equation.
   [[nodiscard]] double start_of(std::size_t n, double time = 0) const {
     return time * cycle_length() + time_step * static_cast<double>(n);

@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -56,6 +57,17 @@ struct QuasiGeostrophic {
   /// In words.
   [[nodiscard]] std::string describe() const {
     return to_text(name, ", T", truncation, ", ", Levels, " level", Levels == 1 ? "" : "s");
+  }
+
+  /// How fast the shortest waves decay (1/s): the largest row sum of |Λ|, a bound.
+  [[nodiscard]] double fastest_decay() const {
+    double most = 0;
+    for (std::size_t row = 0; row < (truncation + 1) * Levels; ++row) {
+      double sum = 0;
+      for (std::size_t k = 0; k < Levels; ++k) sum += std::abs(damping[row * Levels + k]);
+      most = std::max(most, sum);
+    }
+    return most;
   }
 
   /// ψ = C q, both level after level.
