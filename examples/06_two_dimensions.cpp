@@ -93,7 +93,7 @@ using Network = NetworkFor<Plane, NetworkShape{.filters = 24,
                                                .kernel = 3,
                                                .head = Head::gain,
                                                .memory = 8,
-                                               .gain_radius = 1,
+                                               .gain_radius = 3,
                                                .products = 16,
                                                .sees_precision = true}>;
 
@@ -135,13 +135,13 @@ void two_dimensions(const example::Options& options) {
       Letkf<Plane, 20>(problem, {.radius = 3, .batch = 4, .inflation = {.factor = 1.04}}));
   Network network;
   scale_inputs(problem, network);
-  Trainer<Plane, Network, 16> trainer(problem, network,
-                                      {.updates = options.quick ? 4U : 400U,
-                                       .groups = 1,
-                                       .unroll = 2,
-                                       .warm_up = options.quick ? 1U : 50U,
-                                       .seed = options.seed,
-                                       .threads = options.threads});
+  Trainer<Plane, Network, 8> trainer(problem, network,
+                                     {.updates = options.quick ? 4U : 800U,
+                                      .groups = 2,
+                                      .unroll = 2,
+                                      .warm_up = options.quick ? 1U : 50U,
+                                      .seed = options.seed,
+                                      .threads = options.threads});
   add("DAN, one state and memory", Learned<Plane, Network>(problem, trainer.run()));
   example::write_results(options, "results.json", example::result("06_two_dimensions", {}, rows));
 }
