@@ -126,6 +126,8 @@ class Rows {
     Recipe<EnsrfTeacher<64>> recipe{.training = training_with_memory(8000),
                                     .finish = {.share = 0.5}};
     recipe.training = figure_.training(recipe.training);
+    if (figure_.quick())
+      recipe.training.learning_rate /= 10;  // a warm-up of 4 updates is too short
     TwinConfig twin = unseen();
     twin.keep_fields = 200;
     figure_.add(method, {{"dt", dt_}},

@@ -8,7 +8,9 @@
 #include <cstddef>
 #include <numbers>
 #include <numeric>
+#include <vector>
 
+#include "dan/autodiff/dual.hpp"
 #include "dan/integrate/etdrk4.hpp"
 #include "dan/integrate/repeated.hpp"
 #include "dan/integrate/rk4.hpp"
@@ -101,6 +103,17 @@ TEST_CASE_TEMPLATE("kuramoto_sivashinsky: battery at several sizes", M, Model<8>
 TEST_CASE("kuramoto_sivashinsky: adjoint and tangent through 50 steps") {
   const Repeated<Model<128>> model{.count = 50};
   (void)test::check_derivatives(test::StepOf<Repeated<Model<128>>>{model}, state(Model<128>()));
+}
+
+TEST_CASE("kuramoto_sivashinsky: the step of dual numbers is the tangent") {
+  const Model<30> model({.length = 22}, 0.25);
+  const Numbers x = state(model), dx = test::normal_numbers(30, 8);
+  Numbers dy(30);
+  model.step_tangent(x.data(), dx.data(), dy.data());
+  std::vector<Dual<double>> dual(30);
+  for (std::size_t j = 0; j < 30; ++j) dual[j] = {x[j], dx[j]};
+  model.step(dual.data(), dual.data());
+  for (std::size_t j = 0; j < 30; ++j) CHECK(std::abs(dual[j].slope - dy[j]) < 1e-13);
 }
 
 TEST_CASE("kuramoto_sivashinsky: steps, tangent and adjoint of an independent implementation") {
