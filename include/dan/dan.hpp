@@ -61,6 +61,7 @@
 #include "dan/integrate/stability.hpp"
 #include "dan/integrate/runge_kutta.hpp"
 #include "dan/integrate/rk4.hpp"
+#include "dan/integrate/adams_bashforth.hpp"
 #include "dan/integrate/repeated.hpp"
 #include "dan/integrate/etdrk4.hpp"
 #include "dan/models/black_box.hpp"

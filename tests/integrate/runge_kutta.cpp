@@ -120,9 +120,8 @@ TEST_CASE("runge_kutta: how long a step may be where something decays") {
   CHECK(y[0] == -1);
   CHECK_THROWS_WITH_AS(
       (RungeKutta<Decay, EulerTableau>{.time_step = 0.25}.step(x.data(), y.data())),
-      "RungeKutta: time_step is 0.25, expected at most 0.2, the stability limit "
-      "of Euler for the fastest decay of the equation, 10 per unit of time; take "
-      "more and shorter steps a cycle",
+      "Euler: time_step is 0.25, expected at most 0.2, its stability limit for "
+      "the fastest decay of the equation, 10 per unit of time; take more and shorter steps a cycle",
       ConfigError);
 }
 

@@ -315,9 +315,9 @@ TEST_CASE("quasi-geostrophic flow: a step beyond the stability limit is refused"
   CHECK(std::sqrt(std::inner_product(y.begin(), y.end(), y.begin(), 0.0)) < 1e-8);
   const Rk4<QuasiGeostrophic<T21>> unstable{one_level<T21>(), 24'000, 200};
   const char* const message =
-      "RungeKutta: time_step is 24000, expected at most 23825.49505, the stability limit of "
-      "Runge–Kutta for the fastest decay of the equation, 0.0001168981481 per unit of time; take "
-      "more and shorter steps a cycle";
+      "Runge–Kutta: time_step is 24000, expected at most 23825.49505, its stability limit for the "
+      "fastest decay of the equation, 0.0001168981481 per unit of time; take more and shorter "
+      "steps a cycle";
   CHECK_THROWS_WITH_AS(unstable.step(q.data(), y.data()), message, ConfigError);
   CHECK_THROWS_WITH_AS(unstable.step_tangent(q.data(), q.data(), y.data()), message, ConfigError);
   CHECK_THROWS_WITH_AS(unstable.step_adjoint(q.data(), q.data(), y.data()), message, ConfigError);

@@ -9,6 +9,8 @@
 #include <string>
 
 #include "dan/dan.hpp"
+#include "support/reference.hpp"
+#include "support/sphere_reference.hpp"
 
 using namespace dan;
 
@@ -57,27 +59,34 @@ TEST_CASE("the exponents of Kuramoto–Sivashinsky are those of the literature")
 }
 
 namespace {
-/// The largest exponents per day of barotropic flow on the sphere, driven at harmonic (10, order).
-LyapunovSpectrum exponents_on_the_sphere(std::size_t order) {
-  using Harmonics = SphericalHarmonics<21, LatLon<32, 64, Latitudes::gaussian>>;
-  using Model = OnGrid<Harmonics, Rk4<QuasiGeostrophic<Harmonics>>>;
-  const Model model{{one_level<Harmonics>({.order = order}), 3600, 24}};
-  ModelTrajectory trajectory(model, SphereStart<Harmonics>{.spin_up = 60});
+using Sphere = test::SphereReference::Harmonics;
+
+/// The largest exponents per day of barotropic flow on the sphere.
+LyapunovSpectrum exponents_per_day(const QuasiGeostrophic<Sphere>& flow) {
+  const OnGrid<Sphere, Rk4<QuasiGeostrophic<Sphere>>> model{{flow, 3600, 24}};
+  ModelTrajectory trajectory(model, SphereStart<Sphere>{.spin_up = 60});
   auto s = lyapunov_spectrum(trajectory, {.exponents = 8, .spin_up = 60, .cycles = 800});
   for (ConfidenceInterval& e : s.exponents) e = {e.mean * 86400, e.low * 86400, e.high * 86400};
-  MESSAGE("order ", order, ": largest ", s.exponents[0].mean, " per day in [", s.exponents[0].low,
-          ", ", s.exponents[0].high, "]");
+  MESSAGE("largest ", s.exponents[0].mean, " per day in [", s.exponents[0].low, ", ",
+          s.exponents[0].high, "]");
   return s;
 }
 }  // namespace
 
-TEST_CASE("the largest exponents on the sphere are those of an independent implementation") {
-  // It has mountains: 0.223 ± 0.015 and 0.119 ± 0.012 per day. Seen: 0.224 ± 0.011 without and
-  // 0.225 ± 0.012 with them.
-  const auto zonal = exponents_on_the_sphere(0), wavy = exponents_on_the_sphere(5);
+TEST_CASE("the largest exponent on the sphere is that of an independent implementation") {
+  // It has mountains: 0.223 ± 0.015 per day. Seen in 600 days: 0.224 ± 0.011 without, 0.225 ± 0.012
+  // with them.
+  const auto zonal = exponents_per_day(one_level<Sphere>());
   CHECK(std::abs(zonal.exponents[0].mean - 0.223) < 0.025);
   CHECK(zonal.exponents[7].low > 0);
-  CHECK(std::abs(wavy.exponents[0].mean - 0.119) < 0.025);
+  // Driven at harmonic (10, 5) mountains matter, and where they are: 0.119 ± 0.012; its longitudes
+  // are half a turn away from ours. Seen in 300 days: 0.10 ± 0.03, without mountains 0.149 ± 0.024.
+  const auto folder = test::reference("qg_sphere_t21_t31");
+  if (!folder) return;
+  auto wavy = one_level<Sphere>({.amplitude = -1.5e-10, .order = 5});
+  wavy.planet = test::SphereReference(*folder).spectral<4>("planet_vorticity_spec", 0, 2);
+  for (double& value : wavy.planet) value = -value;  // the reference writes q − f̃ for our q
+  CHECK(std::abs(exponents_per_day(wavy).exponents[0].mean - 0.119) < 0.03);
 }
 
 namespace {

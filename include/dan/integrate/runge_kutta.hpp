@@ -105,7 +105,8 @@ struct RungeKutta {
 
  private:
   void check() const {
-    if constexpr (KnowsDecay<Ode>) require_stable<Tableau>(ode, time_step);
+    if constexpr (KnowsDecay<Ode>)
+      require_stable(Tableau::name, ode, time_step, longest_decay<Tableau>);
   }
   /// The time at which step n of a cycle begins, in units of the equation.
   [[nodiscard]] double start_of(std::size_t n, double time = 0) const {

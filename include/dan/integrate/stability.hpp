@@ -3,6 +3,7 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <string_view>
 
 #include "dan/core/error.hpp"
 #include "dan/integrate/tableau.hpp"
@@ -49,14 +50,15 @@ inline constexpr double longest_decay = [] {
   return z;
 }();
 
-/// Throws ConfigError for a step that is too long for the fastest decay of an equation.
-template <class Tableau, KnowsDecay Ode>
-void require_stable(const Ode& ode, double time_step) {
+/// Throws ConfigError for a step that is too long for the fastest decay of an equation: h λ may be
+/// `longest` in this scheme.
+template <KnowsDecay Ode>
+void require_stable(std::string_view scheme, const Ode& ode, double time_step, double longest) {
   const double decay = ode.fastest_decay();
-  if (!(time_step * decay <= longest_decay<Tableau>))
-    throw ConfigError(to_text("RungeKutta: time_step is ", time_step, ", expected at most ",
-                              longest_decay<Tableau> / decay, ", the stability limit of ",
-                              Tableau::name, " for the fastest decay of the equation, ", decay,
+  if (!(time_step * decay <= longest))
+    throw ConfigError(to_text(scheme, ": time_step is ", time_step, ", expected at most ",
+                              longest / decay, ", its stability limit for the fastest decay of ",
+                              "the equation, ", decay,
                               " per unit of time; take more and shorter steps a cycle"));
 }
 
