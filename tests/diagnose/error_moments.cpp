@@ -66,3 +66,26 @@ TEST_CASE("error moments: of a twin experiment, the same for any number of threa
   }
   CHECK(found[0] == found[1]);
 }
+
+TEST_CASE("error moments: of one channel of several") {
+  struct States {
+    std::size_t size = 6;  // three points × two channels, two lanes
+    double scale = 1;
+    [[nodiscard]] double at(std::size_t i, std::size_t l) const {
+      return scale * static_cast<double>(10 * l + i * i);
+    }
+  };
+  struct View {
+    struct {
+      [[nodiscard]] States truth() const { return {.scale = 0}; }
+    } twin;
+    States estimate{};
+    std::size_t runs = 2;
+    [[nodiscard]] bool scored() const { return true; }
+    [[nodiscard]] bool going(std::size_t l) const { return l == 1; }
+  };
+  ErrorMoments second(1, 2);
+  second.after_forecast(View{});
+  CHECK(second.count() == 3);  // the points of the lane that is going
+  CHECK(second.mean() == doctest::Approx((11 + 19 + 35) / 3.0));
+}
