@@ -144,6 +144,51 @@ def kuramoto_sivashinsky(folder):
     return figures
 
 
+def sphere(folder):
+    """Scores by what is observed; vorticity of truth, analysis and error in an equal-area map."""
+    results = json.loads((folder / "sphere.json").read_text())["results"]
+    rows = [row for row in results if row.get("analysis_rmse") is not None]
+    settings = list(dict.fromkeys(row["observed"] for row in rows))
+    figure, ax = plt.subplots(figsize=(8, 5), constrained_layout=True)
+    for n, method in enumerate(dict.fromkeys(row["method"] for row in rows)):
+        own = [row for row in rows if row["method"] == method]
+        at = np.array([settings.index(row["observed"]) for row in own]) + 0.12 * n
+        value = np.array([row["analysis_rmse"] for row in own])
+        ends = np.array([[np.nan if end is None else end for end in row["interval"]]
+                         for row in own]).T
+        ax.errorbar(at, value, [value - ends[0], ends[1] - value], fmt="osD^"[n % 4], capsize=2,
+                    label=method)
+    ax.set_xticks(np.arange(len(settings)) + 0.18, settings)
+    ax.set(xlabel="vorticity observed at", ylabel="aRMSE in deviations of the climate, 95 % interval",
+           title="Barotropic flow on the sphere, T21, every twelve hours", ylim=(0, None))
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize=9)
+    figures = [("sphere", figure)]
+    for row in rows:
+        if not row.get("truth"):
+            continue
+        truth, analysis = (np.array(row[name]).reshape(32, 64) * 1e5
+                           for name in ("truth", "analysis"))
+        latitude = np.arcsin(np.polynomial.legendre.leggauss(32)[0])[::-1]
+        longitude = np.radians(np.arange(65) * 360 / 64 - 180)
+        figure, axes = plt.subplots(1, 3, figsize=(15, 3.4), constrained_layout=True,
+                                    subplot_kw={"projection": "mollweide"})
+        largest = np.abs(truth).max()
+        for ax, field, title, limit in zip(axes, (truth, analysis, analysis - truth),
+                                           ("truth", row["method"], "error"),
+                                           (largest, largest, largest / 5)):
+            closed = np.concatenate([field, field[:, :1]], axis=1)
+            mesh = ax.pcolormesh(longitude, latitude, closed, cmap="RdBu_r", vmin=-limit,
+                                 vmax=limit, shading="gouraud")
+            ax.set_title(title)
+            ax.set_xticklabels([])
+            ax.grid(alpha=0.3)
+            figure.colorbar(mesh, ax=ax, label="vorticity, 1e-5/s", shrink=0.8)
+        figure.suptitle(row["observed"])
+        figures.append(("sphere_" + row["observed"].replace(" ", "_"), figure))
+    return figures
+
+
 def transfer(folder):
     return sweep(folder, "transfer", "N_x", "variables N_x", "Lorenz 96: from 40 variables to others",
                  [(0.191, "talk, N_x = 40: 0.191")], xscale="log")
@@ -400,8 +445,8 @@ def forecast(folder):
 
 FIGURES = {figure.__name__: figure for figure in (
     architecture, ensemble_size, filters, forecast, kuramoto_sivashinsky, learned, lyapunov, noise,
-    nonlinear, own_observations, quickstart, scores, sparsity, time_to_accuracy, trajectories,
-    transfer, truncation, window_length)}
+    nonlinear, own_observations, quickstart, scores, sparsity, sphere, time_to_accuracy,
+    trajectories, transfer, truncation, window_length)}
 
 
 def main():

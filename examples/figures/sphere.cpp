@@ -71,8 +71,13 @@ void add_rows(example::SweepFigure& figure, const std::string& observed,
   recipe.training = figure.training(recipe.training);
   figure.add("DAN, one state and memory", setting, [=, file = figure.checkpoint(observed)] {
     const auto [trained, report] = train<AnalysisNetwork<shape, Grid>, 16>(problem, recipe, file);
-    auto row = json_of_scores(run_twin(
-        problem, Learned<Here, AnalysisNetwork<shape, Grid>, 4>(problem, trained), unseen));
+    TwinConfig drawn = unseen;
+    drawn.keep_fields = 1;
+    const auto scores =
+        run_twin(problem, Learned<Here, AnalysisNetwork<shape, Grid>, 4>(problem, trained), drawn);
+    auto row = json_of_scores(scores);
+    row["truth"] = scores.truth[0];
+    row["analysis"] = scores.analysis[0];
     row["training_seconds"] = report.seconds;
     return row;
   });
