@@ -108,9 +108,11 @@ struct AnalysisBounds {
 /// 091104 (plain head); gain head after its equation for a_θ(x, ζ) ≈ P^a(x) ζ.
 template <NetworkShape Shape, class Geometry, std::size_t Channels = 1>
 struct AnalysisNetwork {
-  static_assert(GeometryLike<Geometry>,
-                "AnalysisNetwork: the second argument must be the geometry of the state, "
-                "typename Problem::Geometry; NetworkFor<Problem, Shape> takes it from the problem");
+  static_assert(
+      GeometryLike<Geometry>,
+      "AnalysisNetwork: the second argument must be the geometry of the state, "
+      "typename Problem::Geometry (NetworkFor<Problem, Shape> takes it from there); a model "
+      "that names none needs a line like: using Geometry = dan::Ring<points>;");
   static_assert(Shape.filters > 0 && Shape.blocks > 0 && Shape.sub_blocks > 0 && Shape.members > 0,
                 "AnalysisNetwork: filters, blocks, sub_blocks and members must be at least 1");
   static_assert(Shape.products == 0 || Shape.sub_blocks == 2,
