@@ -9,9 +9,10 @@
 #include "dan/models/lorenz63.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "support/battery.hpp"
+#include "support/decay.hpp"
 
 using namespace dan;
-using test::Numbers;
+using test::Decay, test::Numbers;
 
 namespace {
 /// dx/dt = −x²: x(t) = x(0)/(1 + x(0) t). A tendency and nothing else.
@@ -21,15 +22,6 @@ struct Square {
   void tendency(const T* x, T* dxdt) const {
     dxdt[0] = -x[0] * x[0];
   }
-};
-/// dx/dt = −10 x, and says so.
-struct Decay {
-  static constexpr std::size_t points = 1, channels = 1;
-  template <class T>
-  void tendency(const T* x, T* dxdt) const {
-    dxdt[0] = -10 * x[0];
-  }
-  static double fastest_decay() { return 10; }
 };
 double error(std::size_t steps) {
   const Numbers x{1};

@@ -10,9 +10,10 @@
 #include "dan/models/lorenz63.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "support/battery.hpp"
+#include "support/decay.hpp"
 
 using namespace dan;
-using test::Numbers;
+using test::Decay, test::Numbers;
 
 namespace {
 /// Kutta's 3/8 rule, as a user writes it: stages that need several before them, a negative
@@ -34,15 +35,6 @@ struct Pendulum {
     dxdt[0] = x[1];
     dxdt[1] = -0.1 * x[1] - sin(x[0]);
   }
-};
-/// dx/dt = −10 x, and says so.
-struct Decay {
-  static constexpr std::size_t points = 1, channels = 1;
-  template <class T>
-  void tendency(const T* x, T* dxdt) const {
-    dxdt[0] = -10 * x[0];
-  }
-  static double fastest_decay() { return 10; }
 };
 /// Lorenz 96 without its derivatives.
 struct TendencyOnly {

@@ -19,7 +19,7 @@
 #include "support/reference.hpp"
 
 using namespace dan;
-using test::Numbers;
+using test::dot, test::largest_difference, test::Numbers;
 
 namespace {
 template <std::size_t Points>
@@ -44,19 +44,11 @@ Numbers forecast(const M& model, const Numbers& x, std::size_t steps = 1) {
 double mean_of(const Numbers& x) {
   return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
 }
-double largest_difference(const Numbers& a, const Numbers& b) {
-  double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a[i] - b[i]));
-  return largest;
-}
 /// (−1)^j: the shortest wave.
 Numbers zigzag(std::size_t points) {
   Numbers x(points);
   for (std::size_t j = 0; j < points; ++j) x[j] = j % 2 == 0 ? 1 : -1;
   return x;
-}
-double dot(const Numbers& a, const Numbers& b) {
-  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
 Numbers row_of(const Matrix& m, std::size_t row) { return {&m(row, 0), &m(row, 0) + m.shape()[1]}; }
 

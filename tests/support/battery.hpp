@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -24,6 +26,17 @@ using detail::ObserveOf, detail::StepOf, detail::TendencyOf;
 /// `count` numbers from N(0, 1), others for every `run`.
 inline Numbers normal_numbers(std::size_t count, std::uint64_t run = 0) {
   return detail::battery_numbers(count, run);
+}
+
+inline double dot(const Numbers& a, const Numbers& b) {
+  REQUIRE(a.size() == b.size());
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
+inline double largest_difference(const Numbers& a, const Numbers& b) {
+  REQUIRE(a.size() == b.size());
+  double largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a[i] - b[i]));
+  return largest;
 }
 
 inline bool same_bits(double a, double b) {

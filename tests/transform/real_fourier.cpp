@@ -14,7 +14,7 @@
 #include "support/battery.hpp"
 
 using namespace dan;
-using test::Numbers;
+using test::dot, test::largest_difference, test::Numbers;
 
 namespace {
 /// The sum itself: X_k = Σ_j x_j exp(−2πi jk/n).
@@ -33,19 +33,6 @@ Numbers plain_forward(const Numbers& x) {
     out.push_back(static_cast<double>(im));
   }
   return out;
-}
-
-double largest_difference(const Numbers& a, const Numbers& b) {
-  REQUIRE(a.size() == b.size());
-  double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a[i] - b[i]));
-  return largest;
-}
-
-double dot(const Numbers& a, const Numbers& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-  return sum;
 }
 
 template <class Fourier>

@@ -16,7 +16,7 @@
 #include "support/sphere_reference.hpp"
 
 using namespace dan;
-using test::Numbers;
+using test::dot, test::largest_difference, test::Numbers;
 
 namespace {
 using T21 = SphericalHarmonics<21, LatLon<32, 64, Latitudes::gaussian>>;
@@ -56,17 +56,6 @@ Numbers plain_synthesis(const Numbers& c, bool slope = false) {
       }
   }
   return f;
-}
-
-double largest_difference(const Numbers& a, const Numbers& b) {
-  double most = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a[i] - b[i]));
-  return most;
-}
-double dot(const Numbers& a, const Numbers& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-  return sum;
 }
 
 template <class Harmonics>

@@ -36,7 +36,8 @@ namespace dan {
 /// `distance`: from point p to a position, in grid steps (on a sphere, of the equator); the
 /// library's geometries also have `distance_between(a, b)`, of two positions, which covariance
 /// localisation asks for. `area`: the share of point p, in units of the mean share, so that the
-/// areas' mean is one.
+/// areas' mean is one. One whose points are unlike may have `marks(p)`, a std::array of numbers
+/// near one that tells them apart, for networks that are told the place (`sees_place`).
 template <class G>
 concept GeometryLike = requires(std::size_t p, std::size_t k, std::size_t width) {
   { G::points } -> std::convertible_to<std::size_t>;

@@ -59,6 +59,8 @@ struct LatLon {
   }
   /// Of row `row`, in degrees.
   static double latitude(std::size_t row) { return table().latitude[row]; }
+  /// The sine of that latitude.
+  static double sine(std::size_t row) { return table().sine[row]; }
   /// Along the great circle, in grid steps of the equator.
   static double distance_between(const std::array<double, 2>& from,
                                  const std::array<double, 2>& to) {
@@ -73,9 +75,7 @@ struct LatLon {
     return distance_between(position(p), to);
   }
   /// What a network that `sees_place` is shown of a point: the sine of its latitude.
-  static std::array<double, 1> marks(std::size_t p) {
-    return {std::sin(radians(latitude(p / Columns)))};
-  }
+  static std::array<double, 1> marks(std::size_t p) { return {sine(p / Columns)}; }
   static double area(std::size_t p) { return table().weight[p / Columns]; }
 
   static constexpr std::size_t corners = 4;
@@ -115,7 +115,7 @@ struct LatLon {
  private:
   static constexpr double radians(double degrees) { return degrees * std::numbers::pi / 180; }
   struct Table {
-    std::array<double, Rows> latitude, weight;  ///< weights: mean one
+    std::array<double, Rows> latitude, sine, weight;  ///< weights: mean one
   };
   static const Table& table() {
     static const Table made = make_table();
@@ -128,6 +128,7 @@ struct LatLon {
       if constexpr (Kind == Latitudes::equidistant) {
         const double step = pi / Rows, top = pi / 2 - static_cast<double>(r) * step;
         t.latitude[r] = (top - step / 2) * 180 / pi;
+        t.sine[r] = std::sin(top - step / 2);
         t.weight[r] = (std::sin(top) - std::sin(top - step)) * Rows / 2;
       } else {
         double z = std::cos(pi * (static_cast<double>(r) + 0.75) / (Rows + 0.5)), slope = 0;
@@ -144,6 +145,7 @@ struct LatLon {
           if (std::abs(step) < 1e-15) break;
         }
         t.latitude[r] = std::asin(z) * 180 / pi;
+        t.sine[r] = z;
         t.weight[r] = Rows / ((1 - z * z) * slope * slope);
       }
     }

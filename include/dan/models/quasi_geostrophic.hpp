@@ -51,7 +51,7 @@ struct QuasiGeostrophic {
   /// f̃ and F: coefficients × levels.
   std::vector<double> planet = std::vector<double>(points * Levels);
   std::vector<double> forcing = std::vector<double>(points * Levels);
-  /// r on the grid, see `Friction`; empty: none.
+  /// r and its derivatives on the grid, from `set_friction`; empty: none.
   std::vector<double> friction{};
 
   /// In words.

@@ -124,9 +124,7 @@ struct SphericalHarmonics {
   /// The weight of a point of these rows in the mean over the sphere.
   static double weight(std::size_t pair) { return Grid::area(pair * columns) / points; }
   /// The sine of the latitude of the northern row.
-  static double mu(std::size_t pair) {
-    return std::sin(Grid::latitude(pair) * std::numbers::pi / 180);
-  }
+  static double mu(std::size_t pair) { return Grid::sine(pair); }
 
   /// f = S c; c: coefficients, f: points.
   template <Of What = Of::value, class T>
