@@ -92,3 +92,14 @@ TEST_CASE("json: damage and text that is not UTF-8 are errors") {
   CHECK_THROWS_AS(write_json(folder / "new.json", {{"a", "\xff"}}), FileError);
   CHECK(folder.files() == 1);
 }
+
+TEST_CASE("json: what differs is named, member by member") {
+  using nlohmann::json;
+  const json found{{"seed", 1}, {"rate", {{"peak", 0.5}, {"end", 0.1}}}, {"more", true}};
+  CHECK(json_differences(found, found).empty());
+  const json expected{{"seed", 7}, {"rate", {{"peak", 0.5}, {"end", 0.2}}}, {"less", false}};
+  CHECK(json_differences(found, expected) ==
+        "less is missing, expected false; rate.end = 0.1, expected 0.2; seed = 1, expected 7; "
+        "more = true, expected none");
+  CHECK(json_differences(3, found, "all").find("all = 3, expected {") == 0);
+}

@@ -77,8 +77,7 @@ class Sweep {
     const auto require_same = [&](const char* what, const nlohmann::json& expected) {
       if (!json.is_object() || !json.contains(what)) fail("is no file of a sweep: no ", what);
       if (json[what] != expected)
-        fail("holds a sweep with the ", what, " ", json[what].dump(), ", expected ",
-             expected.dump());
+        fail("holds a sweep with ", json_differences(json[what], expected, what));
     };
     require_same("example", name_);
     require_same("config", about_);

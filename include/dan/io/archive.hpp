@@ -13,6 +13,7 @@
 
 #include "dan/core/error.hpp"
 #include "dan/core/simd.hpp"
+#include "dan/io/json.hpp"
 #include "dan/io/safetensors.hpp"
 
 /// \file
@@ -23,7 +24,8 @@
 ///       archive.number("mean", mean);
 ///     }
 /// An archive knows
-///   same(name, value)             a text or number that must be the same when it is loaded,
+///   same(name, value)             a text, number or JSON object as text that must be the same when
+///                                 it is loaded,
 ///   count(name, n, most)          a whole number from zero to `most`,
 ///   number(name, x)               a double from zero,
 ///   series(name, x)               a vector of float of any length,
@@ -112,7 +114,11 @@ class ArchiveReader {
 
   void same(const std::string& name, const auto& value) {
     const std::string whole = names_.of(name), expected = to_text(value), found = metadata(whole);
-    if (found != expected) fail("holds ", whole, " = ", found, ", expected ", expected);
+    if (found == expected) return;
+    if (expected.starts_with('{') && found.starts_with('{'))  // JSON objects: what differs
+      fail("holds ", json_differences(parse_json(function_, path_.string(), found),
+                                      nlohmann::json::parse(expected), whole));
+    fail("holds ", whole, " = ", found, ", expected ", expected);
   }
   void count(const std::string& name, std::size_t& n, std::size_t most = std::size_t{1} << 62) {
     const std::string found = metadata(names_.of(name));

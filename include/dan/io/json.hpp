@@ -54,6 +54,30 @@ void write_json(const std::filesystem::path& path, const Json& json) {
   return {};
 }
 
+/// In what `found` is not what was expected, member by member: "seed = 1, expected 7", "a.rate is
+/// missing, expected 3", with `; ` between; empty if in nothing.
+[[nodiscard]] inline std::string json_differences(const nlohmann::json& found,
+                                                  const nlohmann::json& expected,
+                                                  const std::string& name = {}) {
+  std::string list;
+  const auto add = [&](const std::string& more) {
+    if (!more.empty()) list += (list.empty() ? "" : "; ") + more;
+  };
+  if (!found.is_object() || !expected.is_object()) {
+    if (found != expected) add(to_text(name, " = ", found.dump(), ", expected ", expected.dump()));
+    return list;
+  }
+  const auto whole = [&](const std::string& key) { return name.empty() ? key : name + "." + key; };
+  for (const auto& [key, value] : expected.items())
+    if (found.contains(key))
+      add(json_differences(found[key], value, whole(key)));
+    else
+      add(to_text(whole(key), " is missing, expected ", value.dump()));
+  for (const auto& [key, value] : found.items())
+    if (!expected.contains(key)) add(to_text(whole(key), " = ", value.dump(), ", expected none"));
+  return list;
+}
+
 /// Reads a JSON file; throws FileError if it cannot be read or is not JSON.
 [[nodiscard]] inline nlohmann::json read_json(const std::filesystem::path& path) {
   return parse_json("read_json", path.string(), read_file("read_json", path));
