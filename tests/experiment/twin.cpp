@@ -15,6 +15,7 @@
 #include "dan/analysis/etkf.hpp"
 #include "dan/analysis/ienks.hpp"
 #include "dan/analysis/var3d.hpp"
+#include "dan/core/notice.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/integrate/runge_kutta.hpp"
 #include "dan/integrate/tableau.hpp"
@@ -213,6 +214,14 @@ TEST_CASE(
   CHECK(small.lost[3].run == 3);
   CHECK(small.lost[3].cycle > config.burn_in);
   CHECK(small.lost[3].reason.find("lost the truth: a mean error of ") == 0);
+  std::vector<std::string> said;
+  const auto before = set_notice_handler([&](const std::string& what) { said.push_back(what); });
+  config.progress = true;
+  (void)run_twin(Lorenz{}, Etkf<Lorenz, 5>(Lorenz{}), config);
+  config.progress = false;
+  set_notice_handler(before);
+  REQUIRE(said.size() == 1);
+  CHECK(said[0].find("run_twin: 4 of 4 runs lost the truth") == 0);
   CHECK(run_twin(Lorenz{}, Climatology<Lorenz>(climate()), config).lost.empty());
   CHECK(run_twin(Lorenz{}, EnkfN<Lorenz, 20>(Lorenz{}), config).lost.empty());
 }

@@ -17,6 +17,7 @@
 
 #include "dan/core/error.hpp"
 #include "dan/core/interrupt.hpp"
+#include "dan/core/notice.hpp"
 #include "dan/core/parallel.hpp"
 #include "dan/core/progress.hpp"
 #include "dan/experiment/loss_of_truth.hpp"
@@ -37,7 +38,7 @@ struct TwinConfig {
   std::uint64_t seed = 1;            ///< of truths, observations and first guesses
   std::size_t threads = 0;           ///< 0: all cores; changes no bit of the scores
   double first_guess_deviation = 1;  ///< standard deviation of the first guess's error
-  bool progress = true;              ///< show a progress bar if it takes long
+  bool progress = true;              ///< show a progress bar if it takes long, and what was lost
   std::size_t keep_series = 0;       ///< first cycles, burn-in included, to keep the RMSE of
   std::size_t keep_fields = 0;       ///< first scored cycles of run 0 to keep the states of
 
@@ -280,9 +281,10 @@ struct Scoring {
 ///  - its error is above 1.2 times the truth's own deviation (two unrelated states are √2 times
 ///    apart), or above half of that and three times its spread (a diverged filter),
 ///  - its spread is above 1.5 times that deviation and three times its error;
-/// it still counts. `recorders` measure what else is wanted, see Recorder. Throws ConfigError
-/// unless runs > 0, burn_in < cycles and the deviation is finite and not negative, and Interrupted
-/// when told to stop. Cost: truth and analysis; memory: up to 7 · runs · cycles numbers.
+/// it still counts, and a `notice` says so where progress is shown. `recorders` measure what else
+/// is wanted, see Recorder. Throws ConfigError unless runs > 0, burn_in < cycles and the deviation
+/// is finite and not negative, and Interrupted when told to stop. Cost: truth and analysis; memory:
+/// up to 7 · runs · cycles numbers.
 template <class Problem, Analysis Method, Recorder<Problem, Method>... Recorders>
 TwinScores run_twin(const Problem& problem, const Method& analysis, const TwinConfig& config = {},
                     Recorders&... recorders) {
@@ -299,6 +301,11 @@ TwinScores run_twin(const Problem& problem, const Method& analysis, const TwinCo
       detail::run_twin_groups(problem, analysis, config, weights, scoring, recorders...);
   TwinScores scores = scoring.scores(config, failures);
   scores.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (config.progress && !scores.lost.empty())
+    notice(to_text("run_twin: ", scores.lost.size(), " of ", config.runs,
+                   " runs lost the truth, and count: see TwinScores::lost; the first one, run ",
+                   scores.lost[0].run, ", from cycle ", scores.lost[0].cycle, ": ",
+                   scores.lost[0].reason));
   return scores;
 }
 
