@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <array>
+#include <cstddef>
+#include <type_traits>
+#include <vector>
+
+#include "dan/experiment/record.hpp"
+#include "dan/transform/real_fourier.hpp"
+#include "dan/transform/spherical_harmonics.hpp"
+
+namespace dan {
+
+/// The mean square of a field on a ring by wave number k = 0 … n/2: Σ_k p_k = 1/n Σ_j x_j².
+template <std::size_t Points>
+struct RingPower {
+  static constexpr std::size_t scales = Points / 2 + 1;
+  /// p, of `Points` numbers x, is added to `to`.
+  static void add(const double* x, double* to) {
+    using Fourier = RealFourier<Points>;
+    std::array<double, Fourier::coefficients> waves;
+    Fourier::forward(x, waves.data());
+    constexpr double square = static_cast<double>(Points) * Points;
+    for (std::size_t k = 0; k < scales; ++k) {
+      const double both = k == 0 || 2 * k == Points ? 1 : 2;  // k and n − k
+      to[k] += both / square * (waves[2 * k] * waves[2 * k] + waves[2 * k + 1] * waves[2 * k + 1]);
+    }
+  }
+};
+
+/// The mean square over the sphere of a field by degree l = 0 … T: p_l = Σ_m c_lm² + s_lm². What is
+/// beyond the truncation T is left out. Of vorticity, p_l a²/(2 l (l + 1)) is the kinetic energy.
+template <class Harmonics>
+struct SpherePower {
+  static constexpr std::size_t scales = Harmonics::truncation + 1;
+  /// p, of the field x on the grid, is added to `to`.
+  static void add(const double* x, double* to) {
+    std::vector<double> waves(Harmonics::coefficients);
+    Harmonics::analyse(x, waves.data());
+    Harmonics::for_each(
+        [&](std::size_t i, std::size_t l, std::size_t) { to[l] += waves[i] * waves[i]; });
+  }
+};
+
+/// The truth and the errors of forecasts and analyses by scale, given to `run_twin` as a recorder:
+/// means over runs and scored cycles, of one channel. `Power` says what a scale is.
+///
+///     WaveSpectrum<RingPower<128>> spectrum;
+///     run_twin(problem, method, config, spectrum);  // then spectrum.analysis()[k]
+///
+/// Cost: three transforms per run and cycle. Memory: three numbers per scale.
+template <class Power>
+class WaveSpectrum : public EmptyRecorder {
+ public:
+  static constexpr std::size_t scales = Power::scales;
+  using Spectrum = std::array<double, scales>;
+
+  /// Of channel `channel`.
+  explicit WaveSpectrum(std::size_t channel = 0) : channel_(channel) {}
+
+  void after_forecast(const auto& view) { add(view, forecast_, false); }
+  void after_analysis(const auto& view) { add(view, analysis_, true); }
+  void merge(const WaveSpectrum& next) {
+    for (std::size_t k = 0; k < scales; ++k) {
+      truth_[k] += next.truth_[k];
+      forecast_[k] += next.forecast_[k];
+      analysis_[k] += next.analysis_[k];
+    }
+    count_ += next.count_;
+  }
+
+  /// Mean squares by scale; not a number where nothing was scored.
+  [[nodiscard]] Spectrum truth() const { return mean(truth_); }
+  [[nodiscard]] Spectrum forecast() const { return mean(forecast_); }
+  [[nodiscard]] Spectrum analysis() const { return mean(analysis_); }
+
+ private:
+  void add(const auto& view, Spectrum& error, bool with_truth) {
+    using Estimate = std::remove_cvref_t<decltype(view.estimate)>;
+    if (!view.scored()) return;
+    std::vector<double> x(Estimate::points), e(Estimate::points);
+    for (std::size_t l = 0; l < view.runs; ++l) {
+      if (!view.going(l)) continue;
+      for (std::size_t p = 0; p < Estimate::points; ++p) {
+        const std::size_t i = p * Estimate::channels + channel_;
+        x[p] = view.twin.truth().at(i, l);
+        e[p] = view.estimate.at(i, l) - x[p];
+      }
+      Power::add(e.data(), error.data());
+      if (!with_truth) continue;
+      Power::add(x.data(), truth_.data());
+      ++count_;
+    }
+  }
+  [[nodiscard]] Spectrum mean(Spectrum sum) const {
+    for (double& p : sum) p /= count_;
+    return sum;
+  }
+
+  std::size_t channel_;
+  Spectrum truth_{}, forecast_{}, analysis_{};
+  double count_ = 0;  ///< of analyses
+};
+
+}  // namespace dan
