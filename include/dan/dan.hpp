@@ -94,6 +94,7 @@
 #include "dan/network/shape.hpp"
 #include "dan/network/features.hpp"
 #include "dan/network/heads/increment.hpp"
+#include "dan/network/heads/wide_gain.hpp"
 #include "dan/network/heads/gain.hpp"
 #include "dan/network/memory.hpp"
 #include "dan/network/analysis_network.hpp"
@@ -189,8 +190,10 @@
 #include "dan/diagnose/lyapunov.hpp"
 #include "dan/diagnose/covariant_vectors.hpp"
 #include "dan/diagnose/alignment.hpp"
-// What a learned analysis has learned.
+// Errors, how far from Gaussian and at which scales.
 #include "dan/diagnose/error_moments.hpp"
+#include "dan/diagnose/wave_spectrum.hpp"
+// What a learned analysis has learned.
 #include "dan/diagnose/increment.hpp"
 #include "dan/diagnose/gain.hpp"
 #include "dan/diagnose/bias.hpp"

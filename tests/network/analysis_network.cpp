@@ -92,6 +92,66 @@ TEST_CASE("analysis network: derivatives on grids with walls, two dimensions and
   check<on_sphere, LatLon<3, 6>, 2>();
 }
 
+TEST_CASE("analysis network: derivatives of gains of several levels") {
+  static constexpr NetworkShape shape{.filters = 3,
+                                      .blocks = 1,
+                                      .sub_blocks = 1,
+                                      .kernel = 3,
+                                      .head = Head::gain,
+                                      .gain_radius = 1,
+                                      .gain_levels = 3};
+  check<shape, Ring<9>, 2>();
+  check<shape, Interval<6>>();
+  check<[] {
+    NetworkShape two = shape;
+    two.gain_levels = 2, two.members = 2, two.memory = 1;
+    return two;
+  }(),
+        LatLon<4, 6>>();
+}
+
+TEST_CASE(
+    "analysis network: a gain of several levels is symmetric, and reaches as far as it says") {
+  const auto symmetric = []<class Geometry>(Geometry) {
+    constexpr NetworkShape shape{.filters = 3,
+                                 .blocks = 1,
+                                 .kernel = 3,
+                                 .head = Head::gain,
+                                 .gain_radius = 1,
+                                 .gain_levels = 2};
+    using Head = typename AnalysisNetwork<shape, Geometry, 2>::Head;
+    constexpr std::size_t size = Head::size;
+    auto y = test::normal(Head::points * Head::per_point, 1);
+    Head::prepare(y.data(), Head::per_point);
+    const std::vector<double> nothing(size);
+    std::vector<double> bias(size), u(size * size);
+    Head::forward(y.data(), Head::per_point, nothing.data(), bias.data());
+    for (std::size_t k = 0; k < size; ++k) {
+      std::vector<double> unit(size), row(size);
+      unit[k] = 1;
+      Head::forward(y.data(), Head::per_point, unit.data(), row.data());
+      for (std::size_t i = 0; i < size; ++i) u[i * size + k] = row[i] - bias[i];
+    }
+    double worst = 0;
+    for (std::size_t i = 0; i < size; ++i)
+      for (std::size_t k = 0; k < size; ++k)
+        worst = std::max(worst, std::abs(u[i * size + k] - u[k * size + i]));
+    CHECK(worst < 1e-13);
+    // Taps two points apart, smoothed over one before and one after: four points.
+    if constexpr (Geometry::dimensions == 1) {
+      double farthest = 0;
+      const std::size_t from = Geometry::points / 2;
+      for (std::size_t k = 0; k < size; ++k)
+        if (u[from * 2 * size + k] != 0)
+          farthest = std::max(farthest, Geometry::distance(from, Geometry::position(k / 2)));
+      CHECK(farthest == 4);
+    }
+  };
+  symmetric(Ring<20>{});
+  symmetric(Interval<12>{});
+  symmetric(LatLon<6, 10>{});
+}
+
 TEST_CASE("analysis network: features tell the latitude where they are asked to") {
   using Grid = LatLon<4, 6>;
   constexpr NetworkShape shape{.memory = 1, .sees_place = true};

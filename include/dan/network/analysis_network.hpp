@@ -19,6 +19,7 @@
 #include "dan/network/features.hpp"
 #include "dan/network/heads/gain.hpp"
 #include "dan/network/heads/increment.hpp"
+#include "dan/network/heads/wide_gain.hpp"
 #include "dan/network/memory.hpp"
 #include "dan/network/product.hpp"
 #include "dan/network/shape.hpp"
@@ -69,8 +70,12 @@ struct HeadOf {
   using type = IncrementHead<Geometry, Channels>;
 };
 template <NetworkShape S, class Geometry, std::size_t Channels>
-requires(S.head == Head::gain) struct HeadOf<S, Geometry, Channels> {
+requires(S.head == Head::gain && S.gain_levels == 1) struct HeadOf<S, Geometry, Channels> {
   using type = GainHead<Geometry, Channels, S.gain_radius>;
+};
+template <NetworkShape S, class Geometry, std::size_t Channels>
+requires(S.head == Head::gain && S.gain_levels > 1) struct HeadOf<S, Geometry, Channels> {
+  using type = WideGainHead<Geometry, Channels, S.gain_radius, S.gain_levels>;
 };
 }  // namespace detail
 
@@ -100,12 +105,13 @@ struct AnalysisBounds {
 /// With `products` a block is a convolution to 2 · products channels, their products in pairs
 /// (`Product`), and a convolution back. Plain head: the output is the increment. Gain head: per
 /// point one bias and coefficients u_j, increment_i/s_i = bias_i + Σ_j u_ij z_{i+j}, |j| ≤
-/// gain_radius: a local, state-dependent gain. It is symmetric, the mean of what the layer gives
-/// and its transpose, because a perfect one would be: a Kalman filter's increment is P^a Hᵀ R⁻¹ δ =
-/// P^a ζ. `backward` takes a gradient with respect to U as well. Memory: m ← g m + (1 − g) tanh c
-/// with gate g = 1/(1 + e^{−s}), s and c from the output layer. Parameters do not depend on the
-/// number of points: weights carry over to any domain size. Source: Bocquet et al., Chaos 34 (2024)
-/// 091104 (plain head); gain head after its equation for a_θ(x, ζ) ≈ P^a(x) ζ.
+/// gain_radius: a local, state-dependent gain; with gain_levels above 1 a sum of such gains, each
+/// next one of them twice as wide (`WideGainHead`). It is symmetric, the mean of what the layer
+/// gives and its transpose, because a perfect one would be: a Kalman filter's increment is P^a Hᵀ
+/// R⁻¹ δ = P^a ζ. `backward` takes a gradient with respect to U as well. Memory: m ← g m + (1 − g)
+/// tanh c with gate g = 1/(1 + e^{−s}), s and c from the output layer. Parameters do not depend on
+/// the number of points: weights carry over to any domain size. Source: Bocquet et al., Chaos 34
+/// (2024) 091104 (plain head); gain head after its equation for a_θ(x, ζ) ≈ P^a(x) ζ.
 template <NetworkShape Shape, class Geometry, std::size_t Channels = 1>
 struct AnalysisNetwork {
   static_assert(

@@ -22,6 +22,7 @@ struct NetworkShape {
   Head head = Head::plain;
   std::size_t memory = 0;       ///< channels carried from cycle to cycle
   std::size_t gain_radius = 5;  ///< reach of the gain head in points, in every direction
+  std::size_t gain_levels = 1;  ///< more: gains that reach twice as far each, see WideGainHead
   bool sees_forecast = true;    ///< false: the simplified â_θ(ζ)
   std::size_t products = 0;     ///< channels of a block's products; 0: `activation` instead
   bool sees_precision = false;  ///< true: is also shown where how much is observed

@@ -54,13 +54,15 @@ nlohmann::ordered_json architecture() {
       {"kernel", s.kernel},
       {"members", s.members},
       {"activation", nonlinearities[static_cast<std::size_t>(s.activation)]},
-      {"head", Network::gain ? "symmetric gain" : "plain"},
+      {"head", s.head == Head::gain ? "symmetric gain" : "plain"},
       {"memory", s.memory},
-      {"gain_radius", Network::gain ? s.gain_radius : 0},
+      {"gain_radius", s.head == Head::gain ? s.gain_radius : 0},
       {"sees_forecast", s.sees_forecast},
       {"gates", s.products},
       {"channels", Network::channels}};
-  if (s.sees_precision) shape["sees_precision"] = true;  // not known to earlier files
+  // What follows is not known to earlier files.
+  if (s.head == Head::gain && s.gain_levels > 1) shape["gain_levels"] = s.gain_levels;
+  if (s.sees_precision) shape["sees_precision"] = true;
   if (s.sees_place) shape["sees_place"] = true;
   return shape;
 }
