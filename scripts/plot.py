@@ -144,6 +144,22 @@ def kuramoto_sivashinsky(folder):
     return figures
 
 
+def sphere_spectrum(setting, rows):
+    """Kinetic energy of truth and of the analyses' errors by degree."""
+    figure, ax = plt.subplots(figsize=(8, 5), constrained_layout=True)
+    degree = np.arange(1, len(rows[0]["spectrum"]["truth"]))
+    energy = (6.371e6) ** 2 / (2 * degree * (degree + 1))
+    ax.semilogy(degree, energy * rows[0]["spectrum"]["truth"][1:], "k-", label="truth")
+    for row in rows:
+        ax.semilogy(degree, energy * row["spectrum"]["analysis"][1:], "o-", ms=3, lw=1.2,
+                    label="error of " + row["method"])
+    ax.set(xlabel="degree l", ylabel="kinetic energy, m²/s²",
+           title="Barotropic flow on the sphere: " + setting)
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize=9)
+    return figure
+
+
 def sphere(folder):
     """Scores by what is observed; vorticity of truth, analysis and error in an equal-area map."""
     results = json.loads((folder / "sphere.json").read_text())["results"]
@@ -164,6 +180,11 @@ def sphere(folder):
     ax.grid(alpha=0.3)
     ax.legend(fontsize=9)
     figures = [("sphere", figure)]
+    for setting in settings:
+        own = [row for row in rows if row["observed"] == setting and row.get("spectrum")]
+        if own:
+            figures.append(("sphere_spectrum_" + setting.replace(" ", "_"),
+                            sphere_spectrum(setting, own)))
     for row in rows:
         if not row.get("truth"):
             continue

@@ -26,7 +26,8 @@ constexpr NetworkShape shape{.filters = 24,
                              .kernel = 3,
                              .head = Head::gain,
                              .memory = 8,
-                             .gain_radius = 2,
+                             .gain_radius = 3,
+                             .gain_levels = 3,
                              .products = 16,
                              .sees_precision = true,
                              .sees_place = true};
@@ -54,10 +55,23 @@ void add_rows(example::SweepFigure& figure, const std::string& observed,
   unseen.runs = 4, tuning.runs = 2;
   unseen.cycles = figure.quick() ? 24 : 260, unseen.burn_in = figure.quick() ? 8 : 60;
   tuning.cycles = figure.quick() ? 8 : 100, tuning.burn_in = figure.quick() ? 2 : 50;
+  // Scores, and the spectra by degree; of a truth of which fields are kept, the first ones.
+  const auto scored = [=](const auto& method, std::size_t fields) {
+    TwinConfig twin = unseen;
+    twin.keep_fields = fields;
+    WaveSpectrum<SpherePower<Harmonics>> spectrum;
+    const auto scores = run_twin(problem, method, twin, spectrum);
+    auto row = json_of_scores(scores);
+    row["spectrum"] = {{"truth", spectrum.truth()},
+                       {"forecast", spectrum.forecast()},
+                       {"analysis", spectrum.analysis()}};
+    if (!scores.truth.empty()) row["truth"] = scores.truth[0], row["analysis"] = scores.analysis[0];
+    return row;
+  };
   const auto tuned = [=](const std::vector<TunedParameter>& grid, const auto& make) {
     return [=] {
       const auto best = tune_analysis(problem, grid, make, tuning, {.threads = 1}).best;
-      auto row = json_of_scores(run_twin(problem, make(best.values), unseen));
+      auto row = scored(make(best.values), 0);
       for (std::size_t n = 0; n < grid.size(); ++n) row["tuned"][grid[n].name] = best.values[n];
       return row;
     };
@@ -69,17 +83,12 @@ void add_rows(example::SweepFigure& figure, const std::string& observed,
                                      .first_guess_deviation = 0.3},
                         .finish = {.share = 0.5, .unroll = 4}};
   const auto measure = [=](const Here&, const auto& method, const TwinConfig&) {
-    TwinConfig drawn = unseen;
-    drawn.keep_fields = 1;
-    const auto scores = run_twin(problem, method, drawn);
-    auto row = json_of_scores(scores);
-    if (!scores.truth.empty()) row["truth"] = scores.truth[0], row["analysis"] = scores.analysis[0];
-    return row;
+    return scored(method, 1);
   };
   figure.add_trained<AnalysisNetwork<shape, Grid>, 16>("DAN, one state and memory", setting,
                                                        problem, recipe, "", measure);
   figure.add("3D-Var, tuned", setting,
-             tuned({{"x_B", {0.003, 0.01, 0.03, 0.1}}}, [=](std::span<const double> v) {
+             tuned({{"x_B", {0.01, 0.03, 0.1, 0.3, 1}}}, [=](std::span<const double> v) {
                using Background = DistanceBackground<Grid, 1>;
                Vector deviations = zero_tensor<double>(points);
                deviations.fill(climate_deviation);
@@ -89,6 +98,8 @@ void add_rows(example::SweepFigure& figure, const std::string& observed,
              tuned({{"inflation", {1.02, 1.04, 1.08}}}, [=](std::span<const double> v) {
                return Etkf<Here, 60>(problem, {.inflation = {.factor = v[0]}, .rotation = true});
              }));
+  figure.add("EnKF-N, 60 members", setting,
+             [=] { return scored(EnkfN<Here, 60>(problem, {.rotation = true}), 0); });
   figure.add(
       "LETKF, 20 members, tuned", setting,
       tuned({{"radius", {5, 8}}, {"inflation", {1.02, 1.06}}}, [=](std::span<const double> v) {
