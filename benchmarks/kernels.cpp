@@ -7,6 +7,7 @@
 
 #include "dan/geometry/lat_lon.hpp"
 #include "dan/geometry/ring.hpp"
+#include "dan/geometry/torus.hpp"
 #include "dan/integrate/etdrk4.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/barotropic_sphere.hpp"
@@ -33,11 +34,12 @@ void measure(benchmark::State& state, double flops, const F& call) {
   state.counters["share_of_peak"] = rate / peak;
 }
 
-template <std::size_t Filters, std::size_t Lanes>
+template <std::size_t Filters, std::size_t Lanes, class Geometry = Ring<40>, std::size_t Width = 5>
 struct Layer {
-  using Map = Convolution<Ring<40>, Filters, Filters, 5, Silu>;
+  using Map = Convolution<Geometry, Filters, Filters, Width, Silu>;
   using T = lanes_t<float, Lanes>;
-  static constexpr double flops = 2.0 * 40 * 5 * Filters * Filters * Lanes;
+  static constexpr double flops =
+      2.0 * Geometry::points * Geometry::taps(Width) * Filters * Filters * Lanes;
   Map map;
   Scratch<float> params{Map::parameters}, d_params{Map::parameters};
   Scratch<T> in{Map::inputs}, out{Map::outputs}, d_in{Map::inputs}, d_out{Map::outputs};
@@ -52,25 +54,29 @@ struct Layer {
   }
 };
 
-template <std::size_t Filters, std::size_t Lanes>
+/// On the ring with 5 taps, on a grid of two dimensions with 3 × 3.
+template <std::size_t Filters, std::size_t Lanes, class Grid>
+using LayerOn = Layer<Filters, Lanes, Grid, Grid::dimensions == 1 ? 5 : 3>;
+
+template <std::size_t Filters, std::size_t Lanes, class Grid = Ring<40>>
 void convolution_forward(benchmark::State& state) {
-  Layer<Filters, Lanes> layer;
+  LayerOn<Filters, Lanes, Grid> layer;
   measure<float>(state, layer.flops, [&] {
     layer.map.forward(layer.params.data(), layer.in.data(), layer.out.data(), *layer.cache);
     benchmark::ClobberMemory();
   });
 }
-template <std::size_t Filters, std::size_t Lanes>
+template <std::size_t Filters, std::size_t Lanes, class Grid = Ring<40>>
 void convolution_backward_input(benchmark::State& state) {
-  Layer<Filters, Lanes> layer;
+  LayerOn<Filters, Lanes, Grid> layer;
   measure<float>(state, layer.flops, [&] {
     layer.map.backward_input(layer.params.data(), layer.d_out.data(), layer.d_in.data());
     benchmark::ClobberMemory();
   });
 }
-template <std::size_t Filters, std::size_t Lanes>
+template <std::size_t Filters, std::size_t Lanes, class Grid = Ring<40>>
 void convolution_backward_weights(benchmark::State& state) {
-  Layer<Filters, Lanes> layer;
+  LayerOn<Filters, Lanes, Grid> layer;
   measure<float>(state, layer.flops, [&] {
     layer.map.backward_weights(layer.in.data(), layer.d_out.data(), layer.d_params.data());
     benchmark::ClobberMemory();
@@ -84,6 +90,18 @@ BENCHMARK(convolution_backward_weights<40, 2 * w>)->Name("convolution_backward_w
 BENCHMARK(convolution_forward<24, 16>)->Name("convolution_forward/24_filters");
 BENCHMARK(convolution_backward_input<24, 16>)->Name("convolution_backward_input/24_filters");
 BENCHMARK(convolution_backward_weights<24, 16>)->Name("convolution_backward_weights/24_filters");
+using Plane = Torus<32, 32>;
+using Globe = LatLon<32, 64, Latitudes::gaussian>;
+BENCHMARK(convolution_forward<24, 16, Plane>)->Name("convolution_forward/torus_24_filters");
+BENCHMARK(convolution_backward_input<24, 16, Plane>)
+    ->Name("convolution_backward_input/torus_24_filters");
+BENCHMARK(convolution_backward_weights<24, 16, Plane>)
+    ->Name("convolution_backward_weights/torus_24_filters");
+BENCHMARK(convolution_forward<24, 16, Globe>)->Name("convolution_forward/sphere_24_filters");
+BENCHMARK(convolution_backward_input<24, 16, Globe>)
+    ->Name("convolution_backward_input/sphere_24_filters");
+BENCHMARK(convolution_backward_weights<24, 16, Globe>)
+    ->Name("convolution_backward_weights/sphere_24_filters");
 
 // Lorenz 96 with 40 variables; a tendency has 4 flops per point, a Runge–Kutta step 4 tendencies
 // and 13 flops per point, its adjoint twice that and the forward stages again.

@@ -3,7 +3,9 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
+#include <vector>
 
 /// \file
 /// What a geometry is: where the points of a state are, and which ones are neighbours.
@@ -82,6 +84,39 @@ constexpr std::size_t tap_source(std::size_t q, std::size_t k, std::size_t width
     if (Geometry::back(q, opposite, width) != k) return Geometry::points;
   return Geometry::tap(q, opposite, width);
 }
+
+/// tap(p, k, Width) and tap_source(p, k, Width) as functions of p and k: of a line computed, of a
+/// grid of two dimensions, where that takes divisions, from tables.
+template <class Geometry, std::size_t Width>
+class Neighbours {
+ public:
+  static constexpr std::size_t taps = Geometry::taps(Width);
+  [[nodiscard]] static auto tap() {
+    return found([](std::size_t p, std::size_t k) { return Geometry::tap(p, k, Width); });
+  }
+  [[nodiscard]] static auto source() {
+    return found([](std::size_t p, std::size_t k) { return tap_source<Geometry>(p, k, Width); });
+  }
+
+ private:
+  template <class Find>
+  static auto found(const Find& find) {
+    if constexpr (Geometry::dimensions == 1) {
+      return find;
+    } else {
+      static const std::vector<std::uint32_t> table = [&] {
+        std::vector<std::uint32_t> all;
+        for (std::size_t k = 0; k < taps; ++k)
+          for (std::size_t p = 0; p < Geometry::points; ++p)
+            all.push_back(static_cast<std::uint32_t>(find(p, k)));
+        return all;
+      }();
+      return [from = table.data()](std::size_t p, std::size_t k) -> std::size_t {
+        return from[k * Geometry::points + p];
+      };
+    }
+  }
+};
 
 /// use(p, k) for every tap that goes across a pole or is mirrored at a wall.
 template <class Geometry, class Use>

@@ -71,6 +71,7 @@ struct Convolution {
   static constexpr std::size_t taps = Geometry::taps(Kernel);
   static constexpr std::size_t weights = taps * In * Out, parameters = weights + Out;
   static constexpr bool linear = std::is_same_v<Activation, Identity>;
+  using Neighbours = detail::Neighbours<Geometry, Kernel>;
 
   /// φ'(z), kept for the backward pass; nothing for a linear layer.
   template <class T>
@@ -92,7 +93,7 @@ struct Convolution {
       auto* to = reinterpret_cast<Register*>(out);
       auto* slope = reinterpret_cast<Register*>(cache.derivative.data());
       gather<In, Out, Out, 1>(
-          params, in, [](std::size_t p, std::size_t k) { return Geometry::tap(p, k, Kernel); },
+          params, in, Neighbours::tap(),
           [&](std::size_t, std::size_t o)
               __attribute__((always_inline)) { return Register(bias[o]); },
           [&](std::size_t column, std::size_t o, Register z) {
@@ -138,8 +139,7 @@ struct Convolution {
       return ((column / R) * In + i) * R + column % R;
     };
     gather<Out, In, 1, Out>(
-        params, d_z,
-        [](std::size_t q, std::size_t k) { return detail::tap_source<Geometry>(q, k, Kernel); },
+        params, d_z, Neighbours::source(),
         [&](std::size_t column, std::size_t i) { return to[at(column, i)]; },
         [&](std::size_t column, std::size_t i, Register d) { to[at(column, i)] = d; });
     detail::for_each_crossing<Geometry>(Kernel, [&](std::size_t p, std::size_t k) {
@@ -154,13 +154,14 @@ struct Convolution {
 
   /// d_w[k, i, o] += Σ_p Σ_lanes in[tap(p, k), i] · d_z[p, o].
   ///
-  /// Works on copies that hold the channels of a tile together for all points: the operands of a
-  /// tile then stay in the L1 while the taps go over them.
+  /// Works on copies that hold the channels of a tile together for all points, and on a stretch of
+  /// points at a time: the operands then stay in a near cache while the taps go over them.
   template <class Real, class T>
   static void backward_weights(const T* in, const T* d_z, Real* d_w) {
     using Register = register_t<T>;
     using Tile = detail::TileShape<Register>;
-    constexpr std::size_t R = registers_of<T>;
+    constexpr std::size_t R = registers_of<T>, stretch = 64;
+    const auto tap = Neighbours::tap();
     Scratch<T> x_tiles(inputs, Unset{}), d_tiles(outputs, Unset{});
     gather_tiles<In, Tile::weights_in>(in, x_tiles.data());
     gather_tiles<Out, Tile::weights_out>(d_z, d_tiles.data());
@@ -170,30 +171,32 @@ struct Convolution {
       detail::blocked<In, Tile::weights_in>([&](std::size_t i0, auto tile_in) {
         constexpr std::size_t no = tile_out, ni = tile_in;
         const Register *x_tile = x + i0 * points * R, *d_tile = d + o0 * points * R;
-        for (std::size_t k = 0; k < taps; ++k) {
-          Register acc[ni * no];
-          detail::unrolled<ni * no>([&](auto n) __attribute__((always_inline)) {
-            acc[n] = Register(Real(0));
-          });
-          for (std::size_t p = 0; p < points; ++p) {
-            const Register* xp = x_tile + Geometry::tap(p, k, Kernel) * ni * R;
-            const Register* dp = d_tile + p * no * R;
-            for (std::size_t r = 0; r < R; ++r) {
-              Register row[no];
-              detail::unrolled<no>([&](auto o)
-                                       __attribute__((always_inline)) { row[o] = dp[o * R + r]; });
-              detail::unrolled<ni>([&](auto i) __attribute__((always_inline)) {
-                const Register value = xp[i * R + r];
+        for (std::size_t first = 0; first < points; first += stretch)
+          for (std::size_t k = 0; k < taps; ++k) {
+            Register acc[ni * no];
+            detail::unrolled<ni * no>([&](auto n) __attribute__((always_inline)) {
+              acc[n] = Register(Real(0));
+            });
+            for (std::size_t p = first; p < std::min(points, first + stretch); ++p) {
+              const Register* xp = x_tile + tap(p, k) * ni * R;
+              const Register* dp = d_tile + p * no * R;
+              for (std::size_t r = 0; r < R; ++r) {
+                Register row[no];
                 detail::unrolled<no>([&](auto o) __attribute__((always_inline)) {
-                  accumulate(acc[i * no + o], value, row[o]);
+                  row[o] = dp[o * R + r];
                 });
-              });
+                detail::unrolled<ni>([&](auto i) __attribute__((always_inline)) {
+                  const Register value = xp[i * R + r];
+                  detail::unrolled<no>([&](auto o) __attribute__((always_inline)) {
+                    accumulate(acc[i * no + o], value, row[o]);
+                  });
+                });
+              }
             }
+            detail::unrolled<ni * no>([&](auto n) __attribute__((always_inline)) {
+              d_w[(k * In + i0 + n / no) * Out + o0 + n % no] += sum_register(acc[n]);
+            });
           }
-          detail::unrolled<ni * no>([&](auto n) __attribute__((always_inline)) {
-            d_w[(k * In + i0 + n / no) * Out + o0 + n % no] += sum_register(acc[n]);
-          });
-        }
       });
     });
   }
