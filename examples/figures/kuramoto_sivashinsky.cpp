@@ -5,8 +5,6 @@
 // After DAPPER's experiment bocquet2019, whose settings and scores some rows have; drawn by
 // scripts/plot.py kuramoto_sivashinsky FOLDER.
 #include <cmath>
-#include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -71,9 +69,12 @@ class Rows {
   template <class Make>
   void tuned(const std::string& method, const std::vector<TunedParameter>& grid,
              const Make& make) const {
-    add(method, [=, trial = tuning()](const Waves& problem) {
+    figure_.add(method, {{"dt", dt_}}, [=, problem = problem_, trial = tuning(), twin = unseen()] {
       const auto at = [&](std::span<const double> v) { return make(problem, v); };
-      return at(tune_analysis(problem, grid, at, trial, {.threads = 1}).best.values);
+      const auto best = tune_analysis(problem, grid, at, trial, {.threads = 1}).best;
+      auto row = json_of_scores(run_twin(problem, at(best.values), twin));
+      for (std::size_t n = 0; n < grid.size(); ++n) row["tuned"][grid[n].name] = best.values[n];
+      return row;
     });
   }
 
@@ -117,35 +118,24 @@ class Rows {
     letkf<16>("LETKF, 16 members, 1.02, 51 (0.11)", 51, 1.02);
   }
 
-  /// Weights from the folder of shipped ones, else trained, from a checkpoint where there is one,
-  /// and written beside the checkpoints. A stretch of the analyses is kept.
+  /// A stretch of the analyses is kept.
   template <NetworkShape Shape>
   void learned(const std::string& method, const std::string& name) const {
-    using Network = NetworkFor<Waves, Shape>;
-    const std::string file = to_text("kuramoto_sivashinsky_", name, "_", dt_);
-    Recipe<EnsrfTeacher<64>> recipe{.training = training_with_memory(8000),
+    Recipe<EnsrfTeacher<64>> recipe{.training = training_with_memory(4000),
                                     .finish = {.share = 0.5}};
-    recipe.training = figure_.training(recipe.training);
     if (figure_.quick())
       recipe.training.learning_rate /= 10;  // a warm-up of 4 updates is too short
     TwinConfig twin = unseen();
     twin.keep_fields = 200;
-    figure_.add(method, {{"dt", dt_}},
-                [=, problem = problem_, shipped = figure_.shipped(file),
-                 checkpoint = figure_.checkpoint(file)] {
-                  ordered_json more{{"weights", Network::parameters}};
-                  const auto trained = [&] {
-                    if (std::filesystem::exists(shipped)) return load_weights<Network>(shipped);
-                    return train_here<Network>(problem, recipe, checkpoint, more);
-                  }();
-                  const auto scores =
-                      run_twin(problem, Learned<Waves, Network, 16>(problem, trained), twin);
-                  auto row = json_of_scores(scores);
-                  row.update(more);
-                  row["truth"] = rounded(scores.truth);
-                  row["analysis"] = rounded(scores.analysis);
-                  return row;
-                });
+    figure_.add_shipped<NetworkFor<Waves, Shape>, 16>(
+        method, {{"dt", dt_}}, problem_, recipe, to_text("kuramoto_sivashinsky_", name, "_", dt_),
+        [=](const Waves& problem, const auto& method_here, const TwinConfig&) {
+          const auto scores = run_twin(problem, method_here, twin);
+          auto row = json_of_scores(scores);
+          row["truth"] = rounded(scores.truth);
+          row["analysis"] = rounded(scores.analysis);
+          return row;
+        });
   }
 
  private:
@@ -162,21 +152,6 @@ class Rows {
                                              .inflation = {.factor = inflation},
                                              .rotation = true});
     });
-  }
-
-  template <class Network, class Teacher>
-  static Trained<Network> train_here(const Waves& problem, const Recipe<Teacher>& recipe,
-                                     const std::filesystem::path& checkpoint, ordered_json& more) {
-    const auto [trained, report] = train<Network, 16>(problem, recipe, checkpoint);
-    more["updates"] = recipe.training.updates;
-    more["training_seconds"] = report.seconds;
-    more["restarts"] = report.restarts;
-    if (!checkpoint.empty())
-      save_weights(std::filesystem::path(checkpoint.string() + ".safetensors"), trained,
-                   {{"command", to_text("kuramoto_sivashinsky --seed ", recipe.training.seed)},
-                    {"training", json_of_fields(recipe.training).dump()},
-                    {"training_seconds", to_text(std::round(report.seconds))}});
-    return trained;
   }
 
   example::SweepFigure& figure_;

@@ -4,6 +4,7 @@
 // cycle: 3D-Var, ETKF with 60 members, LETKF with 20, each tuned on other truths, and a network of
 // one state that convolves over the sphere.
 // After the talk's experiment with quasi-geostrophic flow; drawn by scripts/plot.py sphere FOLDER.
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -85,8 +86,10 @@ void add_rows(example::SweepFigure& figure, const std::string& observed,
   const auto measure = [=](const Here&, const auto& method, const TwinConfig&) {
     return scored(method, 1);
   };
-  figure.add_trained<AnalysisNetwork<shape, Grid>, 16>("DAN, one state and memory", setting,
-                                                       problem, recipe, "", measure);
+  std::string name = "sphere_" + observed;
+  std::ranges::replace(name, ' ', '_');
+  figure.add_shipped<AnalysisNetwork<shape, Grid>, 16>("DAN, one state and memory", setting,
+                                                       problem, recipe, name, measure);
   figure.add("3D-Var, tuned", setting,
              tuned({{"x_B", {0.01, 0.03, 0.1, 0.3, 1}}}, [=](std::span<const double> v) {
                using Background = DistanceBackground<Grid, 1>;

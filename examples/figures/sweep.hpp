@@ -3,6 +3,8 @@
 // What the figures over a parameter share: options, the twin experiment in which a row is scored,
 // the sweep and its table.
 #include <cctype>
+#include <cmath>
+#include <filesystem>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -133,24 +135,45 @@ class SweepFigure {
   void add_trained(const std::string& method, const nlohmann::ordered_json& parameters,
                    const Problem& problem, dan::Recipe<Teacher> recipe,
                    const std::string& from = "", const Measure& measure = {}) {
-    recipe.training = training(recipe.training);
-    if (quick()) recipe.finish.share = 0;  // there is nothing to finish
-    std::string name = method;
-    for (const auto& [key, value] : parameters.items()) name += "_" + key + "_" + value.dump();
-    for (char& c : name)
-      if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_' && c != '.') c = '-';
+    shorten(recipe);
     const auto start = from.empty() ? std::filesystem::path() : shipped(from);
+    const std::string name = name_of(method, parameters);
     add(method, parameters, [=, twin = unseen(), file = checkpoint(name)] {
       const auto [trained, report] =
           start.empty()
               ? dan::train<Network, Runs>(problem, recipe, file)
               : dan::train<Runs>(problem, dan::load_weights<Network>(start), recipe, file);
       auto row = measure(problem, dan::Learned<Problem, Network, 16>(problem, trained), twin);
-      row["weights"] = Network::parameters;
-      row["updates"] = recipe.training.updates;
-      row["training_seconds"] = report.seconds;
+      add_training(row, trained, recipe, report);
       return row;
     });
+  }
+  /// The same of a network with the weights of the shipped file NAME; where there is none, one that
+  /// is trained from random weights, which then stand beside its checkpoints, to be shipped.
+  template <class Network, std::size_t Runs, class Problem, class Teacher, class Measure = Scores>
+  void add_shipped(const std::string& method, const nlohmann::ordered_json& parameters,
+                   const Problem& problem, dan::Recipe<Teacher> recipe, const std::string& name,
+                   const Measure& measure = {}) {
+    shorten(recipe);
+    add(method, parameters,
+        [=, twin = unseen(), ready = shipped(name), file = checkpoint(name),
+         command = dan::to_text(name_, " --seed ", options_.seed, " --training ", more_.training)] {
+          using Analysis = dan::Learned<Problem, Network, 16>;
+          if (std::filesystem::exists(ready)) {
+            auto row = measure(problem, Analysis(problem, dan::load_weights<Network>(ready)), twin);
+            row["weights"] = Network::parameters;
+            return row;
+          }
+          const auto [trained, report] = dan::train<Network, Runs>(problem, recipe, file);
+          if (!file.empty())
+            dan::save_weights(std::filesystem::path(file.string() + ".safetensors"), trained,
+                              {{"command", command},
+                               {"training", dan::json_of_fields(recipe.training).dump()},
+                               {"training_seconds", dan::to_text(std::round(report.seconds))}});
+          auto row = measure(problem, Analysis(problem, trained), twin);
+          add_training(row, trained, recipe, report);
+          return row;
+        });
   }
 
   /// Computes all rows, prints them and writes the file of `--json`.
@@ -181,6 +204,28 @@ class SweepFigure {
   }
 
  private:
+  /// The training at its length here; with --quick there is nothing to finish.
+  template <class Teacher>
+  void shorten(dan::Recipe<Teacher>& recipe) const {
+    recipe.training = training(recipe.training);
+    if (quick()) recipe.finish.share = 0;
+  }
+  /// A name for files.
+  static std::string name_of(std::string name, const nlohmann::ordered_json& parameters) {
+    for (const auto& [key, value] : parameters.items()) name += "_" + key + "_" + value.dump();
+    for (char& c : name)
+      if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_' && c != '.') c = '-';
+    return name;
+  }
+  template <class Network, class Teacher>
+  static void add_training(nlohmann::ordered_json& row, const dan::Trained<Network>&,
+                           const dan::Recipe<Teacher>& recipe, const dan::TrainReport& report) {
+    row["weights"] = Network::parameters;
+    row["updates"] = recipe.training.updates;
+    row["training_seconds"] = report.seconds;
+    row["restarts"] = report.restarts;
+  }
+
   std::string name_;
   Options options_;
   SweepOptions more_;
