@@ -55,6 +55,7 @@
 #include "dan/transform/legendre.hpp"
 #include "dan/transform/real_fourier.hpp"
 #include "dan/transform/spherical_harmonics.hpp"
+#include "dan/transform/stream_function.hpp"
 
 // Models and their integrators.
 #include "dan/integrate/tableau.hpp"
@@ -77,6 +78,7 @@
 #include "dan/observe/places.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/observe/subset.hpp"
+#include "dan/observe/transformed.hpp"
 #include "dan/observe/random.hpp"
 #include "dan/observe/interpolate.hpp"
 #include "dan/observe/nonlinear.hpp"

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <concepts>
+#include <cstddef>
+
+#include "dan/concepts.hpp"
+#include "dan/core/memory.hpp"
+#include "dan/core/scalar.hpp"
+#include "dan/observe/places.hpp"
+
+namespace dan {
+
+/// A linear map from states to states of the same shape: y = L x, and d_x += Lᵀ d_y; templates on
+/// the scalar, x and y do not overlap.
+template <class L>
+concept LinearStateMap = requires(const L map, const detail::Side* x, detail::Side* y) {
+  map.apply(x, y);
+  map.apply_adjoint(x, y);
+};
+
+/// Observes what a linear map makes of the state, such as the stream function where the state is
+/// vorticity: y = H(L x).
+///
+///     Transformed<StreamFunction<Harmonics>, ObserveSubset<points, 512>> observe{{}, subset};
+///
+/// Slots, places and which of them report are those of `inner`. Cost: that of map and `inner`.
+template <LinearStateMap Map, ObservationOperator Operator>
+struct Transformed {
+  static_assert(!PlacedOperator<Operator>,
+                "Transformed: the inner operator must see the same places in every cycle");
+  static constexpr std::size_t points = Operator::points, channels = Operator::channels;
+  static constexpr std::size_t slots = Operator::slots;
+  static constexpr bool linear = Operator::linear;
+
+  Map map{};
+  Operator inner{};
+
+  /// y = H(L x).
+  template <class T>
+  void observe(const T* x, T* y) const {
+    const auto at = mapped(x);
+    inner.observe(at.data(), y);
+  }
+  /// dy = H'(L x) L dx.
+  template <class T>
+  void observe_tangent(const T* x, const T* dx, T* dy) const {
+    const auto at = mapped(x), d = mapped(dx);
+    inner.observe_tangent(at.data(), d.data(), dy);
+  }
+  /// d_x += Lᵀ H'(L x)ᵀ d_y.
+  template <class T>
+  void observe_adjoint(const T* x, const T* d_y, T* d_x) const {
+    const auto at = mapped(x);
+    Scratch<T> d(points * channels);
+    inner.observe_adjoint(at.data(), d_y, d.data());
+    map.apply_adjoint(d.data(), d_x);
+  }
+  /// The slots that report are those of `inner`.
+  void available(const RandomKey& key, bool* mask) const { inner.available(key, mask); }
+
+  /// Where `inner` looks, if that is somewhere.
+  [[nodiscard]] std::size_t element(std::size_t slot) const requires requires {
+    inner.element(slot);
+  }
+  { return inner.element(slot); }
+  [[nodiscard]] auto place(std::size_t slot) const requires requires { inner.place(slot); }
+  { return inner.place(slot); }
+
+ private:
+  template <class T>
+  [[nodiscard]] Scratch<T> mapped(const T* x) const {
+    Scratch<T> y(points * channels, Unset{});
+    map.apply(x, y.data());
+    return y;
+  }
+};
+
+}  // namespace dan
