@@ -149,9 +149,10 @@ def sphere_spectrum(setting, rows):
     figure, ax = plt.subplots(figsize=(8, 5), constrained_layout=True)
     degree = np.arange(1, len(rows[0]["spectrum"]["truth"]))
     energy = (6.371e6) ** 2 / (2 * degree * (degree + 1))
-    ax.semilogy(degree, energy * rows[0]["spectrum"]["truth"][1:], "k-", label="truth")
+    by_degree = lambda row, what: energy * np.array(row["spectrum"][what][1:], float)
+    ax.semilogy(degree, by_degree(rows[0], "truth"), "k-", label="truth")
     for row in rows:
-        ax.semilogy(degree, energy * row["spectrum"]["analysis"][1:], "o-", ms=3, lw=1.2,
+        ax.semilogy(degree, by_degree(row, "analysis"), "o-", ms=3, lw=1.2,
                     label="error of " + row["method"])
     ax.set(xlabel="degree l", ylabel="kinetic energy, m²/s²",
            title="Barotropic flow on the sphere: " + setting)
@@ -161,21 +162,22 @@ def sphere_spectrum(setting, rows):
 
 
 def sphere(folder):
-    """Scores by what is observed; vorticity of truth, analysis and error in an equal-area map."""
+    """Scores and spectra by what is observed; truth, analysis and error in an equal-area map."""
     results = json.loads((folder / "sphere.json").read_text())["results"]
     rows = [row for row in results if row.get("analysis_rmse") is not None]
     settings = list(dict.fromkeys(row["observed"] for row in rows))
     figure, ax = plt.subplots(figsize=(8, 5), constrained_layout=True)
-    for n, method in enumerate(dict.fromkeys(row["method"] for row in rows)):
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    for n, method in enumerate(methods):
         own = [row for row in rows if row["method"] == method]
         at = np.array([settings.index(row["observed"]) for row in own]) + 0.12 * n
         value = np.array([row["analysis_rmse"] for row in own])
         ends = np.array([[np.nan if end is None else end for end in row["interval"]]
                          for row in own]).T
-        ax.errorbar(at, value, [value - ends[0], ends[1] - value], fmt="osD^"[n % 4], capsize=2,
+        ax.errorbar(at, value, [value - ends[0], ends[1] - value], fmt="osD^v"[n % 5], capsize=2,
                     label=method)
-    ax.set_xticks(np.arange(len(settings)) + 0.18, settings)
-    ax.set(xlabel="vorticity observed at", ylabel="aRMSE in deviations of the climate, 95 % interval",
+    ax.set_xticks(np.arange(len(settings)) + 0.06 * (len(methods) - 1), settings)
+    ax.set(xlabel="observed", ylabel="aRMSE in deviations of the climate, 95 % interval",
            title="Barotropic flow on the sphere, T21, every twelve hours", ylim=(0, None))
     ax.grid(alpha=0.3)
     ax.legend(fontsize=9)

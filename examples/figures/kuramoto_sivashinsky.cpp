@@ -5,6 +5,7 @@
 // After DAPPER's experiment bocquet2019, whose settings and scores some rows have; drawn by
 // scripts/plot.py kuramoto_sivashinsky FOLDER.
 #include <cmath>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -67,31 +68,19 @@ class Rows {
       return run_twin(problem, make(problem), twin);
     });
   }
-  /// The method that make(values) is at the best point of a grid; `factor` as that of
-  /// `SweepFigure::tuning`.
+  /// `make` as of `SweepFigure::add_tuned`, `factor` as of `SweepFigure::tuning`.
   template <class Make>
   void tuned(const std::string& method, const std::vector<TunedParameter>& grid, const Make& make,
              std::size_t factor = 1) const {
-    figure_.add(method, {{"dt", dt_}},
-                [=, problem = problem_, trial = tuning(factor), twin = unseen()] {
-                  const auto at = [&](std::span<const double> v) { return make(problem, v); };
-                  const auto best = tune_analysis(problem, grid, at, trial, {.threads = 1}).best;
-                  auto row = json_of_scores(run_twin(problem, at(best.values), twin));
-                  for (std::size_t n = 0; n < grid.size(); ++n)
-                    row["tuned"][grid[n].name] = best.values[n];
-                  return row;
-                });
+    figure_.add_tuned(method, {{"dt", dt_}}, problem_, grid, tuning(factor), make,
+                      [twin = unseen()](const Waves& problem, const auto& at, const TwinConfig&) {
+                        return json_of_scores(run_twin(problem, at, twin));
+                      });
   }
 
   void static_methods() const {
-    add("3D-Var, tuned", [trial = tuning()](const Waves& problem) {
-      const auto climate = climatology_of(problem);
-      const auto at = [&](std::span<const double> v) {
-        return Var3d<Waves>(problem, climate, v[0]);
-      };
-      const std::vector<double> shares{0.04, 0.06, 0.08, 0.1, 0.12, 0.16, 0.2, 0.3, 0.5};
-      return at(tune_analysis(problem, {{"x_B", shares}}, at, trial, {.threads = 1}).best.values);
-    });
+    tuned("3D-Var, tuned", {{"x_B", {0.04, 0.06, 0.08, 0.1, 0.12, 0.16, 0.2, 0.3, 0.5}}},
+          example::var3d_of_climate());
   }
 
   template <std::size_t Members>

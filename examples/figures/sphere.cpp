@@ -6,6 +6,7 @@
 // After the talk's experiment with quasi-geostrophic flow; drawn by scripts/plot.py sphere FOLDER.
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string>
 
 #include "sweep.hpp"
@@ -56,26 +57,25 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const O
   unseen.runs = 4, tuning.runs = 2;
   unseen.cycles = figure.quick() ? 24 : 260, unseen.burn_in = figure.quick() ? 8 : 60;
   tuning.cycles = figure.quick() ? 8 : 100, tuning.burn_in = figure.quick() ? 2 : 50;
-  // Scores, and the spectra by degree; of a truth of which fields are kept, the first ones.
-  const auto scored = [=](const auto& method, std::size_t fields) {
-    TwinConfig twin = unseen;
-    twin.keep_fields = fields;
-    WaveSpectrum<SpherePower<Harmonics>> spectrum;
-    const auto scores = run_twin(problem, method, twin, spectrum);
-    auto row = json_of_scores(scores);
-    row["spectrum"] = {{"truth", spectrum.truth()},
-                       {"forecast", spectrum.forecast()},
-                       {"analysis", spectrum.analysis()}};
-    if (!scores.truth.empty()) row["truth"] = scores.truth[0], row["analysis"] = scores.analysis[0];
-    return row;
-  };
-  const auto tuned = [=](const std::vector<TunedParameter>& grid, const auto& make) {
-    return [=] {
-      const auto best = tune_analysis(problem, grid, make, tuning, {.threads = 1}).best;
-      auto row = scored(make(best.values), 0);
-      for (std::size_t n = 0; n < grid.size(); ++n) row["tuned"][grid[n].name] = best.values[n];
+  // Scores and the spectra by degree; of some also the first fields.
+  const auto scored = [=](std::size_t fields) {
+    return [=](const Here& here, const auto& method, const TwinConfig&) {
+      TwinConfig twin = unseen;
+      twin.keep_fields = fields;
+      WaveSpectrum<SpherePower<Harmonics>> spectrum;
+      const auto scores = run_twin(here, method, twin, spectrum);
+      auto row = json_of_scores(scores);
+      row["spectrum"] = {{"truth", spectrum.truth()},
+                         {"forecast", spectrum.forecast()},
+                         {"analysis", spectrum.analysis()}};
+      if (fields > 0 && !scores.truth.empty())
+        row["truth"] = scores.truth[0], row["analysis"] = scores.analysis[0];
       return row;
     };
+  };
+  const auto tuned = [&](const std::string& method, const std::vector<TunedParameter>& grid,
+                         const auto& make) {
+    figure.add_tuned(method, setting, problem, grid, tuning, make, scored(0));
   };
   const Recipe<> recipe{.training = {.updates = 2000,
                                      .groups = 1,
@@ -83,32 +83,29 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const O
                                      .warm_up = 100,
                                      .first_guess_deviation = 0.3},
                         .finish = {.share = 0.5, .unroll = 4}};
-  const auto measure = [=](const Here&, const auto& method, const TwinConfig&) {
-    return scored(method, 1);
-  };
   std::string name = "sphere_" + observed;
   std::ranges::replace(name, ' ', '_');
   figure.add_shipped<AnalysisNetwork<shape, Grid>, 16>("DAN, one state and memory", setting,
-                                                       problem, recipe, name, measure);
-  figure.add("3D-Var, tuned", setting,
-             tuned({{"x_B", {0.01, 0.03, 0.1, 0.3, 1}}}, [=](std::span<const double> v) {
-               using Background = DistanceBackground<Grid, 1>;
-               Vector deviations = zero_tensor<double>(points);
-               deviations.fill(climate_deviation);
-               return Var3d<Here, 1, Background>(problem, Background(deviations, 3, v[0]));
-             }));
-  figure.add("ETKF, 60 members, tuned", setting,
-             tuned({{"inflation", {1.02, 1.04, 1.08}}}, [=](std::span<const double> v) {
-               return Etkf<Here, 60>(problem, {.inflation = {.factor = v[0]}, .rotation = true});
-             }));
-  figure.add("EnKF-N, 60 members", setting,
-             [=] { return scored(EnkfN<Here, 60>(problem, {.rotation = true}), 0); });
-  figure.add(
-      "LETKF, 20 members, tuned", setting,
-      tuned({{"radius", {5, 8}}, {"inflation", {1.02, 1.06}}}, [=](std::span<const double> v) {
-        return Letkf<Here, 20>(
-            problem, {.radius = v[0], .batch = 8, .inflation = {.factor = v[1]}, .rotation = true});
-      }));
+                                                       problem, recipe, name, scored(1));
+  using Values = std::span<const double>;
+  tuned("3D-Var, tuned", {{"x_B", {0.01, 0.03, 0.1, 0.3, 1}}}, [](const Here& here, Values v) {
+    using Background = DistanceBackground<Grid, 1>;
+    Vector deviations = zero_tensor<double>(points);
+    deviations.fill(climate_deviation);
+    return Var3d<Here, 1, Background>(here, Background(deviations, 3, v[0]));
+  });
+  tuned("ETKF, 60 members, tuned", {{"inflation", {1.02, 1.04, 1.08}}},
+        [](const Here& here, Values v) {
+          return Etkf<Here, 60>(here, {.inflation = {.factor = v[0]}, .rotation = true});
+        });
+  figure.add("EnKF-N, 60 members", setting, [=, score = scored(0)] {
+    return score(problem, EnkfN<Here, 60>(problem, {.rotation = true}), unseen);
+  });
+  tuned("LETKF, 20 members, tuned", {{"radius", {5, 8, 12}}, {"inflation", {1.02, 1.06}}},
+        [](const Here& here, Values v) {
+          return Letkf<Here, 20>(
+              here, {.radius = v[0], .batch = 8, .inflation = {.factor = v[1]}, .rotation = true});
+        });
 }
 
 void sphere(example::SweepFigure& figure) {
@@ -128,7 +125,7 @@ void sphere(example::SweepFigure& figure) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return example::run_sweep(argc, argv, "sphere",
-                            "Barotropic flow on the sphere: vorticity from 512 or 128 places.",
-                            true, sphere);
+  return example::run_sweep(
+      argc, argv, "sphere",
+      "Barotropic flow on the sphere: vorticity or stream function at some places.", true, sphere);
 }

@@ -5,6 +5,9 @@
 #include <cctype>
 #include <cmath>
 #include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -36,6 +39,16 @@ struct Scores {
     return dan::json_of_scores(run_twin(problem, method, twin));
   }
 };
+
+/// For `add_tuned`: a 3D-Var with the share values[0] of the climate, which is found when it is
+/// first asked for.
+inline auto var3d_of_climate() {
+  return [climate = std::make_shared<std::optional<dan::Climate>>()]<class Problem>(
+             const Problem& problem, std::span<const double> values) {
+    if (!*climate) *climate = dan::climatology_of(problem);
+    return dan::Var3d<Problem>(problem, **climate, values[0]);
+  };
+}
 
 /// A figure over a parameter: rows are computed side by side and kept in the file of `--out`, from
 /// which the same command goes on.
@@ -126,6 +139,21 @@ class SweepFigure {
         [problem, make, twin = unseen()] { return run_twin(problem, make(), twin); });
   }
 
+  /// A row of the method that make(problem, values) is at the best point of a grid, found in the
+  /// experiment `trial`; the row says which. `measure`: as of `add_trained`.
+  template <class Problem, class Make, class Measure = Scores>
+  void add_tuned(const std::string& method, const nlohmann::ordered_json& parameters,
+                 const Problem& problem, const std::vector<dan::TunedParameter>& grid,
+                 const dan::TwinConfig& trial, const Make& make, const Measure& measure = {}) {
+    add(method, parameters, [=, twin = unseen()] {
+      const auto at = [&](std::span<const double> values) { return make(problem, values); };
+      const auto best = dan::tune_analysis(problem, grid, at, trial, {.threads = 1}).best.values;
+      auto row = measure(problem, at(best), twin);
+      for (std::size_t n = 0; n < grid.size(); ++n) row["tuned"][grid[n].name] = best[n];
+      return row;
+    });
+  }
+
   /// A row of a network that is trained first, in `runs` runs side by side, and goes on from its
   /// checkpoints; with `--training` and `--quick` its training is another length. It begins with
   /// random weights, or with those of the shipped file `from`, on which the page must say a word.
@@ -144,7 +172,7 @@ class SweepFigure {
               ? dan::train<Network, Runs>(problem, recipe, file)
               : dan::train<Runs>(problem, dan::load_weights<Network>(start), recipe, file);
       auto row = measure(problem, dan::Learned<Problem, Network, 16>(problem, trained), twin);
-      add_training(row, trained, recipe, report);
+      add_training<Network>(row, recipe, report);
       return row;
     });
   }
@@ -156,7 +184,7 @@ class SweepFigure {
                    const Measure& measure = {}) {
     shorten(recipe);
     add(method, parameters,
-        [=, twin = unseen(), ready = shipped(name), file = checkpoint(name),
+        [=, twin = unseen(), ready = shipped(name), file = checkpoint(name), quick = quick(),
          command = dan::to_text(name_, " --seed ", options_.seed, " --training ", more_.training)] {
           using Analysis = dan::Learned<Problem, Network, 16>;
           if (std::filesystem::exists(ready)) {
@@ -165,13 +193,13 @@ class SweepFigure {
             return row;
           }
           const auto [trained, report] = dan::train<Network, Runs>(problem, recipe, file);
-          if (!file.empty())
+          if (!file.empty() && !quick)
             dan::save_weights(std::filesystem::path(file.string() + ".safetensors"), trained,
                               {{"command", command},
                                {"training", dan::json_of_fields(recipe.training).dump()},
                                {"training_seconds", dan::to_text(std::round(report.seconds))}});
           auto row = measure(problem, Analysis(problem, trained), twin);
-          add_training(row, trained, recipe, report);
+          add_training<Network>(row, recipe, report);
           return row;
         });
   }
@@ -218,8 +246,8 @@ class SweepFigure {
     return name;
   }
   template <class Network, class Teacher>
-  static void add_training(nlohmann::ordered_json& row, const dan::Trained<Network>&,
-                           const dan::Recipe<Teacher>& recipe, const dan::TrainReport& report) {
+  static void add_training(nlohmann::ordered_json& row, const dan::Recipe<Teacher>& recipe,
+                           const dan::TrainReport& report) {
     row["weights"] = Network::parameters;
     row["updates"] = recipe.training.updates;
     row["training_seconds"] = report.seconds;

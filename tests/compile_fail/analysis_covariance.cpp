@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// expect: analysis_covariance: the network has no gain head (NetworkShape::head), which
+// expect: analysis_covariance: the network has no gain head (NetworkShape::head) of one
 #include "dan/diagnose/sampled_ensemble.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// expect: head_covariance: the network has no gain head (NetworkShape::head); take
+// expect: head_covariance: the network has no gain head (NetworkShape::head) of one level
 #include "dan/diagnose/gain.hpp"
 #include "dan/geometry/ring.hpp"
 

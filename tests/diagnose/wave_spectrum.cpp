@@ -82,4 +82,8 @@ TEST_CASE("wave spectrum: of a twin experiment its sum is the mean square of the
   twin.threads = 3;
   (void)run_twin(problem, EnkfN<Lorenz, 20>(problem), twin, again);
   CHECK(again.analysis() == spectrum.analysis());
+  WaveSpectrum<RingPower<40>> none(1);
+  CHECK_THROWS_WITH_AS(run_twin(problem, EnkfN<Lorenz, 20>(problem), twin, none),
+                       doctest::Contains("WaveSpectrum: channel is 1, expected less than 1"),
+                       ConfigError);
 }

@@ -110,45 +110,96 @@ TEST_CASE("analysis network: derivatives of gains of several levels") {
         LatLon<4, 6>>();
 }
 
-TEST_CASE(
-    "analysis network: a gain of several levels is symmetric, and reaches as far as it says") {
-  const auto symmetric = []<class Geometry>(Geometry) {
-    constexpr NetworkShape shape{.filters = 3,
-                                 .blocks = 1,
-                                 .kernel = 3,
-                                 .head = Head::gain,
-                                 .gain_radius = 1,
-                                 .gain_levels = 2};
-    using Head = typename AnalysisNetwork<shape, Geometry, 2>::Head;
-    constexpr std::size_t size = Head::size;
+TEST_CASE("analysis network: a gain of several levels is what its formula says") {
+  // Σ_s S_s U_s S_sᵀ with dense matrices, S_s = B_1 … B_s, of a head with random numbers.
+  const auto agrees = []<class Geometry>(Geometry) {
+    constexpr std::size_t channels = 2, levels = 3, n = Geometry::points * channels;
+    using Head = WideGainHead<Geometry, channels, 1, levels>;
     auto y = test::normal(Head::points * Head::per_point, 1);
     Head::prepare(y.data(), Head::per_point);
-    const std::vector<double> nothing(size);
-    std::vector<double> bias(size), u(size * size);
+    // Tap j of three in every direction, `spacing` points apart.
+    const auto tap = [](std::size_t p, std::size_t j, std::size_t spacing) {
+      const std::size_t width = 2 * spacing + 1;
+      return Geometry::tap(
+          p, Geometry::dimensions == 2 ? (j / 3 * width + j % 3) * spacing : j * spacing, width);
+    };
+    constexpr std::size_t taps = Geometry::taps(3);
+    const auto zeta = test::normal(n, 2);
+    std::vector<double> expected(n);
+    for (std::size_t i = 0; i < n; ++i)
+      expected[i] = y[i / channels * Head::per_point + i % channels * Head::per_element];
+    std::vector<double> smoothing(n * n);  // S
+    for (std::size_t i = 0; i < n; ++i) smoothing[i * n + i] = 1;
+    for (std::size_t level = 0; level < levels; ++level) {
+      if (level > 0) {  // S ← S B
+        std::vector<double> b(n * n), product(n * n);
+        const double one_way[] = {0.25, 0.5, 0.25};
+        for (std::size_t i = 0; i < n; ++i)
+          for (std::size_t j = 0; j < taps; ++j)
+            b[i * n + tap(i / channels, j, std::size_t{1} << (level - 1)) * channels +
+              i % channels] += taps == 9 ? one_way[j / 3] * one_way[j % 3] : one_way[j];
+        for (std::size_t i = 0; i < n; ++i)
+          for (std::size_t k = 0; k < n; ++k)
+            for (std::size_t j = 0; j < n; ++j)
+              product[i * n + j] += smoothing[i * n + k] * b[k * n + j];
+        smoothing = product;
+      }
+      std::vector<double> seen(n), gained(n);
+      for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t k = 0; k < n; ++k) seen[i] += smoothing[k * n + i] * zeta[k];
+      for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t j = 0; j < taps; ++j)
+          for (std::size_t of = 0; of < channels; ++of)
+            gained[i] +=
+                y[i / channels * Head::per_point + Head::coefficient(level, i % channels, j, of)] *
+                seen[tap(i / channels, j, std::size_t{1} << level) * channels + of];
+      for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t k = 0; k < n; ++k) expected[i] += smoothing[i * n + k] * gained[k];
+    }
+    std::vector<double> found(n);
+    Head::forward(y.data(), Head::per_point, zeta.data(), found.data());
+    for (std::size_t i = 0; i < n; ++i)
+      CHECK(found[i] == doctest::Approx(expected[i]).epsilon(1e-12));
+  };
+  agrees(Ring<20>{});
+  agrees(Interval<12>{});
+  agrees(Torus<9, 10>{});
+  agrees(LatLon<6, 10>{});
+}
+
+TEST_CASE("analysis network: a gain of several levels is symmetric and reaches as far as it says") {
+  const auto symmetric = []<class Geometry>(Geometry) {
+    constexpr std::size_t channels = 2, n = Geometry::points * channels;
+    using Head = WideGainHead<Geometry, channels, 1, 3>;
+    auto y = test::normal(Head::points * Head::per_point, 1);
+    Head::prepare(y.data(), Head::per_point);
+    const std::vector<double> nothing(n);
+    std::vector<double> bias(n), u(n * n);
     Head::forward(y.data(), Head::per_point, nothing.data(), bias.data());
-    for (std::size_t k = 0; k < size; ++k) {
-      std::vector<double> unit(size), row(size);
+    for (std::size_t k = 0; k < n; ++k) {
+      std::vector<double> unit(n), column(n);
       unit[k] = 1;
-      Head::forward(y.data(), Head::per_point, unit.data(), row.data());
-      for (std::size_t i = 0; i < size; ++i) u[i * size + k] = row[i] - bias[i];
+      Head::forward(y.data(), Head::per_point, unit.data(), column.data());
+      for (std::size_t i = 0; i < n; ++i) u[i * n + k] = column[i] - bias[i];
     }
     double worst = 0;
-    for (std::size_t i = 0; i < size; ++i)
-      for (std::size_t k = 0; k < size; ++k)
-        worst = std::max(worst, std::abs(u[i * size + k] - u[k * size + i]));
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t k = 0; k < n; ++k)
+        worst = std::max(worst, std::abs(u[i * n + k] - u[k * n + i]));
     CHECK(worst < 1e-13);
-    // Taps two points apart, smoothed over one before and one after: four points.
-    if constexpr (Geometry::dimensions == 1) {
+    // Taps four points apart, smoothed over three points before and after.
+    if constexpr (Geometry::dimensions == 1 && Geometry::points > 21) {
       double farthest = 0;
       const std::size_t from = Geometry::points / 2;
-      for (std::size_t k = 0; k < size; ++k)
-        if (u[from * 2 * size + k] != 0)
-          farthest = std::max(farthest, Geometry::distance(from, Geometry::position(k / 2)));
-      CHECK(farthest == 4);
+      for (std::size_t k = 0; k < n; ++k)
+        if (std::abs(u[from * channels * n + k]) > 1e-14)
+          farthest = std::max(farthest, Geometry::distance(from, Geometry::position(k / channels)));
+      CHECK(farthest == 10);
     }
   };
-  symmetric(Ring<20>{});
-  symmetric(Interval<12>{});
+  symmetric(Ring<30>{});
+  symmetric(Interval<30>{});
+  symmetric(Torus<9, 10>{});
   symmetric(LatLon<6, 10>{});
 }
 

@@ -108,6 +108,7 @@ TEST_CASE("convolution: kernels agree with naive loops on every geometry") {
   compare<LatLon<4, 8>, 3, 5, 3, double, 3 * d>();
   compare<LatLon<3, 6>, 2, 20, 5, float, 1>();
   compare<LatLon<6, 10>, 6, 7, 5, float, f>();
+  compare<Torus<9, 15>, 6, 3, 3, double, d>();  // more points than a stretch of the weights
 }
 
 TEST_CASE("convolution: lanes with a nonlinearity agree with one lane in double") {

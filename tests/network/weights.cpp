@@ -53,6 +53,29 @@ TEST_CASE("weights: a round trip keeps every bit, on any domain size") {
   CHECK_FALSE(again.trained_for.has_value());
 }
 
+TEST_CASE("weights: those of a gain of several levels are not those of one level") {
+  constexpr auto with_levels = [](std::size_t levels) {
+    return NetworkShape{.filters = 4,
+                        .blocks = 1,
+                        .kernel = 3,
+                        .head = Head::gain,
+                        .gain_radius = 1,
+                        .gain_levels = levels};
+  };
+  using One = AnalysisNetwork<with_levels(1), Ring<20>>;
+  using Three = AnalysisNetwork<with_levels(3), Ring<20>>;
+  const test::TemporaryFolder folder;
+  Trained<Three> three;
+  Three::initialise(5, span_of(three.parameters));
+  save_weights(folder / "three", three);
+  save_weights(folder / "one", Trained<One>());
+  CHECK(load_weights<Three>(folder / "three").parameters == three.parameters);
+  CHECK(has(message_of([&] { (void)load_weights<Three>(folder / "one"); }),
+            "gain_levels = nothing, expected 3"));
+  CHECK(has(message_of([&] { (void)load_weights<One>(folder / "three"); }),
+            "gain_levels = 3, expected a network without"));
+}
+
 TEST_CASE("weights: what they were trained for goes with them") {
   const test::TemporaryFolder folder;
   const auto path = folder / "net.safetensors";

@@ -23,6 +23,7 @@ using Psi = StreamFunction<Harmonics>;
 
 /// y_i = x_i + 2 x_{i+1}, of four numbers.
 struct Shifted {
+  static constexpr std::size_t points = 4, channels = 1;
   template <class T>
   void apply(const T* x, T* y) const {
     for (std::size_t i = 0; i < 4; ++i) y[i] = x[i] + 2.0 * x[(i + 1) % 4];

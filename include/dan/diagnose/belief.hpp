@@ -61,9 +61,10 @@ struct BeliefRecorder : EmptyRecorder {
 
   void after_analysis(const auto& view) {
     using Method = std::decay_t<decltype(view.method)>;
-    static_assert(HasMembers<Method> || HasVariances<Method>,
-                  "BeliefRecorder: the method does not say what it believes; take one with an "
-                  "ensemble, an Ekf, or a network with a gain head (NetworkShape::head)");
+    static_assert(
+        HasMembers<Method> || HasVariances<Method>,
+        "BeliefRecorder: the method does not say what it believes; take one with an "
+        "ensemble, an Ekf, or a network with a gain head (NetworkShape::head) of one level");
     if (!view.scored()) return;
     for (std::size_t l = 0; l < view.runs; ++l)
       if (view.going(l)) add(view, l);

@@ -83,8 +83,8 @@ template <class Increment>
   using Network = typename Increment::Network;
   using Real = typename Increment::Real;
   static_assert(Network::gain,
-                "head_covariance: the network has no gain head (NetworkShape::head); take "
-                "learned_covariance, which asks the increment itself");
+                "head_covariance: the network has no gain head (NetworkShape::head) of one level "
+                "(gain_levels); take learned_covariance, which asks the increment itself");
   auto p = zero_tensor<double>(Network::size, Network::size);
   if constexpr (Network::gain) {
     const auto at = detail::spread_input<Real>(increment, in, about);

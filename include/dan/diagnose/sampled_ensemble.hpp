@@ -30,8 +30,8 @@ template <LearnedMethod Method>
 [[nodiscard]] Matrix analysis_covariance(const Method& method,
                                          const typename Method::Carried& carried, std::size_t run) {
   static_assert(Method::Network::gain,
-                "analysis_covariance: the network has no gain head (NetworkShape::head), which "
-                "gives P^a; train one with Head::gain, or take learned_covariance");
+                "analysis_covariance: the network has no gain head (NetworkShape::head) of one "
+                "level (gain_levels), which gives P^a; train one, or take learned_covariance");
   if constexpr (Method::Network::gain) {
     if (carried.static_variance[run] > 0) {
       std::vector<double> variances(Method::Types::size);

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "dan/core/error.hpp"
 #include "dan/experiment/record.hpp"
 #include "dan/transform/real_fourier.hpp"
 #include "dan/transform/spherical_harmonics.hpp"
@@ -14,6 +15,7 @@ namespace dan {
 /// The mean square of a field on a ring by wave number k = 0 … n/2: Σ_k p_k = 1/n Σ_j x_j².
 template <std::size_t Points>
 struct RingPower {
+  static constexpr std::size_t points = Points;  ///< even
   static constexpr std::size_t scales = Points / 2 + 1;
   /// p, of `Points` numbers x, is added to `to`.
   static void add(const double* x, double* to) {
@@ -32,6 +34,7 @@ struct RingPower {
 /// beyond the truncation T is left out. Of vorticity, p_l a²/(2 l (l + 1)) is the kinetic energy.
 template <class Harmonics>
 struct SpherePower {
+  static constexpr std::size_t points = Harmonics::points;
   static constexpr std::size_t scales = Harmonics::truncation + 1;
   /// p, of the field x on the grid, is added to `to`.
   static void add(const double* x, double* to) {
@@ -48,7 +51,8 @@ struct SpherePower {
 ///     WaveSpectrum<RingPower<128>> spectrum;
 ///     run_twin(problem, method, config, spectrum);  // then spectrum.analysis()[k]
 ///
-/// Cost: three transforms per run and cycle. Memory: three numbers per scale.
+/// `begin` throws ConfigError for a channel that the state does not have. Cost: three transforms
+/// per run and cycle. Memory: three numbers per scale.
 template <class Power>
 class WaveSpectrum : public EmptyRecorder {
  public:
@@ -58,24 +62,51 @@ class WaveSpectrum : public EmptyRecorder {
   /// Of channel `channel`.
   explicit WaveSpectrum(std::size_t channel = 0) : channel_(channel) {}
 
-  void after_forecast(const auto& view) { add(view, forecast_, false); }
-  void after_analysis(const auto& view) { add(view, analysis_, true); }
+  template <class Problem, class Method>
+  void begin(const TwinGroup<Problem, Method>&) const {
+    static_assert(Power::points == Problem::points,
+                  "WaveSpectrum: the fields of Power must have the points of the state");
+    if (channel_ >= Problem::channels)
+      throw ConfigError(to_text("WaveSpectrum: channel is ", channel_, ", expected less than ",
+                                Problem::channels, ", the channels of the state"));
+  }
+  void after_forecast(const auto& view) {
+    each(view, [&](const double*, const double* error) { forecast_.add(error); });
+  }
+  void after_analysis(const auto& view) {
+    each(view, [&](const double* x, const double* error) { truth_.add(x), analysis_.add(error); });
+  }
   void merge(const WaveSpectrum& next) {
-    for (std::size_t k = 0; k < scales; ++k) {
-      truth_[k] += next.truth_[k];
-      forecast_[k] += next.forecast_[k];
-      analysis_[k] += next.analysis_[k];
-    }
-    count_ += next.count_;
+    truth_.merge(next.truth_), forecast_.merge(next.forecast_), analysis_.merge(next.analysis_);
   }
 
   /// Mean squares by scale; not a number where nothing was scored.
-  [[nodiscard]] Spectrum truth() const { return mean(truth_); }
-  [[nodiscard]] Spectrum forecast() const { return mean(forecast_); }
-  [[nodiscard]] Spectrum analysis() const { return mean(analysis_); }
+  [[nodiscard]] Spectrum truth() const { return truth_.mean(); }
+  [[nodiscard]] Spectrum forecast() const { return forecast_.mean(); }
+  [[nodiscard]] Spectrum analysis() const { return analysis_.mean(); }
 
  private:
-  void add(const auto& view, Spectrum& error, bool with_truth) {
+  struct Mean {
+    Spectrum sum{};
+    double count = 0;
+
+    void add(const double* field) {
+      Power::add(field, sum.data());
+      ++count;
+    }
+    void merge(const Mean& next) {
+      for (std::size_t k = 0; k < scales; ++k) sum[k] += next.sum[k];
+      count += next.count;
+    }
+    [[nodiscard]] Spectrum mean() const {
+      Spectrum out = sum;
+      for (double& p : out) p /= count;
+      return out;
+    }
+  };
+
+  /// use(truth, error) for the channel in every run that goes on.
+  void each(const auto& view, const auto& use) const {
     using Estimate = std::remove_cvref_t<decltype(view.estimate)>;
     if (!view.scored()) return;
     std::vector<double> x(Estimate::points), e(Estimate::points);
@@ -86,20 +117,12 @@ class WaveSpectrum : public EmptyRecorder {
         x[p] = view.twin.truth().at(i, l);
         e[p] = view.estimate.at(i, l) - x[p];
       }
-      Power::add(e.data(), error.data());
-      if (!with_truth) continue;
-      Power::add(x.data(), truth_.data());
-      ++count_;
+      use(x.data(), e.data());
     }
-  }
-  [[nodiscard]] Spectrum mean(Spectrum sum) const {
-    for (double& p : sum) p /= count_;
-    return sum;
   }
 
   std::size_t channel_;
-  Spectrum truth_{}, forecast_{}, analysis_{};
-  double count_ = 0;  ///< of analyses
+  Mean truth_, forecast_, analysis_;
 };
 
 }  // namespace dan

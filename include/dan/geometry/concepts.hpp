@@ -28,7 +28,8 @@
 /// A stencil of odd `width` around point p has `taps(width)` taps (width to the power of the
 /// dimensions), the k-th one is the point `tap(p, k, width)`. Neighbours see each other: the
 /// `back(p, k, width)`-th tap of that point is p. Mostly that is the opposite tap, taps − 1 − k; a
-/// tap that goes across a pole, or is mirrored at a wall, has another one.
+/// tap that goes across a pole, or is mirrored at a wall, has another one. In two dimensions tap k
+/// is in row k / width and column k % width of a square.
 
 namespace dan {
 
@@ -85,20 +86,39 @@ constexpr std::size_t tap_source(std::size_t q, std::size_t k, std::size_t width
   return Geometry::tap(q, opposite, width);
 }
 
-/// tap(p, k, Width) and tap_source(p, k, Width) as functions of p and k: of a line computed, of a
-/// grid of two dimensions, where that takes divisions, from tables.
-template <class Geometry, std::size_t Width>
-class Neighbours {
+/// A stencil of `Side` taps in every direction, `Spacing` points apart: its taps, where they come
+/// from (`tap_source`, of neighbours only), and by which tap each sees this point, as functions of
+/// p and k. On a line they are computed; in two dimensions, where that takes divisions, they are
+/// found in tables, 4 · taps · points bytes each, which are made once and kept.
+template <class Geometry, std::size_t Side, std::size_t Spacing = 1>
+class Stencil {
+  static_assert(Spacing == 1 || Geometry::dimensions <= 2,
+                "Stencil: taps that are not neighbours are known on lines and in squares only");
+  static constexpr bool flat = Geometry::dimensions == 2;
+
  public:
-  static constexpr std::size_t taps = Geometry::taps(Width);
+  static constexpr std::size_t taps = Geometry::taps(Side), width = (Side - 1) * Spacing + 1;
+
   [[nodiscard]] static auto tap() {
-    return found([](std::size_t p, std::size_t k) { return Geometry::tap(p, k, Width); });
+    return found([](std::size_t p, std::size_t k) { return Geometry::tap(p, of_all(k), width); });
   }
-  [[nodiscard]] static auto source() {
-    return found([](std::size_t p, std::size_t k) { return tap_source<Geometry>(p, k, Width); });
+  [[nodiscard]] static auto back() {
+    return found([](std::size_t p, std::size_t k) {
+      const std::size_t seen = Geometry::back(p, of_all(k), width);
+      if constexpr (Spacing == 1) return seen;
+      return flat ? seen / width / Spacing * Side + seen % width / Spacing : seen / Spacing;
+    });
+  }
+  [[nodiscard]] static auto source() requires(Spacing == 1) {
+    return found([](std::size_t p, std::size_t k) { return tap_source<Geometry>(p, k, width); });
   }
 
  private:
+  /// Tap k among all of the stencil without gaps.
+  static constexpr std::size_t of_all(std::size_t k) {
+    if constexpr (Spacing == 1) return k;
+    return flat ? (k / Side * width + k % Side) * Spacing : k * Spacing;
+  }
   template <class Find>
   static auto found(const Find& find) {
     if constexpr (Geometry::dimensions == 1) {

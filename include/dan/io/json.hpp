@@ -64,7 +64,9 @@ void write_json(const std::filesystem::path& path, const Json& json) {
     if (!more.empty()) list += (list.empty() ? "" : "; ") + more;
   };
   if (!found.is_object() || !expected.is_object()) {
-    if (found != expected) add(to_text(name, " = ", found.dump(), ", expected ", expected.dump()));
+    if (found != expected)
+      add(to_text(name.empty() ? "the value" : name, " = ", found.dump(), ", expected ",
+                  expected.dump()));
     return list;
   }
   const auto whole = [&](const std::string& key) { return name.empty() ? key : name + "." + key; };

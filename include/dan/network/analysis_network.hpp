@@ -108,10 +108,10 @@ struct AnalysisBounds {
 /// gain_radius: a local, state-dependent gain; with gain_levels above 1 a sum of such gains, each
 /// next one of them twice as wide (`WideGainHead`). It is symmetric, the mean of what the layer
 /// gives and its transpose, because a perfect one would be: a Kalman filter's increment is P^a Hᵀ
-/// R⁻¹ δ = P^a ζ. `backward` takes a gradient with respect to U as well. Memory: m ← g m + (1 − g)
-/// tanh c with gate g = 1/(1 + e^{−s}), s and c from the output layer. Parameters do not depend on
-/// the number of points: weights carry over to any domain size. Source: Bocquet et al., Chaos 34
-/// (2024) 091104 (plain head); gain head after its equation for a_θ(x, ζ) ≈ P^a(x) ζ.
+/// R⁻¹ δ = P^a ζ. `backward` takes a gradient with respect to U of one level as well. Memory: m ← g
+/// m + (1 − g) tanh c with gate g = 1/(1 + e^{−s}), s and c from the output layer. Parameters do
+/// not depend on the number of points: weights carry over to any domain size. Source: Bocquet et
+/// al., Chaos 34 (2024) 091104 (plain head); gain head after its equation for a_θ(x, ζ) ≈ P^a(x) ζ.
 template <NetworkShape Shape, class Geometry, std::size_t Channels = 1>
 struct AnalysisNetwork {
   static_assert(
@@ -121,6 +121,8 @@ struct AnalysisNetwork {
       "that names none needs a line like: using Geometry = dan::Ring<points>;");
   static_assert(Shape.filters > 0 && Shape.blocks > 0 && Shape.sub_blocks > 0 && Shape.members > 0,
                 "AnalysisNetwork: filters, blocks, sub_blocks and members must be at least 1");
+  static_assert(Shape.gain_levels == 1 || (Shape.gain_levels > 1 && Shape.head == dan::Head::gain),
+                "AnalysisNetwork: gain_levels must be at least 1, and 1 without a gain head");
   static_assert(Shape.products == 0 || Shape.sub_blocks == 2,
                 "AnalysisNetwork: a block with products has two convolutions; set sub_blocks to 2");
 
@@ -141,7 +143,7 @@ struct AnalysisNetwork {
   static constexpr std::size_t features = Inputs::count;
   static constexpr std::size_t heads = members * Head::per_point;
   static constexpr std::size_t raw = heads + Memory::per_point;
-  /// Coefficients of one member's gain; 0 for a head without.
+  /// Coefficients of one member's gain that can be read as P^a; 0 for a head without any.
   static constexpr std::size_t gains = Head::coefficients;
   static constexpr bool gain = gains > 0;
 
@@ -178,7 +180,7 @@ struct AnalysisNetwork {
   }
 
   /// `d_gain`: the gradient with respect to the gain's coefficients, if the loss depends on them:
-  /// members × `gains`, else null.
+  /// members × `gains`, else null; with `gains` 0 it must be null.
   template <class Real, class T>
   void backward(const Real* params, const T* in, const Cache<T>& cache, const T* d_out, T* d_in,
                 Real* d_params, const T* d_gain = nullptr) const {

@@ -71,7 +71,7 @@ struct Convolution {
   static constexpr std::size_t taps = Geometry::taps(Kernel);
   static constexpr std::size_t weights = taps * In * Out, parameters = weights + Out;
   static constexpr bool linear = std::is_same_v<Activation, Identity>;
-  using Neighbours = detail::Neighbours<Geometry, Kernel>;
+  using Neighbours = detail::Stencil<Geometry, Kernel>;
 
   /// φ'(z), kept for the backward pass; nothing for a linear layer.
   template <class T>
@@ -262,6 +262,7 @@ struct Convolution {
     using Register = register_t<Pack<Real, simd_width<Real>>>;
     constexpr std::size_t width = simd_width<Real>, blocks = (Out + width - 1) / width;
     constexpr std::size_t tile = std::max<std::size_t>(1, register_count * 3 / 4 / blocks);
+    const auto tap = Neighbours::tap();
     const auto first = [](std::size_t block) {
       return block + 1 == blocks ? Out - width : block * width;
     };
@@ -276,7 +277,7 @@ struct Convolution {
       for (std::size_t k = 0; k < taps; ++k) {
         const Real* x[np];
         detail::unrolled<np>([&](auto p) __attribute__((always_inline)) {
-          x[p] = in + Geometry::tap(p0 + p, k, Kernel) * In;
+          x[p] = in + tap(p0 + p, k) * In;
         });
         const Real* w = params + k * In * Out;
         for (std::size_t i = 0; i < In; ++i, w += Out) {

@@ -22,7 +22,9 @@ struct NetworkShape {
   Head head = Head::plain;
   std::size_t memory = 0;       ///< channels carried from cycle to cycle
   std::size_t gain_radius = 5;  ///< reach of the gain head in points, in every direction
-  std::size_t gain_levels = 1;  ///< more: gains that reach twice as far each, see WideGainHead
+  /// More than one: gains that reach twice as far each, see WideGainHead; then the network has no
+  /// variances to tell (spread, P^a) or to be taught.
+  std::size_t gain_levels = 1;
   bool sees_forecast = true;    ///< false: the simplified â_θ(ζ)
   std::size_t products = 0;     ///< channels of a block's products; 0: `activation` instead
   bool sees_precision = false;  ///< true: is also shown where how much is observed

@@ -42,8 +42,8 @@ struct TrainConfig {
   StoredTruths stored{};        ///< the data; by default without end
   /// Share of the updates, the first ones, that learn from the teacher's analyses, not the truth.
   double taught = 0;
-  /// Weight w of the teacher's covariances as the target of a gain head, as long as it is taught,
-  /// see `GainTarget`; 0: none.
+  /// Weight w of the teacher's covariances as the target of a gain head of one level, as long as
+  /// taught, see `GainTarget`; 0: none.
   double taught_gain = 40;
   std::uint64_t seed = 1;
   std::size_t threads = 0;  ///< 0: all cores

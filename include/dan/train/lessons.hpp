@@ -23,9 +23,10 @@ namespace dan {
 ///
 /// What no observation tells of the truth, no analysis can know: in the target it is noise, most of
 /// the gradient once the network is good. The teacher's analysis is free of it, and what is wrong
-/// with the teacher is for the last updates, which learn from the truth. A gain head learns its
-/// gain from the teacher as well, whose covariances say far more than its mean: see `GainTarget`.
-/// Memory of a group's lesson: what the teacher carries, and unroll × `Network::gains` covariances.
+/// with the teacher is for the last updates, which learn from the truth. A gain head of one
+/// level learns its gain from the teacher as well, whose covariances say far more than its mean:
+/// see `GainTarget`. Memory of a group's lesson: what the teacher carries, and unroll ×
+/// `Network::gains` covariances.
 template <class Teacher, class Runs>
 class Lessons {
  public:

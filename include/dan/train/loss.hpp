@@ -54,8 +54,8 @@ struct SupervisedLoss {
   }
 };
 
-/// What the gain U of a gain head should be: P^a, the covariance of the analysis' error, in units
-/// of the observation errors' deviations s.
+/// What the gain U of a gain head of one level should be: P^a, the covariance of the analysis'
+/// error, in units of the observation errors' deviations s.
 ///
 /// It adds weight/2 · Σ_ij (u_{i,j} − P^a_{i,j})² to the loss, for every member's gain; i an
 /// element, j a neighbour. In a training the weight is w s̄² r / (runs · cycles · size), with w

@@ -17,9 +17,9 @@
 namespace dan {
 
 /// An analysis of several runs in which one run can start anew, and which can be saved.
-/// For a gain head it may have `covariances<Geometry, Width>(carried, to)`, as `Ensrf`: P^a on a
-/// stencil. A run in which it cannot go on has an estimate that is not finite, or far off; it is
-/// not believed then, and starts anew.
+/// For a gain head of one level it may have `covariances<Geometry, Width>(carried, to)`, as
+/// `Ensrf`: P^a on a stencil. A run in which it cannot go on has an estimate that is not finite, or
+/// far off; it is not believed then, and starts anew.
 template <class Filter>
 concept TeachingFilter = requires(const Filter filter, typename Filter::Carried& carried,
                                   const typename Filter::FirstGuessBatch& guess,

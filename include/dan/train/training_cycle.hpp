@@ -30,7 +30,7 @@ struct BoundedCycle : LearnedCycle<Problem, Network, Observed> {
   }
 };
 
-/// The same of a network with a gain head, whose gain may have a target.
+/// The same of a network with a gain head of one level, whose gain may have a target.
 template <class Problem, class Network, class Observed, class T>
 struct TaughtCycle : BoundedCycle<Problem, Network, Observed> {
   using Base = BoundedCycle<Problem, Network, Observed>;

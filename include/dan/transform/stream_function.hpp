@@ -15,7 +15,7 @@ namespace dan {
 /// Cost: an analysis and a synthesis.
 template <class Harmonics>
 struct StreamFunction {
-  static constexpr std::size_t points = Harmonics::points;
+  static constexpr std::size_t points = Harmonics::points, channels = 1;
   double radius = 6.371e6;  ///< a, m
 
   /// ψ = ∇⁻² ζ.

@@ -17,12 +17,12 @@ namespace dan {
 ///   a = b + U_0 ζ + B_1 (U_1 B_1ᵀ ζ + B_2 (U_2 B_2ᵀ B_1ᵀ ζ + …)),
 /// with U_s as that of `GainHead`, but with taps 2^s points apart, and B_s the smoothing with
 /// weights (1, 2, 1)/4 in every direction, 2^(s−1) points apart: as in a wavelet transform without
-/// decimation. Every U_s is symmetric, so the whole is. It reaches Radius · 2^(Levels−1) points and
-/// what the smoothing adds. Per point Channels × (1 + Levels × window × Channels) numbers of the
-/// last layer, window that of one level. Cost: 2 · points · Channels² · window · Levels flops.
-/// There is no covariance of neighbours to be read from it (`coefficients` is 0): a network with
-/// it has no spread, and no teacher of covariances.
-/// Source: ours; the smoothing is that of Holschneider et al. (1989), à trous.
+/// decimation. Every U_s is symmetric, so the whole is. It reaches Radius · 2^(Levels−1) points
+/// and 2^Levels − 2 more by the smoothing. Per point Channels × (1 + Levels × window × Channels)
+/// numbers of the last layer, window that of one level. Cost: 2 · points · Channels² · window ·
+/// Levels flops; memory: 2 · Levels states. There is no covariance of neighbours to be read from it
+/// (`coefficients` is 0): a network with it has no spread, and no teacher of covariances. Source:
+/// ours; the smoothing is that of Holschneider et al. (1989), à trous.
 template <class Geometry, std::size_t Channels, std::size_t Radius, std::size_t Levels>
 struct WideGainHead {
   static constexpr std::size_t points = Geometry::points, size = points * Channels;
@@ -31,30 +31,13 @@ struct WideGainHead {
   static constexpr std::size_t per_point = Channels * per_element;
   static constexpr std::size_t coefficients = 0;
 
-  /// A stencil of `Side` taps in every direction, `Spacing` points apart.
-  template <std::size_t Side, std::size_t Spacing>
-  struct Stencil {
-    static constexpr std::size_t taps = Geometry::taps(Side), width = (Side - 1) * Spacing + 1;
-    static_assert(Geometry::fits(width),
-                  "WideGainHead: the gain reaches around the domain; lower gain_radius or "
-                  "gain_levels");
-    static constexpr bool flat = Geometry::dimensions == 2;
-    /// Tap j in the stencil of all `width` taps.
-    static constexpr std::size_t of_all(std::size_t j) {
-      return flat ? (j / Side * width + j % Side) * Spacing : j * Spacing;
-    }
-    static constexpr std::size_t tap(std::size_t p, std::size_t j) {
-      return Geometry::tap(p, of_all(j), width);
-    }
-    static constexpr std::size_t back(std::size_t p, std::size_t j) {
-      const std::size_t k = Geometry::back(p, of_all(j), width);
-      return flat ? k / width / Spacing * Side + k % width / Spacing : k / Spacing;
-    }
-  };
   template <std::size_t Level>
-  using Gain = Stencil<side, (std::size_t{1} << Level)>;
+  using Gain = detail::Stencil<Geometry, side, (std::size_t{1} << Level)>;
   template <std::size_t Level>  // 1 and more
-  using Smoothing = Stencil<3, (std::size_t{1} << (Level - 1))>;
+  using Smoothing = detail::Stencil<Geometry, 3, (std::size_t{1} << (Level - 1))>;
+  static_assert(Geometry::fits(Gain<Levels - 1>::width),
+                "WideGainHead: the last gain reaches around the domain; lower gain_radius or "
+                "gain_levels");
 
   /// Where u_{p,c,j,c'} of a level stands in point p's numbers.
   static constexpr std::size_t coefficient(std::size_t level, std::size_t c, std::size_t j,
@@ -66,11 +49,12 @@ struct WideGainHead {
   template <class T>
   static void prepare(T* y, std::size_t stride) {
     for_each_level([&](auto level) {
-      using Taps = Gain<level>;
+      const auto tap = Gain<level>::tap();
+      const auto back_of = Gain<level>::back();
       const T half(real_t<T>(0.5));
       for (std::size_t p = 0; p < points; ++p)
         for (std::size_t j = 0; j < window; ++j) {
-          const std::size_t q = Taps::tap(p, j), back = Taps::back(p, j);
+          const std::size_t q = tap(p, j), back = back_of(p, j);
           if (back * points + q > j * points + p) continue;  // each pair once
           T *here = y + p * stride, *there = y + q * stride;
           for (std::size_t c = 0; c < Channels; ++c)
@@ -138,9 +122,10 @@ struct WideGainHead {
   /// use(p, c, where u stands, element of ζ) for all of one level.
   template <std::size_t Level, class Use>
   static void for_each_tap(const Use& use) {
+    const auto tap = Gain<Level>::tap();
     for (std::size_t p = 0; p < points; ++p)
       for (std::size_t j = 0; j < window; ++j) {
-        const std::size_t q = Gain<Level>::tap(p, j);
+        const std::size_t q = tap(p, j);
         for (std::size_t c = 0; c < Channels; ++c)
           for (std::size_t of = 0; of < Channels; ++of)
             use(p, c, coefficient(Level, c, j, of), q * Channels + of);
@@ -163,11 +148,11 @@ struct WideGainHead {
   /// use(p, q, weight) for all taps of B.
   template <std::size_t Level, class Use>
   static void for_each_weight(const Use& use) {
-    using Taps = Smoothing<Level>;
+    const auto tap = Smoothing<Level>::tap();
     constexpr double one_way[] = {0.25, 0.5, 0.25};
     for (std::size_t p = 0; p < points; ++p)
-      for (std::size_t j = 0; j < Taps::taps; ++j)
-        use(p, Taps::tap(p, j), Taps::flat ? one_way[j / 3] * one_way[j % 3] : one_way[j]);
+      for (std::size_t j = 0; j < Smoothing<Level>::taps; ++j)
+        use(p, tap(p, j), Geometry::dimensions == 2 ? one_way[j / 3] * one_way[j % 3] : one_way[j]);
   }
   /// ζ, B_1ᵀ ζ, B_2ᵀ B_1ᵀ ζ, …
   template <class T>
