@@ -84,11 +84,11 @@ void nonlinear(example::SweepFigure& figure) {
           nlohmann::ordered_json{{"dt", static_cast<double>(steps) / 20}});
   };
   for_each([&](const Lorenz& problem, const auto& interval) {
-    add_network<pretrained::Plain>(figure, "DAN, one state (the talk's)", "plain", problem,
-                                   interval, training_without_memory(2000));
+    add_classical(figure, problem, interval);
   });
   for_each([&](const Lorenz& problem, const auto& interval) {
-    add_classical(figure, problem, interval);
+    add_network<pretrained::Plain>(figure, "DAN, one state (the talk's)", "plain", problem,
+                                   interval, training_without_memory(2000));
   });
   for_each([&](const Lorenz& problem, const auto& interval) {
     add_network<pretrained::Recurrent>(figure, "DAN, one state and memory", "recurrent", problem,
