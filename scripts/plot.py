@@ -11,7 +11,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 COLOURS = {"climatology": "0.6", "3D-Var": "tab:orange", "EnKF-N": "tab:blue", "DAN": "tab:red",
            "4D-Var": "tab:brown", "IEnKS": "tab:green"}
@@ -156,6 +156,7 @@ def sphere_spectrum(setting, rows):
                     label="error of " + row["method"])
     ax.set(xlabel="degree l", ylabel="kinetic energy, m²/s²",
            title="Barotropic flow on the sphere: " + setting)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.3)
     ax.legend(fontsize=9)
     return figure

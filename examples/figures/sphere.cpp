@@ -28,8 +28,8 @@ constexpr NetworkShape shape{.filters = 24,
                              .kernel = 3,
                              .head = Head::gain,
                              .memory = 8,
-                             .gain_radius = 3,
                              .gain_levels = 3,
+                             .gain_radius = 3,
                              .products = 16,
                              .sees_precision = true,
                              .sees_place = true};
@@ -88,7 +88,7 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const O
   figure.add_shipped<AnalysisNetwork<shape, Grid>, 16>("DAN, one state and memory", setting,
                                                        problem, recipe, name, scored(1));
   using Values = std::span<const double>;
-  tuned("3D-Var, tuned", {{"x_B", {0.01, 0.03, 0.1, 0.3, 1}}}, [](const Here& here, Values v) {
+  tuned("3D-Var, tuned", {{"x_B", {0.03, 0.1, 0.3, 1, 3}}}, [](const Here& here, Values v) {
     using Background = DistanceBackground<Grid, 1>;
     Vector deviations = zero_tensor<double>(points);
     deviations.fill(climate_deviation);

@@ -98,8 +98,8 @@ TEST_CASE("analysis network: derivatives of gains of several levels") {
                                       .sub_blocks = 1,
                                       .kernel = 3,
                                       .head = Head::gain,
-                                      .gain_radius = 1,
-                                      .gain_levels = 3};
+                                      .gain_levels = 3,
+                                      .gain_radius = 1};
   check<shape, Ring<9>, 2>();
   check<shape, Interval<6>>();
   check<[] {

@@ -59,8 +59,8 @@ TEST_CASE("weights: those of a gain of several levels are not those of one level
                         .blocks = 1,
                         .kernel = 3,
                         .head = Head::gain,
-                        .gain_radius = 1,
-                        .gain_levels = levels};
+                        .gain_levels = levels,
+                        .gain_radius = 1};
   };
   using One = AnalysisNetwork<with_levels(1), Ring<20>>;
   using Three = AnalysisNetwork<with_levels(3), Ring<20>>;

@@ -239,7 +239,8 @@ TEST_CASE("teacher: a localised filter teaches as well, with its covariances") {
   MESSAGE("error ", scores.analysis_rmse, ", spread ", scores.spread);
   CHECK(scores.analysis_rmse < 0.5);
   T other(problem, network, config, {Filter(problem, {.radius = 5})});
-  CHECK_THROWS_WITH_AS(other.resume(file), doctest::Contains("holds training = "), FileError);
+  CHECK_THROWS_WITH_AS(other.resume(file), doctest::Contains("holds training.teacher = "),
+                       FileError);
 }
 
 TEST_CASE("teacher: a localised EnSRF of few members") {

@@ -20,11 +20,11 @@ struct NetworkShape {
   std::size_t members = 1;     ///< states analysed together, N_e
   Nonlinearity activation = Nonlinearity::silu;
   Head head = Head::plain;
-  std::size_t memory = 0;       ///< channels carried from cycle to cycle
-  std::size_t gain_radius = 5;  ///< reach of the gain head in points, in every direction
+  std::size_t memory = 0;  ///< channels carried from cycle to cycle
   /// More than one: gains that reach twice as far each, see WideGainHead; then the network has no
   /// variances to tell (spread, P^a) or to be taught.
   std::size_t gain_levels = 1;
+  std::size_t gain_radius = 5;  ///< reach of the gain head in points, in every direction
   bool sees_forecast = true;    ///< false: the simplified â_θ(ζ)
   std::size_t products = 0;     ///< channels of a block's products; 0: `activation` instead
   bool sees_precision = false;  ///< true: is also shown where how much is observed
