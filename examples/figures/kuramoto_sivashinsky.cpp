@@ -94,7 +94,7 @@ class Rows {
         [](const Waves& problem, std::span<const double> v) {
           return Etkf<Waves, Members>(problem, {.inflation = {.factor = v[0]}, .rotation = true});
         },
-        4);  // one run in ten loses the truth in longer experiments where inflation is too small
+        4);  // short trials miss the runs that are lost where inflation is too small
     tuned("LETKF, " + members + ", tuned",
           {{"radius", {14, 28, 42}}, {"inflation", {1.005, 1.01, 1.02, 1.04, 1.07}}},
           [](const Waves& problem, std::span<const double> v) {

@@ -94,7 +94,7 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const O
     deviations.fill(climate_deviation);
     return Var3d<Here, 1, Background>(here, Background(deviations, 3, v[0]));
   });
-  tuned("ETKF, 60 members, tuned", {{"inflation", {1.02, 1.04, 1.08}}},
+  tuned("ETKF, 60 members, tuned", {{"inflation", {1.005, 1.01, 1.02, 1.04}}},
         [](const Here& here, Values v) {
           return Etkf<Here, 60>(here, {.inflation = {.factor = v[0]}, .rotation = true});
         });

@@ -3,9 +3,9 @@
 #include <array>
 #include <cstddef>
 #include <type_traits>
-#include <vector>
 
 #include "dan/core/error.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/experiment/record.hpp"
 #include "dan/transform/real_fourier.hpp"
 #include "dan/transform/spherical_harmonics.hpp"
@@ -38,7 +38,7 @@ struct SpherePower {
   static constexpr std::size_t scales = Harmonics::truncation + 1;
   /// p, of the field x on the grid, is added to `to`.
   static void add(const double* x, double* to) {
-    std::vector<double> waves(Harmonics::coefficients);
+    Scratch<double> waves(Harmonics::coefficients, Unset{});
     Harmonics::analyse(x, waves.data());
     Harmonics::for_each(
         [&](std::size_t i, std::size_t l, std::size_t) { to[l] += waves[i] * waves[i]; });
@@ -109,7 +109,7 @@ class WaveSpectrum : public EmptyRecorder {
   void each(const auto& view, const auto& use) const {
     using Estimate = std::remove_cvref_t<decltype(view.estimate)>;
     if (!view.scored()) return;
-    std::vector<double> x(Estimate::points), e(Estimate::points);
+    Scratch<double> x(Estimate::points, Unset{}), e(Estimate::points, Unset{});
     for (std::size_t l = 0; l < view.runs; ++l) {
       if (!view.going(l)) continue;
       for (std::size_t p = 0; p < Estimate::points; ++p) {

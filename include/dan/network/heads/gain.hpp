@@ -7,6 +7,29 @@
 
 namespace dan {
 
+namespace detail {
+/// A gain on a stencil of taps becomes the mean of itself and its transpose; at(c, j, c') is where
+/// u_{p,c,j,c'} stands in point p's numbers, which begin at y + p · stride.
+template <class Taps, std::size_t Channels, class T, class At>
+void make_symmetric(T* y, std::size_t points, std::size_t stride, const At& at) {
+  const auto tap = Taps::tap();
+  const auto back_of = Taps::back();
+  const T half(real_t<T>(0.5));
+  for (std::size_t p = 0; p < points; ++p)
+    for (std::size_t j = 0; j < Taps::taps; ++j) {
+      const std::size_t q = tap(p, j), back = back_of(p, j);
+      if (back * points + q > j * points + p) continue;  // each pair once
+      T *here = y + p * stride, *there = y + q * stride;
+      for (std::size_t c = 0; c < Channels; ++c)
+        for (std::size_t of = 0; of < Channels; ++of) {
+          T& one = here[at(c, j, of)];
+          T& other = there[at(of, back, c)];
+          one = other = half * (one + other);
+        }
+    }
+}
+}  // namespace detail
+
 /// The gain head: an increment and a local symmetric gain that multiplies the uplifted innovation.
 ///
 ///   a_{p,c} = y_{p,c,0} + Σ_j Σ_c' u_{p,c,j,c'} ζ_{q,c'},  q = tap(p, j),
@@ -20,7 +43,8 @@ struct GainHead {
   static constexpr std::size_t width = 2 * Radius + 1;
   static_assert(Geometry::fits(width),
                 "GainHead: the gain reaches around the domain; lower gain_radius");
-  static constexpr std::size_t points = Geometry::points, window = Geometry::taps(width);
+  using Taps = detail::Stencil<Geometry, width>;
+  static constexpr std::size_t points = Geometry::points, window = Taps::taps;
   static constexpr std::size_t per_element = 1 + window * Channels;
   static constexpr std::size_t per_point = Channels * per_element;
   /// Numbers of a gain: points × Channels × window × Channels.
@@ -34,19 +58,7 @@ struct GainHead {
   /// Makes U symmetric.
   template <class T>
   static void prepare(T* y, std::size_t stride) {
-    const T half(real_t<T>(0.5));
-    for (std::size_t p = 0; p < points; ++p)
-      for (std::size_t j = 0; j < window; ++j) {
-        const std::size_t q = Geometry::tap(p, j, width), back = Geometry::back(p, j, width);
-        if (back * points + q > j * points + p) continue;  // each pair once
-        T *here = y + p * stride, *there = y + q * stride;
-        for (std::size_t c = 0; c < Channels; ++c)
-          for (std::size_t of = 0; of < Channels; ++of) {
-            T& one = here[coefficient(c, j, of)];
-            T& other = there[coefficient(of, back, c)];
-            one = other = half * (one + other);
-          }
-      }
+    detail::make_symmetric<Taps, Channels>(y, points, stride, coefficient);
   }
 
   template <class T>
@@ -101,8 +113,9 @@ struct GainHead {
   /// use(j · Channels + c', tap(p, j) · Channels + c') for all j and c'.
   template <class Use>
   static void for_each(std::size_t p, const Use& use) {
+    const auto tap = Taps::tap();
     for (std::size_t j = 0; j < window; ++j) {
-      const std::size_t q = Geometry::tap(p, j, width);
+      const std::size_t q = tap(p, j);
       for (std::size_t of = 0; of < Channels; ++of) use(j * Channels + of, q * Channels + of);
     }
   }

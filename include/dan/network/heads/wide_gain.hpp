@@ -8,6 +8,7 @@
 #include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/geometry/concepts.hpp"
+#include "dan/network/heads/gain.hpp"
 
 namespace dan {
 
@@ -49,21 +50,10 @@ struct WideGainHead {
   template <class T>
   static void prepare(T* y, std::size_t stride) {
     for_each_level([&](auto level) {
-      const auto tap = Gain<level>::tap();
-      const auto back_of = Gain<level>::back();
-      const T half(real_t<T>(0.5));
-      for (std::size_t p = 0; p < points; ++p)
-        for (std::size_t j = 0; j < window; ++j) {
-          const std::size_t q = tap(p, j), back = back_of(p, j);
-          if (back * points + q > j * points + p) continue;  // each pair once
-          T *here = y + p * stride, *there = y + q * stride;
-          for (std::size_t c = 0; c < Channels; ++c)
-            for (std::size_t of = 0; of < Channels; ++of) {
-              T& one = here[coefficient(level, c, j, of)];
-              T& other = there[coefficient(level, of, back, c)];
-              one = other = half * (one + other);
-            }
-        }
+      detail::make_symmetric<Gain<level>, Channels>(
+          y, points, stride, [level](std::size_t c, std::size_t j, std::size_t of) {
+            return coefficient(level, c, j, of);
+          });
     });
   }
 
