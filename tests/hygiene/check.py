@@ -7,11 +7,11 @@
 alone     every header compiles alone and without a warning
 layers    includes go downward only (docs/architecture.md)
 names     xtensor, xsimd and xtensor-blas are named by the headers meant for it only
-umbrella  dan.hpp includes every header
+umbrella  dan.hpp includes every header, but for those of `app`, which need more libraries
 licence   every source file begins with its licence
 listed    every test, benchmark and example is in the meson.build that builds it
 defaults  tests/core/compiler.cpp looks at every struct with numbers that have defaults
-compiles  examples, figures, benchmarks, slow and repeating tests compile with the compiler of the
+compiles  examples, figures, programs, benchmarks, slow and repeating tests compile with the compiler of the
           build, without a warning
 misuse    tests/FILE compiles, and with -DMISUSE or the `// flags:` it names fails with the words it
           expects; with a line `// lines: 40` in at most so many lines (clang says more)
@@ -32,7 +32,8 @@ HEADERS = sorted(path.relative_to(INCLUDE).as_posix() for path in INCLUDE.rglob(
 UMBRELLA = "dan/dan.hpp"
 LEVELS = {"core": 1, "geometry": 2, "autodiff": 2, "io": 2, "transform": 2, "integrate": 3,
           "observe": 3, "network": 3, "models": 4, "problem": 4, "analysis": 5, "experiment": 6,
-          "train": 6, "diagnose": 7}
+          "train": 6, "diagnose": 7,
+          "app": 8}
 NAMES = {r"\bxtensor\b|\bxt::": ["core/tensor.hpp", "core/linalg.hpp"],
          r"\bxsimd\b": ["core/registers.hpp"],
          r"xtensor-blas|\bxlinalg\b|\bxt::linalg\b|\bcblas|\bLAPACK": ["core/linalg.hpp"]}
@@ -105,7 +106,7 @@ def compiles(build):
         return f"{file}:\n{done.stdout}" if done.returncode else None
 
     programs = sorted({c["file"] for c in commands(build)
-                       if re.search(r"(^|/)(examples|docs|benchmarks|tests/slow)/", c["file"])
+                       if re.search(r"(^|/)(examples|apps|docs|benchmarks|tests/slow)/", c["file"])
                        or "/librepeating." in c["output"]})
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return [text for text in pool.map(failure, programs) if text]
@@ -146,12 +147,12 @@ def names(_):
 
 
 def umbrella(_):
-    missing = set(HEADERS) - set(includes(UMBRELLA)) - {UMBRELLA}
+    missing = {h for h in HEADERS if not h.startswith("dan/app/")} - set(includes(UMBRELLA)) - {UMBRELLA}
     return [f"{UMBRELLA} does not include {header}" for header in sorted(missing)]
 
 
 def licence(_):
-    files = [path for folder in ["include", "tests", "benchmarks", "examples"]
+    files = [path for folder in ["include", "tests", "benchmarks", "examples", "apps"]
              for path in sorted((ROOT / folder).rglob("*")) if path.suffix in (".hpp", ".cpp")]
     return [f"{path.relative_to(ROOT)} does not begin with the SPDX line" for path in files
             if not path.read_text().startswith("// SPDX-License-Identifier: BSD-3-Clause\n")]
@@ -159,7 +160,7 @@ def licence(_):
 
 def listed(_):
     found = []
-    for folder in [ROOT / "tests", ROOT / "benchmarks", ROOT / "examples"]:
+    for folder in [ROOT / "tests", ROOT / "benchmarks", ROOT / "examples", ROOT / "apps/dan"]:
         plan = (folder / "meson.build").read_text()
         for path in sorted(folder.rglob("*.cpp")):
             name = path.relative_to(folder).as_posix()
@@ -173,10 +174,11 @@ def readme(_):
     source = (ROOT / "docs/twenty_lines.cpp").read_text()
     found = [] if shown and source.endswith(shown[1]) else [
         "the program in README.md is not the end of docs/twenty_lines.cpp"]
-    source = (ROOT / "docs/extend.cpp").read_text()
-    for part in re.findall(r"```cpp\n(.*?)```", (ROOT / "docs/extend.md").read_text(), re.DOTALL):
-        if part not in source:
-            found.append(f"docs/extend.md: not in docs/extend.cpp:\n{part}")
+    for page, program in [("extend.md", "extend.cpp"), ("command_line.md", "own_command_line.cpp")]:
+        source = (ROOT / "docs" / program).read_text()
+        for part in re.findall(r"```cpp\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL):
+            if part not in source:
+                found.append(f"docs/{page}: not in docs/{program}:\n{part}")
     return found
 
 

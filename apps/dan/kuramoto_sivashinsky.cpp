@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The Kuramoto–Sivashinsky equation, 128 points on a length of 32π, all observed.
+#include "dan/models/kuramoto_sivashinsky.hpp"
+
+#include "dan/app/entry.hpp"
+#include "dan/integrate/etdrk4.hpp"
+#include "dan/integrate/repeated.hpp"
+#include "dan/observe/all.hpp"
+#include "menu.hpp"
+
+namespace {
+using namespace dan;
+using Waves =
+    Problem<Repeated<Etdrk4<KuramotoSivashinsky<128>>>, ObserveAll<128>, KuramotoSivashinskyStart>;
+
+// As in examples/figures/kuramoto_sivashinsky.cpp, whose weights are in weights/.
+constexpr NetworkShape memory{.filters = 40,
+                              .blocks = 3,
+                              .sub_blocks = 2,
+                              .kernel = 5,
+                              .head = Head::gain,
+                              .memory = 16,
+                              .gain_radius = 16,
+                              .products = 32};
+
+Waves problem(app::Values v) {
+  return {.model = {.model = {}, .count = app::detail::whole("steps", v[0], 1)},
+          .noise = DiagonalNoise<128>(v[1])};
+}
+}  // namespace
+
+app::ProblemEntry kuramoto_sivashinsky() {
+  return app::Entry("kuramoto_sivashinsky",
+                    "Kuramoto–Sivashinsky, 128 points on a length of 32π, all observed",
+                    {{"steps", "of 0.5 from analysis to analysis", 2},
+                     {"variance", "of the observations' errors", 1}},
+                    problem)
+      .filters()
+      .network<NetworkFor<Waves, memory>, 16>(
+          "memory", "network with gain head and memory",
+          Recipe<EnsrfTeacher<64>>{.training = training_with_memory(4000),
+                                   .finish = {.share = 0.5}})
+      .entry();
+}

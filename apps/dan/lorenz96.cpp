@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Lorenz 96 with 40 variables, all observed.
+#include "dan/models/lorenz96.hpp"
+
+#include "dan/app/entry.hpp"
+#include "dan/integrate/rk4.hpp"
+#include "dan/network/pretrained.hpp"
+#include "dan/observe/all.hpp"
+#include "menu.hpp"
+
+namespace {
+using namespace dan;
+using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
+
+Lorenz problem(app::Values v) {
+  return {.model = {.ode = {.forcing = v[2]}, .steps = app::detail::whole("steps", v[0], 1)},
+          .noise = DiagonalNoise<40>(v[1])};
+}
+}  // namespace
+
+app::ProblemEntry lorenz96() {
+  return app::Entry("lorenz96", "Lorenz 96, 40 variables, all observed",
+                    {{"steps", "of 0.05 from analysis to analysis", 1},
+                     {"variance", "of the observations' errors", 1},
+                     {"forcing", "F", 8}},
+                    problem)
+      .filters()
+      .network<pretrained::Small, 16>(
+          "small", "network with gain head and memory",
+          Recipe<EnsrfTeacher<64>>{.training = training_with_memory(8000),
+                                   .finish = {.share = 0.5}})
+      .network<pretrained::Plain, 16>(
+          "plain", "the talk's network, without memory",
+          Recipe<EnsrfTeacher<64>>{.training = training_without_memory(60000),
+                                   .finish = {.share = 0.25, .unroll = 32}})
+      .entry();
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "dan/app/options.hpp"
+
+namespace dan::app {
+
+/// `run PROBLEM METHOD`: a twin experiment, or with `--observations` those of a file.
+inline void add_run(CLI::App& app, const Program& program) {
+  struct Options {
+    std::string problem, method, observations, out = ".";
+    TwinOptions twin;
+    Output output;
+    CycleTimes times{};
+    std::size_t at_most = 0;
+  };
+  const auto o = std::make_shared<Options>();
+  auto* command = app.add_subcommand(
+      "run",
+      "A twin experiment, or the observations of a file; where a run with the same --out "
+      "stopped, it goes on");
+  command->add_option("problem", o->problem, "PROBLEM[:PARAMETER=VALUE,…], see list")->required();
+  command->add_option("method", o->method, "METHOD[:PARAMETER=VALUE,…,weights=FILE]")->required();
+  o->twin.add_to(*command);
+  o->output.add_to(*command);
+  auto* file =
+      command->add_option("--observations", o->observations,
+                          "Table time,place,value,deviation (.csv, .npy) instead of a twin");
+  command->add_option("--out", o->out, "Folder for analyses.csv and state.safetensors")
+      ->needs(file);
+  command->add_option("--interval", o->times.interval, "Time from analysis to analysis")
+      ->needs(file);
+  command->add_option("--start", o->times.start, "Time of the first guess")->needs(file);
+  command->add_option("--at-most", o->at_most, "Cycles to assimilate now; 0: all")->needs(file);
+  command->callback([=, &menu = program.menu, &action = program.action] {
+    action = [o, &menu] {
+      o->output.require_writable();
+      const auto [problem, method, choice] = menu.choose(o->problem, o->method);
+      if (o->observations.empty()) {
+        const TwinScores scores = method.score(choice, o->twin.twin);
+        if (o->output.table()) print_scores_heading(), print_scores(o->method, scores);
+        nlohmann::ordered_json row{{"method", o->method}};
+        row.update(json_of_scores(scores));
+        return o->output.write("run", o->problem, o->twin.json(),
+                               nlohmann::ordered_json::array({row}));
+      }
+      if (!method.assimilate)
+        throw ConfigError(to_text("--observations: ", problem.name,
+                                  " has places of its own, expected a problem that takes them from "
+                                  "a file, see list"));
+      const auto found = method.assimilate(choice, {.observations = o->observations,
+                                                    .out = o->out,
+                                                    .times = o->times,
+                                                    .cycles = o->at_most,
+                                                    .seed = o->twin.twin.seed});
+      if (o->output.table())
+        std::printf("%zu cycles with %zu observations; %s\n", found["cycles"].get<std::size_t>(),
+                    found["observations"].get<std::size_t>(),
+                    (std::filesystem::path(o->out) / "analyses.csv").c_str());
+      nlohmann::ordered_json row{{"method", o->method}};
+      row.update(found);
+      o->output.write("run", o->problem, {{"observations", o->observations}},
+                      nlohmann::ordered_json::array({row}));
+    };
+  });
+}
+
+}  // namespace dan::app

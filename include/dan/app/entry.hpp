@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "dan/analysis/ekf.hpp"
+#include "dan/analysis/enkf.hpp"
+#include "dan/analysis/enkf_n.hpp"
+#include "dan/analysis/etkf.hpp"
+#include "dan/analysis/ienks.hpp"
+#include "dan/analysis/learned.hpp"
+#include "dan/analysis/letkf.hpp"
+#include "dan/analysis/var3d.hpp"
+#include "dan/analysis/var4d.hpp"
+#include "dan/app/assimilate.hpp"
+#include "dan/app/beliefs.hpp"
+#include "dan/app/menu.hpp"
+#include "dan/experiment/sweep.hpp"
+#include "dan/network/weights.hpp"
+#include "dan/train/recipe.hpp"
+
+namespace dan::app {
+
+namespace detail {
+/// use(a constant of this number), if it is one of the `Sizes` that are compiled in.
+template <std::size_t... Sizes, class Use>
+void with_members(double members, const Use& use) {
+  const bool found = ((members == static_cast<double>(Sizes)
+                           ? (use(std::integral_constant<std::size_t, Sizes>()), true)
+                           : false) ||
+                      ...);
+  if (found) return;
+  std::string sizes;
+  ((sizes += (sizes.empty() ? "" : ", ") + std::to_string(Sizes)), ...);
+  throw ConfigError(
+      to_text("members is ", members, ", expected one that this program has: ", sizes));
+}
+
+/// A number of cycles.
+inline std::size_t whole(const std::string& name, double value, double least) {
+  if (!(value >= least && value <= 1e9 && value == std::floor(value)))
+    throw ConfigError(to_text(name, " is ", value, ", expected a whole number, at least ", least));
+  return static_cast<std::size_t>(value);
+}
+
+/// A problem's climate, found when it is first asked for.
+template <class Problem>
+class ClimateOnce {
+ public:
+  const Climate& operator()(const Problem& problem) {
+    const std::scoped_lock lock(mutex_);
+    if (!climate_) climate_ = climatology_of(problem);
+    return *climate_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::optional<Climate> climate_;
+};
+}  // namespace detail
+
+/// Makes an entry of a menu from a problem's type.
+///
+///     Menu menu;
+///     menu.add(Entry("mine", "My model", {}, [](Values) { return MyProblem(); })
+///                  .filters()
+///                  .network<MyNetwork, 16>("small", "…", recipe)
+///                  .entry());
+/// `make(values)` returns the problem for the numbers of its parameters.
+template <class Make>
+class Entry {
+ public:
+  using Problem = std::invoke_result_t<Make, Values>;
+  /// Whether the places of observations come with them, from a file perhaps.
+  static constexpr bool from_file = MovingOperator<typename Problem::Operator>;
+
+  Entry(std::string name, std::string about, std::vector<Parameter> parameters, Make make)
+      : make_(std::move(make)) {
+    entry_.name = std::move(name);
+    entry_.about = std::move(about);
+    entry_.parameters = std::move(parameters);
+  }
+
+  [[nodiscard]] const ProblemEntry& entry() const { return entry_; }
+
+  /// A method: make(problem, values, use) makes it and hands it to `use`.
+  template <class MakeMethod>
+  Entry& method(const std::string& name, const std::string& about,
+                const std::vector<Parameter>& parameters, const MakeMethod& make) {
+    Method method{name, about, parameters};
+    add_uses(method, [make](const Problem& problem, const Choice& choice, const auto& use) {
+      make(problem, Values(choice.method), use);
+    });
+    entry_.methods.push_back(std::move(method));
+    return *this;
+  }
+
+  /// A network with its recipe, which can be trained, in groups of `Runs` runs.
+  template <class Network, std::size_t Runs, class Teacher>
+  Entry& network(const std::string& name, const std::string& about, const Recipe<Teacher>& recipe) {
+    Method method{name, about};
+    method.weights = Network::parameters;
+    add_uses(method, [name](const Problem& problem, const Choice& choice, const auto& use) {
+      if (choice.weights.empty())
+        throw ConfigError(
+            to_text(name, " has no weights, expected ", name, ":weights=FILE; `train` makes them"));
+      using Analysis = Learned<Problem, Network, from_file ? 1 : 16>;
+      use(Analysis(problem, load_weights<Network>(choice.weights)));
+    });
+    method.train = [recipe, make = make_](const Choice& choice, const Training& training) {
+      const Problem problem = make(Values(choice.problem));
+      Recipe<Teacher> mine = recipe;
+      if (training.updates > 0) mine.training.updates = training.updates;
+      mine.training.seed = training.seed;
+      for (const auto& [field, value] : training.fields)
+        set_field("train", mine.training, field, value);
+      mine.training.threads = training.threads;
+      if (!training.finish) mine.finish.share = 0;
+      auto checkpoints = training.out;
+      checkpoints.replace_extension();
+      auto [trained, report] =
+          choice.weights.empty()
+              ? train<Network, Runs>(problem, mine, checkpoints)
+              : train<Runs>(problem, load_weights<Network>(choice.weights), mine, checkpoints);
+      save_weights(training.out, trained,
+                   {{"command", training.command},
+                    {"training", json_of_fields(mine.training).dump()},
+                    {"training_seconds", to_text(std::round(report.seconds))}});
+      return report;
+    };
+    entry_.methods.push_back(std::move(method));
+    return *this;
+  }
+
+  /// The library's methods that suit the problem, ensembles of 20 and 40 members.
+  Entry& filters() {
+    const Parameter inflation{
+        "inflation", "factor of the anomalies", 1.02, {1, 1.01, 1.02, 1.04, 1.06, 1.1}},
+        members{"members", "20 or 40", 40},
+        x_b{"x_B", "share of the climate's covariance", 0.02, {0.005, 0.01, 0.02, 0.05, 0.1, 0.2}};
+    const auto climate = std::make_shared<detail::ClimateOnce<Problem>>();
+    method("3dvar", "3D-Var, B a share of the climate's covariance", {x_b},
+           [climate](const Problem& p, Values v, const auto& use) {
+             use(Var3d<Problem>(p, (*climate)(p), v[0]));
+           });
+    method("enkf", "stochastic EnKF", {inflation, members},
+           [](const Problem& p, Values v, const auto& use) {
+             detail::with_members<20, 40>(
+                 v[1], [&](auto n) { use(Enkf<Problem, n>(p, {.inflation = {.factor = v[0]}})); });
+           });
+    method("etkf", "ETKF, symmetric root, random rotations", {inflation, members},
+           [](const Problem& p, Values v, const auto& use) {
+             detail::with_members<20, 40>(v[1], [&](auto n) {
+               use(Etkf<Problem, n>(p, {.inflation = {.factor = v[0]}, .rotation = true}));
+             });
+           });
+    method("letkf", "LETKF, domains of `radius`",
+           {inflation,
+            {"members", "10 or 20", 20},
+            {"radius", "of the taper, in grid steps", 4, {2, 4, 6}}},
+           [](const Problem& p, Values v, const auto& use) {
+             detail::with_members<10, 20>(v[1], [&](auto n) {
+               use(Letkf<Problem, n>(
+                   p, {.radius = v[2], .inflation = {.factor = v[0]}, .rotation = true}));
+             });
+           });
+    method("enkf-n", "finite-size EnKF-N: no inflation to tune", {members},
+           [](const Problem& p, Values v, const auto& use) {
+             detail::with_members<20, 40>(v[0], [&](auto n) { use(EnkfN<Problem, n>(p, {})); });
+           });
+    if constexpr (!from_file && DifferentiableModel<typename Problem::Model> &&
+                  Problem::size <= 200) {
+      method("4dvar", "4D-Var over `lag` cycles", {x_b, {"lag", "cycles in a window", 4}},
+             [climate](const Problem& p, Values v, const auto& use) {
+               use(Var4d<Problem>(p, (*climate)(p),
+                                  {.scale = v[0], .lag = detail::whole("lag", v[1], 0)}));
+             });
+      method("ekf", "extended Kalman filter",
+             {{"inflation", "of deviations", 1.06, {1.01, 1.02, 1.04, 1.06, 1.1, 1.2}}},
+             [](const Problem& p, Values v, const auto& use) {
+               use(Ekf<Problem>(p, {.inflation = v[0]}));
+             });
+    }
+    if constexpr (!from_file)
+      method("ienks", "IEnKS-N of 40 members: iterative, finite-size",
+             {{"inflation", "factor of the anomalies", 1},
+              {"lag", "cycles in a window", 1, {1, 3, 5}}},
+             [](const Problem& p, Values v, const auto& use) {
+               use(Ienks<Problem, 40>(p, {.lag = detail::whole("lag", v[1], 0),
+                                          .finite_size = true,
+                                          .inflation = {.factor = v[0]}}));
+             });
+    return *this;
+  }
+
+  /// That a twin experiment can be written into files, with cycles `interval(values)` apart.
+  Entry& writes_observations(const std::function<double(Values)>& interval) {
+    entry_.make = [make = make_, interval](Values values, std::size_t cycles, std::uint64_t seed,
+                                           const std::filesystem::path& folder) {
+      make_observations(make(values), interval(values), cycles, seed, folder);
+    };
+    return *this;
+  }
+
+ private:
+  /// What can be done with a method; with(problem, choice, use) makes it.
+  template <class With>
+  void add_uses(Method& method, const With& with) {
+    const auto experiment = [make = make_, with](const Choice& choice, const TwinConfig& twin,
+                                                 bool believes) {
+      const Problem problem = make(Values(choice.problem));
+      std::pair<TwinScores, nlohmann::ordered_json> found;
+      with(problem, choice, [&](const auto& analysis) {
+        using Analysis = std::decay_t<decltype(analysis)>;
+        if (believes && !Believes<Analysis>)
+          throw ConfigError(
+              "diagnose: the method does not say what it believes of its error, expected one with "
+              "an ensemble, an EKF, or a network with a gain head of one level");
+        Beliefs<Analysis> beliefs(believes);
+        found.first = run_twin(problem, analysis, twin, beliefs);
+        if (believes) found.second = beliefs.json();
+      });
+      return found;
+    };
+    method.score = [experiment](const Choice& choice, const TwinConfig& twin) {
+      return experiment(choice, twin, false).first;
+    };
+    method.diagnose = [experiment](const Choice& choice, const TwinConfig& twin) {
+      const auto [scores, beliefs] = experiment(choice, twin, true);
+      auto json = json_of_scores(scores);
+      json.update(beliefs);
+      return json;
+    };
+    if constexpr (from_file)
+      method.assimilate = [make = make_, with](const Choice& choice, const Assimilation& task) {
+        const Problem problem = make(Values(choice.problem));
+        nlohmann::ordered_json found;
+        with(problem, choice,
+             [&](const auto& analysis) { found = assimilate(problem, analysis, task); });
+        return found;
+      };
+  }
+
+  Make make_;
+  ProblemEntry entry_{};
+};
+
+}  // namespace dan::app

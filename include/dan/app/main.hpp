@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "dan/app/commands/compare.hpp"
+#include "dan/app/commands/convert.hpp"
+#include "dan/app/commands/diagnose.hpp"
+#include "dan/app/commands/info.hpp"
+#include "dan/app/commands/list.hpp"
+#include "dan/app/commands/make.hpp"
+#include "dan/app/commands/run.hpp"
+#include "dan/app/commands/train.hpp"
+#include "dan/app/commands/tune.hpp"
+#include "dan/app/menu.hpp"
+#include "dan/app/options.hpp"
+#include "dan/core/blas.hpp"
+#include "dan/core/interrupt.hpp"
+
+/// \file
+/// A command line for what a menu has:
+///     int main(int argc, char** argv) {
+///       dan::app::Menu menu;
+///       menu.add(…);
+///       return dan::app::main(argc, argv, menu);
+///     }
+/// Not in dan.hpp, because it needs CLI11.
+
+namespace dan::app {
+
+/// Exit codes.
+enum Exit : int {
+  success = 0,
+  failure = 1,        ///< the message says why; nothing is half-written
+  misunderstood = 2,  ///< the command line or its configuration file
+  stopped = 130       ///< SIGINT or SIGTERM; the message says what was kept
+};
+
+/// Understands the command line, does what it asks for and returns the exit code.
+///
+/// Results go to standard output, progress, notes and errors to standard error. Options may stand
+/// in a TOML file (`--config`), a section for each command; `--print-config` prints all of them as
+/// such a file and does nothing else.
+inline int main(int argc, char** argv, const Menu& menu, const std::string& name = "dan",
+                const std::string& about = "Data assimilation, learned and classical") {
+  CLI::App app{about, name};
+  Action action;
+  std::string line = name;
+  for (int n = 1; n < argc; ++n) line += to_text(" ", argv[n]);
+  app.option_defaults()->always_capture_default();
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_version_flag("--version", std::string(library_version));
+  app.set_config("--config", "", "Options from this TOML file");
+  app.allow_config_extras(false);
+  bool print = false;
+  app.add_flag("--print-config", print, "Print all options as a TOML file and do nothing")
+      ->configurable(false);
+  const Program program{menu, line, action};
+  for (const auto& add : {add_list, add_run, add_compare, add_tune, add_train, add_diagnose,
+                          add_info, add_make, add_convert})
+    add(app, program);
+  const auto commands = app.get_subcommands([](CLI::App*) { return true; });
+  for (auto* command : commands) command->configurable()->fallthrough();
+  if (argc < 2) return std::fprintf(stderr, "%s", app.help().c_str()), misunderstood;
+  std::string names;
+  for (const auto* command : commands) names += (names.empty() ? "" : ", ") + command->get_name();
+  if (argv[1][0] != '-' && std::ranges::find(commands, argv[1], [](const CLI::App* command) {
+                             return command->get_name();
+                           }) == commands.end()) {
+    std::fprintf(stderr, "error: there is no command '%s', expected one of: %s\n", argv[1],
+                 names.c_str());
+    return misunderstood;
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ConfigError& error) {
+    std::fprintf(stderr, "error: --config: %s\n", error.what());
+    return misunderstood;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? success : misunderstood;
+  }
+  try {
+    if (print) {
+      const auto* command = app.get_subcommands().front();
+      std::printf("[%s]\n%s", command->get_name().c_str(),
+                  command->config_to_str(true, true).c_str());
+      return success;
+    }
+    if (const auto note = slow_blas_note(); !note.empty())
+      std::fprintf(stderr, "note: %s\n", note.c_str());
+    const InterruptHandler handler;
+    action();
+    return success;
+  } catch (const Interrupted& stop) {
+    std::fprintf(stderr, "%s\n", stop.what());
+    return stopped;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return failure;
+  }
+}
+
+}  // namespace dan::app

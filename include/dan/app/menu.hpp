@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dan/core/error.hpp"
+#include "dan/experiment/twin.hpp"
+#include "dan/observe/table.hpp"
+#include "dan/train/config.hpp"
+
+/// \file
+/// What a program has compiled in, by name: problems, and the methods of each. Templates become
+/// functions here, so that a command line, or another language, can choose among them.
+
+namespace dan::app {
+
+/// A number that a problem or a method takes.
+struct Parameter {
+  std::string name, about;
+  double value = 0;             ///< unless it is given
+  std::vector<double> tried{};  ///< by `tune`, unless it is told which; empty: not tuned
+};
+
+/// The numbers of all parameters, in their order.
+using Values = std::span<const double>;
+
+/// What is chosen: a problem's numbers, a method's, and the weights of a learned one.
+struct Choice {
+  std::vector<double> problem{}, method{};
+  std::filesystem::path weights{};
+};
+
+/// Observations of a file, assimilated cycle after cycle.
+struct Assimilation {
+  std::filesystem::path observations;  ///< see load_observations
+  std::filesystem::path out;  ///< folder: analyses.csv, and state.safetensors to go on from
+  CycleTimes times{};
+  std::size_t cycles = 0;  ///< at most so many now; 0: to the last observation
+  std::uint64_t seed = 1;
+};
+
+/// How a network is trained: changes of its recipe.
+struct Training {
+  std::size_t updates = 0;  ///< 0: as many as the recipe has
+  std::uint64_t seed = 1;
+  std::size_t threads = 0;
+  bool finish = true;
+  std::map<std::string, std::string> fields{};  ///< of TrainConfig, by name
+  std::filesystem::path out{};                  ///< the weights; checkpoints stand beside them
+  std::string command{};                        ///< for the metadata
+};
+
+/// A method of a problem. A function that is empty is not for this one.
+struct Method {
+  std::string name, about;
+  std::vector<Parameter> parameters{};
+  std::size_t weights = 0;  ///< how many a learned one has, else none
+  std::function<TwinScores(const Choice&, const TwinConfig&)> score{};
+  /// The scores, and how well what the method believes of its error fits the truth.
+  std::function<nlohmann::ordered_json(const Choice&, const TwinConfig&)> diagnose{};
+  std::function<nlohmann::ordered_json(const Choice&, const Assimilation&)> assimilate{};
+  std::function<TrainReport(const Choice&, const Training&)> train{};
+};
+
+/// A problem and the methods that can solve it.
+struct ProblemEntry {
+  std::string name, about;
+  std::vector<Parameter> parameters{};
+  std::vector<Method> methods{};
+  /// Writes observations.csv and truth.npy of a twin experiment: problem, cycles, seed, folder.
+  std::function<void(Values, std::size_t, std::uint64_t, const std::filesystem::path&)> make{};
+};
+
+/// `name:parameter=value,…`, as problems and methods are named on a command line.
+struct Name {
+  std::string name;
+  std::map<std::string, std::string> given{};
+
+  /// Throws ConfigError for a part that is not of this form, or given twice.
+  static Name parse(const std::string& text) {
+    const auto fail = [&](const std::string& what) {
+      throw ConfigError(to_text("'", text, "': ", what,
+                                ", expected NAME or NAME:PARAMETER=VALUE,PARAMETER=VALUE"));
+    };
+    Name name{text.substr(0, text.find(':'))};
+    if (name.name.empty()) fail("there is no name");
+    if (name.name.size() == text.size()) return name;
+    for (std::size_t from = name.name.size() + 1, end = 0; from <= text.size(); from = end + 1) {
+      end = std::min(text.find(',', from), text.size());
+      const std::string part = text.substr(from, end - from);
+      const auto at = part.find('=');
+      if (at == std::string::npos || at == 0 || at + 1 == part.size())
+        fail(to_text("'", part, "' is no PARAMETER=VALUE"));
+      if (!name.given.emplace(part.substr(0, at), part.substr(at + 1)).second)
+        fail(to_text(part.substr(0, at), " is there twice"));
+    }
+    return name;
+  }
+};
+
+namespace detail {
+/// The names of a list, for messages.
+template <class List>
+std::string names_of(const List& list) {
+  std::string names;
+  for (const auto& one : list) names += (names.empty() ? "" : ", ") + one.name;
+  return names.empty() ? "none" : names;
+}
+
+/// The one of this name; throws ConfigError.
+template <class List>
+auto& named(const List& list, const std::string& name, std::string_view kind) {
+  const auto at = std::ranges::find(list, name, [](const auto& one) { return one.name; });
+  if (at == list.end())
+    throw ConfigError(
+        to_text("there is no ", kind, " '", name, "', expected one of: ", names_of(list)));
+  return *at;
+}
+
+/// The whole of a text as a number; throws ConfigError.
+inline double number_of(const std::string& what, const std::string& text) {
+  std::size_t used = 0;
+  double value = 0;
+  try {
+    value = std::stod(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  if (used == 0 || used != text.size())
+    throw ConfigError(to_text(what, " is '", text, "', expected a number"));
+  return value;
+}
+
+/// The numbers of parameters, those that are given instead of their defaults; throws ConfigError.
+inline std::vector<double> numbers(const std::string& of, const std::vector<Parameter>& parameters,
+                                   const std::map<std::string, std::string>& given) {
+  std::vector<double> values;
+  for (const auto& p : parameters) {
+    const auto at = given.find(p.name);
+    values.push_back(at == given.end() ? p.value : number_of(of + ": " + p.name, at->second));
+  }
+  for (const auto& [name, value] : given)
+    if (std::ranges::find(parameters, name, &Parameter::name) == parameters.end())
+      throw ConfigError(
+          to_text(of, " has no parameter '", name, "', expected one of: ", names_of(parameters)));
+  return values;
+}
+}  // namespace detail
+
+/// A problem and a method that were named, with their numbers.
+struct Chosen {
+  const ProblemEntry& problem;
+  const Method& method;
+  Choice choice;
+};
+
+/// All that a program has compiled in.
+class Menu {
+ public:
+  /// Adds a problem; throws ConfigError for a name that is there.
+  void add(ProblemEntry problem) {
+    for (const auto& known : problems_)
+      if (known.name == problem.name)
+        throw ConfigError(to_text("Menu::add: there are two problems '", problem.name, "'"));
+    problems_.push_back(std::move(problem));
+  }
+
+  [[nodiscard]] const std::vector<ProblemEntry>& problems() const { return problems_; }
+  [[nodiscard]] const ProblemEntry& problem(const Name& name) const {
+    return detail::named(problems_, name.name, "problem");
+  }
+
+  /// Finds both; a method's `weights=FILE` is no number and goes to the choice. Throws ConfigError,
+  /// naming what there is.
+  [[nodiscard]] Chosen choose(const std::string& problem, const std::string& method) const {
+    const Name of = Name::parse(problem);
+    Name by = Name::parse(method);
+    const ProblemEntry& entry = this->problem(of);
+    const Method& found = detail::named(entry.methods, by.name, to_text("method of ", entry.name));
+    Choice choice;
+    if (const auto file = by.given.extract("weights")) {
+      if (found.weights == 0)
+        throw ConfigError(to_text(by.name, " takes no weights; only a learned method does"));
+      choice.weights = file.mapped();
+    }
+    choice.problem = detail::numbers(entry.name, entry.parameters, of.given);
+    choice.method = detail::numbers(found.name, found.parameters, by.given);
+    return {entry, found, choice};
+  }
+
+ private:
+  std::vector<ProblemEntry> problems_;
+};
+
+}  // namespace dan::app

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "dan/app/menu.hpp"
+#include "dan/app/writable.hpp"
+#include "dan/core/error.hpp"
+#include "dan/experiment/sweep.hpp"
+#include "dan/io/json.hpp"
+#include "dan/version.hpp"
+
+namespace dan::app {
+
+/// What a command does once the whole command line is understood.
+using Action = std::function<void()>;
+
+/// What every command line of a program begins with, for messages and metadata.
+struct Program {
+  const Menu& menu;
+  std::string command_line;  ///< as it was given
+  Action& action;            ///< set by the command that is asked for
+};
+
+/// A whole number from `least` on.
+inline CLI::Validator whole_number(std::size_t least) {
+  return {[least](const std::string& value) -> std::string {
+            const bool digits = !value.empty() && value.size() < 19 &&
+                                value.find_first_not_of("0123456789") == std::string::npos;
+            if (digits && std::stoull(value) >= least) return "";
+            return to_text("is ", value, ", expected a whole number, at least ", least);
+          },
+          "NUMBER"};
+}
+
+/// The options of a twin experiment.
+struct TwinOptions {
+  TwinConfig twin{.runs = 16, .cycles = 1450, .burn_in = 200, .first_guess_deviation = 0.3};
+
+  void add_to(CLI::App& command) {
+    command.add_option("--runs", twin.runs, "Independent truths")->check(whole_number(1));
+    command.add_option("--cycles", twin.cycles, "Cycles of each run, burn-in included")
+        ->check(whole_number(1));
+    command.add_option("--burn-in", twin.burn_in, "First cycles of each run, not scored")
+        ->check(whole_number(0));
+    command.add_option("--seed", twin.seed, "Seed of truths, observations and first guesses")
+        ->check(whole_number(0));
+    command.add_option("--threads", twin.threads, "Threads; 0: one per core; changes no score")
+        ->check(whole_number(0));
+    command.add_option("--first-guess", twin.first_guess_deviation,
+                       "Deviation of the first guess's error, in units of the norm");
+  }
+  [[nodiscard]] nlohmann::ordered_json json() const {
+    return {{"runs", twin.runs},
+            {"cycles", twin.cycles},
+            {"burn_in", twin.burn_in},
+            {"seed", twin.seed},
+            {"first_guess", twin.first_guess_deviation}};
+  }
+};
+
+/// Where results go: a table on standard output, or JSON into a file ("-": standard output instead
+/// of the table).
+struct Output {
+  std::string json;
+
+  void add_to(CLI::App& command) {
+    command.add_option("--json", json, "Write the results to this JSON file; -: print them");
+  }
+  [[nodiscard]] bool table() const { return json != "-"; }
+  void require_writable() const {
+    if (!json.empty() && table()) require_writable_file("--json", json);
+  }
+  /// The results of a command with the configuration that they belong to.
+  void write(const std::string& command, const std::string& problem,
+             const nlohmann::ordered_json& config, const nlohmann::ordered_json& results) const {
+    if (json.empty()) return;
+    const nlohmann::ordered_json all{{"command", command},
+                                     {"problem", problem},
+                                     {"config", config},
+                                     {"version", library_version},
+                                     {"results", results}};
+    if (table())
+      write_json(json, all);
+    else
+      std::printf("%s\n", all.dump(2).c_str());
+  }
+};
+
+/// The lines of a table of scores.
+inline void print_scores_heading() {
+  std::printf("%-40s %8s  %-18s %9s %8s %8s %8s\n", "method", "aRMSE", "95 % interval", "forecast",
+              "spread", "cycles", "seconds");
+}
+inline void print_scores(const std::string& method, const TwinScores& s) {
+  char spread[16] = "-", interval[32];
+  if (std::isfinite(s.spread)) std::snprintf(spread, sizeof spread, "%.4f", s.spread);
+  std::snprintf(interval, sizeof interval, "[%.4f, %.4f]", s.interval.low, s.interval.high);
+  std::printf("%-40s %8.4f  %-18s %9.4f %8s %8zu %8.1f\n", method.c_str(), s.analysis_rmse,
+              interval, s.forecast_rmse, spread, s.cycles, s.seconds);
+  for (const auto& [run, cycle, reason] : s.failures)
+    std::printf("  run %zu failed at cycle %zu: %s\n", run, cycle, reason.c_str());
+  for (const auto& [run, cycle, reason] : s.lost)
+    std::printf("  run %zu from cycle %zu: %s\n", run, cycle, reason.c_str());
+  std::fflush(stdout);
+}
+
+}  // namespace dan::app
