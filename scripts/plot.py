@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Draws the figures of the examples: scripts/plot.py NAME FOLDER reads the files that the example
-NAME wrote into FOLDER and puts PNG files beside them."""
+NAME wrote into FOLDER and puts PNG files beside them; `errors` is of the bindings' examples."""
 import argparse
 import json
 import pathlib
@@ -352,6 +352,18 @@ def own_observations(folder):
     return [("own_observations", figure)]
 
 
+def errors(folder):
+    """errors.csv, as the examples of the bindings write it: a cycle and the error of each method."""
+    table = np.genfromtxt(folder / "errors.csv", delimiter=",", names=True)
+    figure, ax = plt.subplots(figsize=(8, 3.5), constrained_layout=True)
+    for name in table.dtype.names[1:]:
+        ax.semilogy(table["cycle"], table[name], lw=1, label=f"{name}: {table[name].mean():.3f}")
+    ax.set(xlabel="cycle", ylabel="RMSE of the analysis")
+    ax.legend(fontsize=9)
+    ax.grid(alpha=0.3, which="both")
+    return [("errors", figure)]
+
+
 def lyapunov(folder):
     """Exponents of a model and of cycles, and where increments and errors lie."""
     data = json.loads((folder / "lyapunov.json").read_text())
@@ -468,7 +480,7 @@ def forecast(folder):
 
 
 FIGURES = {figure.__name__: figure for figure in (
-    architecture, ensemble_size, filters, forecast, kuramoto_sivashinsky, learned, lyapunov, noise,
+    architecture, ensemble_size, errors, filters, forecast, kuramoto_sivashinsky, learned, lyapunov, noise,
     nonlinear, own_observations, quickstart, scores, sparsity, sphere, time_to_accuracy,
     trajectories, transfer, truncation, window_length)}
 

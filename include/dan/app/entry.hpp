@@ -96,9 +96,11 @@ class Entry {
   Entry& method(const std::string& name, const std::string& about,
                 const std::vector<Parameter>& parameters, const MakeMethod& make) {
     Method method{name, about, parameters};
-    add_uses(method, [make](const Problem& problem, const Choice& choice, const auto& use) {
+    const auto with = [make](const Problem& problem, const Choice& choice, const auto& use) {
       make(problem, Values(choice.method), use);
-    });
+    };
+    add_experiments(method, with);
+    add_cycles(method, with);
     entry_.methods.push_back(std::move(method));
     return *this;
   }
@@ -108,15 +110,21 @@ class Entry {
   Entry& network(const std::string& name, const std::string& about, const Recipe<Teacher>& recipe) {
     Method method{name, about};
     method.weights = Network::parameters;
-    add_uses(method, [name](const Problem& problem, const Choice& choice, const auto& use) {
+    const auto with = [name]<class Analysis>(std::type_identity<Analysis>, const Problem& problem,
+                                             const Choice& choice, const auto& use) {
       if (choice.weights.empty())
         throw ConfigError(
             to_text(name, " has no weights, expected ", name, ":weights=FILE; `train` makes them"));
-      using Analysis = Learned<Problem, Network, from_file ? 1 : 16>;
       use(Analysis(problem, load_weights<Network>(choice.weights)));
+    };
+    add_experiments(method, [with](const Problem& problem, const Choice& choice, const auto& use) {
+      with(std::type_identity<Learned<Problem, Network, 16>>(), problem, choice, use);
     });
-    method.train = [recipe, make = make_](const Choice& choice, const Training& training) {
-      const Problem problem = make(Values(choice.problem));
+    add_cycles(method, [with](const Problem& problem, const Choice& choice, const auto& use) {
+      with(std::type_identity<Learned<Problem, Network, 1>>(), problem, choice, use);
+    });
+    method.train = [recipe, make = Chosen{make_}](const Choice& choice, const Training& training) {
+      const Problem problem = make(choice);
       Recipe<Teacher> mine = recipe;
       if (training.updates > 0) mine.training.updates = training.updates;
       mine.training.seed = training.seed;
@@ -211,12 +219,23 @@ class Entry {
   }
 
  private:
-  /// What can be done with a method; with(problem, choice, use) makes it.
+  /// The problem with the numbers, and the model if it takes one, of a choice.
+  struct Chosen {
+    Make make;
+    Problem operator()(const Choice& choice) const {
+      Problem problem = make(Values(choice.problem));
+      if constexpr (requires { problem.model.model.call = choice.model; })
+        problem.model.model.call = choice.model;
+      return problem;
+    }
+  };
+
+  /// Twin experiments; with(problem, choice, use) makes the method.
   template <class With>
-  void add_uses(Method& method, const With& with) {
-    const auto experiment = [make = make_, with](const Choice& choice, const TwinConfig& twin,
-                                                 bool believes) {
-      const Problem problem = make(Values(choice.problem));
+  void add_experiments(Method& method, const With& with) {
+    const auto experiment = [make = Chosen{make_}, with](const Choice& choice,
+                                                         const TwinConfig& twin, bool believes) {
+      const Problem problem = make(choice);
       std::pair<TwinScores, nlohmann::ordered_json> found;
       with(problem, choice, [&](const auto& analysis) {
         using Analysis = std::decay_t<decltype(analysis)>;
@@ -239,9 +258,23 @@ class Entry {
       json.update(beliefs);
       return json;
     };
+  }
+  /// Cycles one by one, and those of a file; with(problem, choice, use) makes a method of one run.
+  template <class With>
+  void add_cycles(Method& method, const With& with) {
+    method.cycler = [make = Chosen{make_}, with](const Choice& choice) {
+      const Problem problem = make(choice);
+      std::unique_ptr<Cycler> cycler;
+      with(problem, choice, [&](const auto& analysis) {
+        using Analysis = std::decay_t<decltype(analysis)>;
+        cycler = std::make_unique<CyclerOf<Problem, Analysis>>(problem, analysis);
+      });
+      return cycler;
+    };
     if constexpr (from_file)
-      method.assimilate = [make = make_, with](const Choice& choice, const Assimilation& task) {
-        const Problem problem = make(Values(choice.problem));
+      method.assimilate = [make = Chosen{make_}, with](const Choice& choice,
+                                                       const Assimilation& task) {
+        const Problem problem = make(choice);
         nlohmann::ordered_json found;
         with(problem, choice,
              [&](const auto& analysis) { found = assimilate(problem, analysis, task); });

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "dan/app/cycler.hpp"
 #include "dan/core/error.hpp"
 #include "dan/experiment/twin.hpp"
 #include "dan/observe/table.hpp"
@@ -34,10 +36,15 @@ struct Parameter {
 /// The numbers of all parameters, in their order.
 using Values = std::span<const double>;
 
-/// What is chosen: a problem's numbers, a method's, and the weights of a learned one.
+/// y = M(x) of one state, y another array than x.
+using CallersModel = std::function<void(const double* x, double* y)>;
+
+/// What is chosen: a problem's numbers, a method's, the weights of a learned one, and, for a
+/// problem that takes one, the caller's model.
 struct Choice {
   std::vector<double> problem{}, method{};
   std::filesystem::path weights{};
+  CallersModel model{};
 };
 
 /// Observations of a file, assimilated cycle after cycle.
@@ -70,6 +77,7 @@ struct Method {
   std::function<nlohmann::ordered_json(const Choice&, const TwinConfig&)> diagnose{};
   std::function<nlohmann::ordered_json(const Choice&, const Assimilation&)> assimilate{};
   std::function<TrainReport(const Choice&, const Training&)> train{};
+  std::function<std::unique_ptr<Cycler>(const Choice&)> cycler{};
 };
 
 /// A problem and the methods that can solve it.
