@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <exception>
+#include <filesystem>
+#include <map>
+#include <netcdf>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dan/core/error.hpp"
+#include "dan/version.hpp"
+
+/// \file
+/// NetCDF-4, by the C++ library of NetCDF; a program that includes these headers links netcdf-cxx4.
+/// They are not in dan.hpp.
+
+namespace dan {
+
+/// What a file says about itself: global attributes, beside `Conventions` and `source`.
+using NetcdfAttributes = std::map<std::string, std::string>;
+
+namespace detail {
+
+/// Calls `use()`; what NetCDF throws becomes a FileError that names function and file.
+template <class Use>
+decltype(auto) with_netcdf(std::string_view function, const std::filesystem::path& path,
+                           const Use& use) {
+  try {
+    return use();
+  } catch (const netCDF::exceptions::NcException& failure) {
+    std::string what = failure.what();
+    what = what.substr(0, what.find('\n'));
+    throw FileError(to_text(function, ": ", path.string(), ": ", what));
+  }
+}
+
+/// Makes a new file with its global attributes; it takes the place of one that was there.
+inline void create_netcdf(netCDF::NcFile& file, const std::filesystem::path& path,
+                          const NetcdfAttributes& attributes) {
+  file.open(path.string(), netCDF::NcFile::replace, netCDF::NcFile::nc4);
+  file.putAtt("Conventions", "CF-1.8");
+  file.putAtt("source", to_text("dan ", library_version));
+  for (const auto& [name, value] : attributes) file.putAtt(name, value);
+}
+
+/// Opens a file to read; FileError if it is missing or no NetCDF.
+inline void open_netcdf(std::string_view function, netCDF::NcFile& file,
+                        const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path))
+    throw FileError(to_text(function, ": cannot read ", path.string(), ": there is no such file"));
+  file.open(path.string(), netCDF::NcFile::read);
+}
+
+/// The variable of this name; FileError, naming those that are there.
+inline netCDF::NcVar netcdf_variable(std::string_view function, const std::filesystem::path& path,
+                                     const netCDF::NcFile& file, const std::string& name) {
+  const auto variable = file.getVar(name);
+  if (!variable.isNull()) return variable;
+  std::string names;
+  for (const auto& [other, found] : file.getVars()) names += (names.empty() ? "" : ", ") + other;
+  throw FileError(to_text(function, ": ", path.string(), " has no variable '", name,
+                          "', expected one of: ", names));
+}
+
+/// All numbers of a variable, of whatever type, as double, with its shape.
+inline std::pair<std::vector<std::size_t>, std::vector<double>> netcdf_numbers(
+    const netCDF::NcVar& variable) {
+  std::vector<std::size_t> shape;
+  std::size_t count = 1;
+  for (const auto& dimension : variable.getDims()) {
+    shape.push_back(dimension.getSize());
+    count *= shape.back();
+  }
+  std::vector<double> numbers(count);
+  if (count > 0) variable.getVar(numbers.data());
+  return {std::move(shape), std::move(numbers)};
+}
+
+}  // namespace detail
+}  // namespace dan

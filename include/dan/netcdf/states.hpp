@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <initializer_list>
+#include <memory>
+#include <netcdf>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dan/core/error.hpp"
+#include "dan/core/tensor.hpp"
+#include "dan/experiment/record.hpp"
+#include "dan/geometry/concepts.hpp"
+#include "dan/netcdf/file.hpp"
+
+/// \file
+/// States over time in NetCDF-4, for xarray, ncview and whoever reads CF conventions.
+///
+///     StatesFile<Ring<40>> file("run.nc", {.fields = {{"analysis"}, {"ensemble", "", "1", 20}}});
+///     file.append(0.05, {analysis, ensemble});
+/// Dimensions: time (without end) · member, where a field has members · lat, lon or point ·
+/// channel, if there are several.
+
+namespace dan {
+
+/// A field of a file of states.
+struct StatesField {
+  std::string name, long_name{}, units = "1";
+  std::size_t members = 0;  ///< 0: a state; else an ensemble
+};
+
+/// What a file of states holds.
+struct StatesFileConfig {
+  std::vector<StatesField> fields{};
+  std::string time_units = "1";   ///< as CF has them: "days since 2026-01-01", or nondimensional
+  NetcdfAttributes attributes{};  ///< command, seed, …
+};
+
+/// Writes states cycle by cycle; after every `append` the file is complete up to there, so that a
+/// run that is killed leaves what it had.
+///
+/// Errors of the file are FileError; the constructor replaces a file that is there. Cost: a write
+/// and a flush per cycle; no memory.
+template <GeometryLike Geometry, std::size_t Channels = 1>
+class StatesFile {
+ public:
+  StatesFile(const std::filesystem::path& path, const StatesFileConfig& config) : path_(path) {
+    using namespace netCDF;
+    detail::with_netcdf("StatesFile", path, [&] {
+      detail::create_netcdf(file_, path, config.attributes);
+      const NcDim time = file_.addDim("time");
+      time_ = file_.addVar("time", ncDouble, time);
+      time_.putAtt("units", config.time_units);
+      time_.putAtt("axis", "T");
+      const auto place = dimensions_of_places();
+      for (const auto& field : config.fields) {
+        std::vector<NcDim> dimensions{time};
+        if (field.members > 0) dimensions.push_back(members(field.members));
+        dimensions.insert(dimensions.end(), place.begin(), place.end());
+        const NcVar variable = file_.addVar(field.name, ncDouble, dimensions);
+        if (!field.long_name.empty()) variable.putAtt("long_name", field.long_name);
+        variable.putAtt("units", field.units);
+        fields_.push_back({field.name, variable, std::max<std::size_t>(1, field.members)});
+      }
+      file_.sync();
+    });
+  }
+
+  /// A record: an array for each field, members × points × channels numbers, in their order. Throws
+  /// ShapeError, before anything is written, for another number of arrays or of numbers.
+  void append(double time, std::initializer_list<std::span<const double>> arrays) {
+    append(time, std::span(arrays.begin(), arrays.size()));
+  }
+  void append(double time, std::span<const std::span<const double>> arrays) {
+    require_size("StatesFile::append", "arrays", arrays.size(), fields_.size(), "field");
+    for (std::size_t n = 0; n < arrays.size(); ++n)
+      require_size("StatesFile::append", fields_[n].name, arrays[n].size(),
+                   fields_[n].members * Geometry::points * Channels, "number");
+    detail::with_netcdf("StatesFile::append", path_, [&] {
+      time_.putVar({records_}, time);
+      for (std::size_t n = 0; n < arrays.size(); ++n) {
+        std::vector<std::size_t> start, count;
+        for (const auto& dimension : fields_[n].variable.getDims()) {
+          start.push_back(0);
+          count.push_back(dimension.getSize());
+        }
+        start[0] = records_, count[0] = 1;
+        fields_[n].variable.putVar(start, count, arrays[n].data());
+      }
+      file_.sync();
+    });
+    ++records_;
+  }
+
+  [[nodiscard]] std::size_t records() const { return records_; }
+
+ private:
+  struct Field {
+    std::string name;
+    netCDF::NcVar variable;
+    std::size_t members;
+  };
+
+  /// lat and lon, or point, with their coordinates; then channel.
+  std::vector<netCDF::NcDim> dimensions_of_places() {
+    using namespace netCDF;
+    std::vector<NcDim> dimensions;
+    const auto coordinate = [&](const char* name, const char* units, const char* standard,
+                                const std::vector<double>& values) {
+      dimensions.push_back(file_.addDim(name, values.size()));
+      const NcVar variable = file_.addVar(name, ncDouble, dimensions.back());
+      variable.putAtt("units", units);
+      if (*standard) variable.putAtt("standard_name", standard);
+      variable.putVar(values.data());
+    };
+    std::vector<double> values;
+    if constexpr (requires { Geometry::latitude(0); }) {
+      for (std::size_t r = 0; r < Geometry::rows; ++r) values.push_back(Geometry::latitude(r));
+      coordinate("lat", "degrees_north", "latitude", values);
+      values.clear();
+      for (std::size_t c = 0; c < Geometry::columns; ++c)
+        values.push_back(Geometry::position(c)[1]);
+      coordinate("lon", "degrees_east", "longitude", values);
+    } else if constexpr (Geometry::dimensions == 1) {
+      for (std::size_t p = 0; p < Geometry::points; ++p) values.push_back(Geometry::position(p)[0]);
+      coordinate("point", "1", "", values);
+    } else {
+      dimensions.push_back(file_.addDim("point", Geometry::points));
+      for (std::size_t d = 0; d < Geometry::dimensions; ++d) {
+        values.clear();
+        for (std::size_t p = 0; p < Geometry::points; ++p)
+          values.push_back(Geometry::position(p)[d]);
+        file_.addVar(to_text("position_", d + 1), ncDouble, dimensions.back())
+            .putVar(values.data());
+      }
+    }
+    if constexpr (Channels > 1) dimensions.push_back(file_.addDim("channel", Channels));
+    return dimensions;
+  }
+  /// The dimension of an ensemble: `member`, or `member_N` beside one of another size.
+  netCDF::NcDim members(std::size_t count) {
+    for (const std::string& name : {std::string("member"), to_text("member_", count)}) {
+      const auto known = file_.getDim(name);
+      if (known.isNull()) return file_.addDim(name, count);
+      if (known.getSize() == count) return known;
+    }
+    return file_.getDim(to_text("member_", count));
+  }
+
+  std::filesystem::path path_;
+  netCDF::NcFile file_;
+  netCDF::NcVar time_;
+  std::vector<Field> fields_;
+  std::size_t records_ = 0;
+};
+
+/// A field of a file of states.
+struct ReadStates {
+  std::vector<double> time;
+  std::vector<std::size_t> shape;  ///< of a record: members · lat, lon or point · channel
+  Matrix values;                   ///< records × numbers of a record
+};
+
+/// Reads a field over time, of any file with a coordinate `time` that is the field's first
+/// dimension. Throws FileError, naming what there is, if it is missing or has another shape.
+[[nodiscard]] inline ReadStates load_states(const std::filesystem::path& path,
+                                            const std::string& field) {
+  return detail::with_netcdf("load_states", path, [&] {
+    netCDF::NcFile file;
+    detail::open_netcdf("load_states", file, path);
+    ReadStates states;
+    states.time =
+        detail::netcdf_numbers(detail::netcdf_variable("load_states", path, file, "time")).second;
+    const auto variable = detail::netcdf_variable("load_states", path, file, field);
+    auto [shape, numbers] = detail::netcdf_numbers(variable);
+    if (shape.empty() || variable.getDim(0).getName() != "time")
+      throw FileError(to_text("load_states: ", path.string(), ": the first dimension of '", field,
+                              "' is not time"));
+    const std::size_t records = shape[0];
+    states.shape.assign(shape.begin() + 1, shape.end());
+    states.values = zero_tensor<double>(records, records > 0 ? numbers.size() / records : 0);
+    std::ranges::copy(numbers, states.values.begin());
+    return states;
+  });
+}
+
+/// Writes truth, analysis and, where a method has members, its ensemble of run 0, cycle by cycle:
+/// a recorder for `run_twin`. The file is shared by copies, of which one has run 0.
+template <class Problem, std::size_t Members = 0>
+class StatesRecorder : public EmptyRecorder {
+ public:
+  using Geometry = typename Problem::Geometry;
+  using File = StatesFile<Geometry, Problem::channels>;
+
+  StatesRecorder(const std::filesystem::path& path, double interval,
+                 const NetcdfAttributes& attributes = {}, const std::string& units = "1")
+      : interval_(interval) {
+    StatesFileConfig config{.fields = {{"truth", "state of the truth run", units},
+                                       {"analysis", "estimate after the analysis", units}},
+                            .attributes = attributes};
+    if (Members > 0)
+      config.fields.push_back({"ensemble", "members after the analysis", units, Members});
+    file_ = std::make_shared<File>(path, config);
+  }
+
+  void after_analysis(const auto& view) {
+    if (view.first > 0 || !view.going(0)) return;
+    std::vector<double> truth(Problem::size), analysis(Problem::size), members;
+    for (std::size_t i = 0; i < Problem::size; ++i) {
+      truth[i] = view.twin.truth().at(i, 0);
+      analysis[i] = view.estimate.at(i, 0);
+    }
+    std::vector<std::span<const double>> arrays{truth, analysis};
+    if constexpr (Members > 0) {
+      members.resize(Members * Problem::size);
+      for (std::size_t m = 0; m < Members; ++m)
+        view.method.member(view.carried, 0, m,
+                           std::span(members).subspan(m * Problem::size, Problem::size));
+      arrays.emplace_back(members);
+    }
+    file_->append(interval_ * static_cast<double>(view.twin.cycle()),
+                  std::span<const std::span<const double>>(arrays));
+  }
+  void merge(const StatesRecorder&) {}
+
+ private:
+  double interval_;
+  std::shared_ptr<File> file_;
+};
+
+}  // namespace dan

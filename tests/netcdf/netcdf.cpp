@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstddef>
+#include <fstream>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dan/analysis/enkf_n.hpp"
+#include "dan/experiment/twin.hpp"
+#include "dan/geometry/lat_lon.hpp"
+#include "dan/geometry/torus.hpp"
+#include "dan/integrate/rk4.hpp"
+#include "dan/models/lorenz96.hpp"
+#include "dan/netcdf/states.hpp"
+#include "dan/netcdf/table.hpp"
+#include "dan/observe/all.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace {
+using namespace dan;
+using dan::test::TemporaryFolder;
+
+std::vector<double> numbers(std::size_t count, double first) {
+  std::vector<double> out(count);
+  for (std::size_t i = 0; i < count; ++i) out[i] = first + 0.1 * static_cast<double>(i);
+  return out;
+}
+
+void check_file_error(const auto& call, const char* words) {
+  try {
+    (void)call();
+    FAIL("no error, expected: ", words);
+  } catch (const FileError& error) {
+    CHECK_MESSAGE(std::string(error.what()).find(words) != std::string::npos, error.what());
+  }
+}
+}  // namespace
+
+TEST_CASE("StatesFile: what is written is read, with members, channels and coordinates") {
+  const TemporaryFolder folder;
+  const auto path = folder / "states.nc";
+  const auto state = numbers(4 * 8 * 2, 1), ensemble = numbers(3 * 4 * 8 * 2, -5);
+  {
+    StatesFile<LatLon<4, 8>, 2> file(
+        path, {.fields = {{"wind", "some wind", "m s-1"}, {"members", "", "m s-1", 3}},
+               .time_units = "days since 2026-01-01",
+               .attributes = {{"seed", "7"}}});
+    file.append(0.5, {state, ensemble});
+    file.append(1.5, {state, ensemble});
+    CHECK(file.records() == 2);
+  }
+  const auto wind = load_states(path, "wind"), members = load_states(path, "members");
+  CHECK(wind.time == std::vector{0.5, 1.5});
+  CHECK(wind.shape == std::vector<std::size_t>{4, 8, 2});
+  CHECK(members.shape == std::vector<std::size_t>{3, 4, 8, 2});
+  for (std::size_t i = 0; i < state.size(); ++i) CHECK(wind.values(0, i) == state[i]);
+  for (std::size_t i = 0; i < ensemble.size(); ++i) CHECK(members.values(1, i) == ensemble[i]);
+  netCDF::NcFile file(path.string(), netCDF::NcFile::read);
+  std::string text;
+  file.getAtt("Conventions").getValues(text);
+  CHECK(text == "CF-1.8");
+  file.getAtt("seed").getValues(text);
+  CHECK(text == "7");
+  file.getVar("lat").getAtt("units").getValues(text);
+  CHECK(text == "degrees_north");
+  double latitude = 0;
+  file.getVar("lat").getVar({0}, &latitude);
+  CHECK(latitude == LatLon<4, 8>::latitude(0));
+  CHECK(file.getVar("lon").getDim(0).getSize() == 8);
+}
+
+TEST_CASE("StatesFile: a run that is killed leaves what it had") {
+  const TemporaryFolder folder;
+  const auto path = folder / "killed.nc";
+  const auto state = numbers(40, 0);
+  const auto child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    StatesFile<Ring<40>> file(path, {.fields = {{"x"}}});
+    for (int k = 0; k < 5; ++k) file.append(k, {state});
+    ::kill(::getpid(), SIGKILL);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  CHECK(WIFSIGNALED(status));
+  const auto found = load_states(path, "x");
+  REQUIRE(found.time.size() == 5);
+  for (std::size_t i = 0; i < 40; ++i) CHECK(found.values(4, i) == state[i]);
+}
+
+TEST_CASE("StatesFile and load_states: bad input") {
+  const TemporaryFolder folder;
+  const auto state = numbers(40, 0);
+  StatesFile<Ring<40>> file(folder / "x.nc", {.fields = {{"x"}, {"e", "", "1", 2}}});
+  CHECK_THROWS_AS(file.append(0, {state}), ShapeError);
+  CHECK_THROWS_AS(file.append(0, {state, state}), ShapeError);
+  CHECK(file.records() == 0);
+  check_file_error([&] { return StatesFile<Ring<40>>(folder / "no" / "x.nc", {}).records(); },
+                   "StatesFile: ");
+  check_file_error([&] { return load_states(folder / "none.nc", "x"); }, "there is no such file");
+  std::ofstream(folder / "text.nc") << "no NetCDF";
+  check_file_error([&] { return load_states(folder / "text.nc", "x"); }, "load_states: ");
+  check_file_error([&] { return load_states(folder / "x.nc", "y"); },
+                   "has no variable 'y', expected one of: e, point, time, x");
+  check_file_error([&] { return load_states(folder / "x.nc", "point"); }, "is not time");
+}
+
+TEST_CASE("StatesFile: a grid in two dimensions has its positions") {
+  const TemporaryFolder folder;
+  const auto path = folder / "torus.nc";
+  StatesFile<Torus<3, 4>>(path, {.fields = {{"x"}}}).append(0, {numbers(12, 0)});
+  netCDF::NcFile file(path.string(), netCDF::NcFile::read);
+  const auto [shape, second] = detail::netcdf_numbers(file.getVar("position_2"));
+  REQUIRE(shape == std::vector<std::size_t>{12});
+  for (std::size_t p = 0; p < 12; ++p) CHECK(second[p] == Torus<3, 4>::position(p)[1]);
+}
+
+TEST_CASE("StatesRecorder: truth, analysis and members of run 0") {
+  const TemporaryFolder folder;
+  const auto path = folder / "twin.nc";
+  using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
+  const Lorenz problem;
+  const TwinConfig config{
+      .runs = 3, .cycles = 12, .burn_in = 2, .progress = false, .keep_fields = 10};
+  StatesRecorder<Lorenz, 10> recorder(path, 0.05, {{"seed", "1"}});
+  const auto scores = run_twin(problem, EnkfN<Lorenz, 10>(problem), config, recorder);
+  const auto truth = load_states(path, "truth"), analysis = load_states(path, "analysis"),
+             ensemble = load_states(path, "ensemble");
+  REQUIRE(truth.time.size() == 12);
+  CHECK(truth.time[11] == doctest::Approx(0.6).epsilon(1e-12));
+  CHECK(ensemble.shape == std::vector<std::size_t>{10, 40});
+  for (std::size_t k = 2; k < 12; ++k)
+    for (std::size_t i = 0; i < 40; ++i) {
+      CHECK(truth.values(k, i) == scores.truth[k - 2][i]);
+      CHECK(analysis.values(k, i) == scores.analysis[k - 2][i]);
+      double mean = 0;
+      for (std::size_t m = 0; m < 10; ++m) mean += ensemble.values(k, m * 40 + i) / 10;
+      CHECK(mean == doctest::Approx(analysis.values(k, i)).epsilon(1e-12));
+    }
+}
+
+TEST_CASE("save_netcdf_table and load_netcdf_table: there and back") {
+  const TemporaryFolder folder;
+  const auto path = folder / "table.nc";
+  CsvTable table;
+  table.columns = {"time", "place", "value"};
+  table.numbers = zero_tensor<double>(2, 3);
+  for (std::size_t n = 0; n < 6; ++n) table.numbers(n / 3, n % 3) = 0.1 * static_cast<double>(n);
+  save_netcdf_table(path, table, {{"command", "test"}}, {{"time", "s"}});
+  const CsvTable back = load_netcdf_table(path);
+  CHECK(back.columns == table.columns);
+  CHECK(back.numbers == table.numbers);
+  StatesFile<Ring<4>>(folder / "states.nc", {.fields = {{"x"}}});
+  check_file_error([&] { return load_netcdf_table(folder / "states.nc"); },
+                   "expected one dimension");
+  check_file_error([&] { return save_netcdf_table(folder / "no" / "x.nc", table), 0; },
+                   "save_netcdf_table: ");
+}
