@@ -34,9 +34,9 @@ UMBRELLA = "dan/dan.hpp"
 LEVELS = {"core": 1, "geometry": 2, "autodiff": 2, "io": 2, "transform": 2, "integrate": 3,
           "observe": 3, "network": 3, "models": 4, "problem": 4, "analysis": 5, "experiment": 6,
           "train": 6, "diagnose": 7,
-          "netcdf": 7, "app": 8}
+          "netcdf": 7, "mpi": 7, "app": 8}
 # Folders that need more libraries than the rest: not in dan.hpp.
-OPTIONAL = {"app": "CLI/CLI.hpp", "netcdf": "netcdf"}
+OPTIONAL = {"app": "CLI/CLI.hpp", "netcdf": "netcdf", "mpi": "mpi.h"}
 NAMES = {r"\bxtensor\b|\bxt::": ["core/tensor.hpp", "core/linalg.hpp"],
          r"\bxsimd\b": ["core/registers.hpp"],
          r"xtensor-blas|\bxlinalg\b|\bxt::linalg\b|\bcblas|\bLAPACK": ["core/linalg.hpp"]}

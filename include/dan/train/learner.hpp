@@ -12,6 +12,7 @@
 #include "dan/analysis/cycle.hpp"
 #include "dan/autodiff/map.hpp"
 #include "dan/autodiff/unroll.hpp"
+#include "dan/core/processes.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/train/config.hpp"
@@ -48,6 +49,19 @@ class Learner {
 
     Group(typename Runs::Group some_runs, std::size_t unroll)
         : runs(std::move(some_runs)), observed(unroll), target(unroll) {}
+
+    /// Everyone has what process `from` found in its update; the runs stay where they are.
+    void share(Processes auto& processes, std::size_t from) {
+      const auto share_one = [&](auto& numbers) {
+        processes.broadcast(std::as_writable_bytes(std::span(numbers.data(), numbers.size())),
+                            from);
+      };
+      share_one(gradient);
+      share_one(innovations);
+      std::array<double, 2> rest{loss, static_cast<double>(restarts)};
+      share_one(rest);
+      loss = rest[0], restarts = static_cast<std::size_t>(rest[1]);
+    }
   };
 
   template <class Teacher>

@@ -97,13 +97,15 @@ inline TrainConfig training_without_memory(std::size_t updates) {
 namespace detail {
 /// One training, as short as it is: a shorter one has a shorter beginning. Goes on from
 /// `checkpoint`, if there is one.
-template <std::size_t Lanes, class Problem, class Start, class Teacher>
+template <std::size_t Lanes, class Problem, class Start, class Teacher, class Team_>
 auto train_once(const Problem& problem, const Start& start, TrainConfig config,
-                const Teacher& teacher, const std::filesystem::path& checkpoint) {
+                const Teacher& teacher, const std::filesystem::path& checkpoint,
+                const Team_& processes) {
   config.warm_up = std::min(config.warm_up, config.updates / 10);
   config.first_updates = std::min(config.first_updates, config.updates * 3 / 8);
-  Trainer<Problem, typename Start::Network, Lanes, Teacher> trainer(problem, start, config,
-                                                                    teacher);
+  Trainer<Problem, typename Start::Network, Lanes, Teacher, Keep::everything, typename Start::Real,
+          SupervisedLoss, Team_>
+      trainer(problem, start, config, teacher, processes);
   trainer.run(checkpoint);
   return std::pair(trainer.trained(), trainer.report());
 }
@@ -116,19 +118,22 @@ inline std::filesystem::path checkpoint_of(const std::filesystem::path& name, co
 /// Trains a network from the weights `start`, those of a neighbouring problem perhaps, as the
 /// recipe says, then its finish. The scaling of its inputs stays that of `start`.
 ///
+/// `processes`: groups are dealt out among them, see `Trainer`.
 /// `name`: path and name of the checkpoints, NAME.checkpoint and NAME.finish.checkpoint, from which
 /// the same call goes on when it was stopped; its folder is made. Empty: none are written. Returns
 /// the trained network and the report of both trainings. Throws as `Trainer`.
-template <std::size_t Lanes, class Problem, class Network, class Teacher>
+template <std::size_t Lanes, class Problem, class Network, class Teacher,
+          Processes Team_ = OneProcess>
 auto train(const Problem& problem, const Trained<Network>& start, const Recipe<Teacher>& recipe,
-           const std::filesystem::path& name = {}) {
+           const std::filesystem::path& name = {}, const Team_& processes = {}) {
   if (name.has_parent_path()) std::filesystem::create_directories(name.parent_path());
-  auto [trained, report] = detail::train_once<Lanes>(
-      problem, start, recipe.training, recipe.teacher, detail::checkpoint_of(name, ".checkpoint"));
+  auto [trained, report] =
+      detail::train_once<Lanes>(problem, start, recipe.training, recipe.teacher,
+                                detail::checkpoint_of(name, ".checkpoint"), processes);
   if (recipe.finish.share > 0) {
     const auto [finished, more] = detail::train_once<Lanes>(
         problem, trained, recipe.finish.after(recipe.training), recipe.teacher,
-        detail::checkpoint_of(name, ".finish.checkpoint"));
+        detail::checkpoint_of(name, ".finish.checkpoint"), processes);
     trained = finished;
     report.append(more);
   }
@@ -136,12 +141,14 @@ auto train(const Problem& problem, const Trained<Network>& start, const Recipe<T
 }
 
 /// The same from random weights, with inputs scaled by the climate of the model.
-template <class Network, std::size_t Lanes, class Problem, class Teacher>
+template <class Network, std::size_t Lanes, class Problem, class Teacher,
+          Processes Team_ = OneProcess>
 auto train(const Problem& problem, const Recipe<Teacher>& recipe,
-           const std::filesystem::path& name = {}) {
+           const std::filesystem::path& name = {}, const Team_& processes = {}) {
   Network network;
   scale_inputs(problem, network, recipe.training.seed);
-  return train<Lanes>(problem, random_start<float>(network, recipe.training.seed), recipe, name);
+  return train<Lanes>(problem, random_start<float>(network, recipe.training.seed), recipe, name,
+                      processes);
 }
 
 /// The recipe's finish alone, of weights that were trained before, see `Finish::again`.
@@ -152,7 +159,7 @@ auto finish(const Problem& problem, const Trained<Network>& start, const Recipe<
   if (name.has_parent_path()) std::filesystem::create_directories(name.parent_path());
   return detail::train_once<Lanes>(problem, start, recipe.finish.again(recipe.training, updates),
                                    recipe.teacher,
-                                   detail::checkpoint_of(name, ".finish.checkpoint"));
+                                   detail::checkpoint_of(name, ".finish.checkpoint"), OneProcess());
 }
 
 }  // namespace dan

@@ -14,8 +14,10 @@
 #include "dan/autodiff/unroll.hpp"
 #include "dan/core/interrupt.hpp"
 #include "dan/core/parallel.hpp"
+#include "dan/core/processes.hpp"
 #include "dan/core/progress.hpp"
 #include "dan/io/archive.hpp"
+#include "dan/io/packed.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/problem/describe.hpp"
 #include "dan/problem/scaling.hpp"
@@ -43,7 +45,11 @@ namespace dan {
 /// detached. Targets are the truth, or what the `Teacher` says (see `Lessons`).
 ///
 /// Runs are cut into groups of `Lanes`; each group has its own gradient slot, the slots are summed
-/// in order, so the number of threads changes no bit of the result.
+/// in order, so the number of threads changes no bit of the result. Nor does the number of
+/// processes
+/// (`MpiRanks`), among which groups are dealt out: every process learns from its groups, then all
+/// have all gradients and make the same update. Each update costs groups × parameters numbers of
+/// communication; take as many groups as processes, or a multiple. Rank 0 writes the checkpoints.
 ///
 /// A model without an adjoint (a `BlackBox`) can be trained on with `unroll` 1: the gradient then
 /// ends at the forecast.
@@ -52,7 +58,8 @@ namespace dan {
 /// the teacher's. Source: Bocquet et al., Chaos 34 (2024) 091104, section II; persistent runs,
 /// restarts and teacher are ours.
 template <class Problem_, class Network_, std::size_t Lanes, class Teacher = NoTeacher,
-          Keep Policy = Keep::everything, class Real = float, class Loss = SupervisedLoss>
+          Keep Policy = Keep::everything, class Real = float, class Loss = SupervisedLoss,
+          Processes Team_ = OneProcess>
 class Trainer {
  public:
   using Problem = Problem_;
@@ -63,19 +70,20 @@ class Trainer {
 
   /// Trains from random weights. Throws ConfigError for a value out of range.
   Trainer(const Problem& problem, const Network& network, const TrainConfig& config,
-          const Teacher& teacher = {})
-      : Trainer(problem, random_start<Real>(network, config.seed), config, teacher) {}
+          const Teacher& teacher = {}, const Team_& processes = Team_())
+      : Trainer(problem, random_start<Real>(network, config.seed), config, teacher, processes) {}
 
   /// Trains the weights of `start` further, for example those of `load_weights`, with their input
   /// scaling; optimiser, schedule and runs begin anew: with another `seed` than the training before
   /// they see other truths. Throws ConfigError for a value out of range.
   Trainer(const Problem& problem, const Trained<Network, Real>& start, const TrainConfig& config,
-          const Teacher& teacher = {})
+          const Teacher& teacher = {}, const Team_& processes = Team_())
       : config_(checked(config, start)),
         schedule_{
             .peak = config.learning_rate, .warm_up = config.warm_up, .updates = config.updates},
         learner_(problem, start.network, config, teacher),
         team_(config.threads),
+        processes_(processes),
         now_{.trained = start,
              .average = {config.average, start},
              .optimiser = Optimiser<Real>(
@@ -104,8 +112,11 @@ class Trainer {
     const bool first = config_.first_unroll > 0 && now_.updates < config_.first_updates;
     const std::size_t cycles = first ? config_.first_unroll : config_.unroll;
     team_.for_each(config_.groups, [&](std::size_t g) {
-      learner_.learn(now_.groups[g], now_.trained, cycles, now_.updates);
+      if (owner_of(processes_, g) == processes_.rank())
+        learner_.learn(now_.groups[g], now_.trained, cycles, now_.updates);
     });
+    for (std::size_t g = 0; g < config_.groups; ++g)
+      now_.groups[g].share(processes_, owner_of(processes_, g));
     double loss = 0;
     std::size_t restarts = 0;
     std::vector<double> seen;
@@ -153,13 +164,14 @@ class Trainer {
     const auto since = [](Clock::time_point begin) {
       return std::chrono::duration<double>(Clock::now() - begin).count();
     };
+    const bool first = processes_.rank() == 0;
     if (!checkpoint.empty()) {
-      if (std::filesystem::exists(checkpoint))
+      if (processes_.any(first && std::filesystem::exists(checkpoint)))
         resume(checkpoint);
       else
         save_checkpoint(checkpoint);
     }
-    Progress progress("training", config_.updates, config_.progress, stderr, updates());
+    Progress progress("training", config_.updates, config_.progress && first, stderr, updates());
     auto begin = Clock::now();
     const auto keep = [&] {
       now_.report.seconds += since(begin);
@@ -167,18 +179,19 @@ class Trainer {
       if (!checkpoint.empty()) save_checkpoint(checkpoint);
     };
     while (updates() < config_.updates) {
-      if (interrupted()) {
+      if (processes_.any(interrupted())) {
         keep();
-        throw_if_interrupted("Trainer::run", updates(), " of ", config_.updates, " updates; ",
-                             checkpoint.empty() ? "nothing is kept: give `run` a checkpoint"
-                                                : "the same call goes on from ",
-                             checkpoint.string());
+        throw Interrupted(to_text("Trainer::run: interrupted after ", updates(), " of ",
+                                  config_.updates, " updates; ",
+                                  checkpoint.empty() ? "nothing is kept: give `run` a checkpoint"
+                                                     : "the same call goes on from ",
+                                  checkpoint.string()));
       }
       const double rmse = update();
       progress.advance(1, to_text("RMSE ", std::round(rmse * 1e4) / 1e4));
       if (updates() >= std::min(config_.updates, config_.warm_up + 500))
         now_.watch.require_learning("Trainer::run", updates());
-      if (!checkpoint.empty() && since(begin) >= seconds_between) keep();
+      if (!checkpoint.empty() && processes_.any(first && since(begin) >= seconds_between)) keep();
     }
     keep();
     return trained();
@@ -186,7 +199,11 @@ class Trainer {
 
   /// Writes everything that `resume` needs to go on with the same bits; all or nothing.
   /// Throws FileError if the file cannot be written.
+  /// Of several processes the first one writes; all of them must make this call.
   void save_checkpoint(const std::filesystem::path& path) {
+    for (std::size_t g = 0; g < config_.groups; ++g)
+      share_runs(now_.groups[g], owner_of(processes_, g));
+    if (processes_.rank() > 0) return;
     ArchiveWriter writer;
     transfer(now_, writer);
     writer.save(path);
@@ -245,6 +262,17 @@ class Trainer {
                    [&](auto& part) { learner_.transfer(state.groups[g], part); });
   }
 
+  /// Everyone has the runs of a group that process `from` has.
+  void share_runs(typename TheLearner::Group& group, std::size_t from) {
+    if (processes_.size() == 1) return;
+    PackedWriter packed;
+    learner_.transfer(group, packed);
+    processes_.broadcast(std::as_writable_bytes(std::span(packed.values())), from);
+    if (processes_.rank() == from) return;
+    PackedReader reader(packed.values());
+    learner_.transfer(group, reader);
+  }
+
   static const TrainConfig& checked(const TrainConfig& config,
                                     const Trained<Network, Real>& start) {
     config.require_valid("Trainer");
@@ -256,6 +284,7 @@ class Trainer {
   CosineSchedule schedule_;
   TheLearner learner_;
   Threads team_;
+  Team_ processes_;
   State now_;
   std::string description_;  ///< of what must agree with a checkpoint
 };

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Trains under MPI and prints a checksum of the weights; tests/mpi/run compares numbers of ranks.
+//   train test UPDATES [CHECKPOINT]    a small network, four groups
+//   train speed UPDATES                the talk's network, two groups: updates in a second
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "dan/integrate/rk4.hpp"
+#include "dan/models/lorenz96.hpp"
+#include "dan/mpi/ranks.hpp"
+#include "dan/network/pretrained.hpp"
+#include "dan/observe/all.hpp"
+#include "dan/train/recipe.hpp"
+
+namespace {
+using namespace dan;
+using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
+using Tiny = AnalysisNetwork<NetworkShape{.filters = 8,
+                                          .blocks = 1,
+                                          .sub_blocks = 1,
+                                          .head = Head::gain,
+                                          .memory = 4,
+                                          .gain_radius = 3},
+                             Ring<40>>;
+
+/// FNV-1a of the bytes.
+template <class Weights>
+std::uint64_t checksum(const Weights& weights) {
+  std::uint64_t sum = 14695981039346656037U;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, &weights[i], sizeof bits);
+    sum = (sum ^ bits) * 1099511628211U;
+  }
+  return sum;
+}
+
+void run(MpiRanks& ranks, const std::string& what, std::size_t updates,
+         const std::string& checkpoint) {
+  const Lorenz problem;
+  if (what == "test") {
+    const Recipe<EnsrfTeacher<16>> recipe{.training = {.updates = updates,
+                                                       .groups = 4,
+                                                       .unroll = 3,
+                                                       .warm_up = 5,
+                                                       .renew_every = 9,
+                                                       .upsets = {.last = 0.5},
+                                                       .taught = 0.7,
+                                                       .threads = 1,
+                                                       .progress = false},
+                                          .finish = {.share = 0.3, .unroll = 4}};
+    const auto [trained, report] = train<Tiny, 16>(problem, recipe, checkpoint, ranks);
+    if (ranks.rank() == 0)
+      std::printf("weights %016llx\n",
+                  static_cast<unsigned long long>(checksum(trained.parameters)));
+  } else {
+    TrainConfig config = training_without_memory(updates);
+    config.warm_up = 1, config.taught = 0, config.threads = 1, config.progress = false;
+    pretrained::Plain network;
+    scale_inputs(problem, network);
+    Trainer<Lorenz, pretrained::Plain, 32, NoTeacher, Keep::everything, float, SupervisedLoss,
+            MpiRanks>
+        trainer(
+            problem, network, [&] { return config.taught = 0, config; }(), {}, ranks);
+    trainer.update();
+    const auto begin = std::chrono::steady_clock::now();
+    for (std::size_t n = 1; n < config.updates; ++n) trainer.update();
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    if (ranks.rank() == 0)
+      std::printf("%zu ranks: %.3f updates/s, weights %016llx\n", ranks.size(),
+                  static_cast<double>(config.updates - 1) / seconds,
+                  static_cast<unsigned long long>(checksum(trainer.trained().parameters)));
+  }
+}
+}  // namespace
+
+int main(int argc, char** argv) {
+  return mpi_main(argc, argv, [&](MpiRanks& ranks) {
+    if (argc < 3) throw ConfigError("train: expected test or speed, and a number of updates");
+    run(ranks, argv[1], std::stoul(argv[2]), argc > 3 ? argv[3] : "");
+  });
+}
