@@ -136,9 +136,9 @@ dan_status dan_save(const dan_method* method, const char* file) {
     of(method).save(file);
   });
 }
-dan_status dan_load(dan_method* method, const char* file) {
+dan_status dan_load(dan_method* method, const char* file, uint64_t seed) {
   return guarded([&] {
     require(file, "file");
-    of(method).load(file);
+    of(method).load(file, seed);
   });
 }

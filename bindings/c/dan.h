@@ -75,9 +75,10 @@ dan_status dan_spread(const dan_method* method, double* spread);
 dan_status dan_state(const dan_method* method, size_t n, double* x);
 dan_status dan_set_state(dan_method* method, size_t n, const double* x);
 
-/* What the method carries from cycle to cycle; after dan_load it goes on with the same bits. */
+/* What the method carries from cycle to cycle; after dan_load, with the seed of dan_start, it goes on
+ * with the same bits. */
 dan_status dan_save(const dan_method* method, const char* file);
-dan_status dan_load(dan_method* method, const char* file);
+dan_status dan_load(dan_method* method, const char* file, uint64_t seed);
 
 #ifdef __cplusplus
 }

@@ -158,10 +158,11 @@ module dan
       character(kind=c_char), intent(in) :: file(*)
       integer(c_int) :: status
     end function c_save
-    function c_load(method, file) bind(c, name='dan_load') result(status)
-      import :: c_int, c_ptr, c_char
+    function c_load(method, file, seed) bind(c, name='dan_load') result(status)
+      import :: c_int, c_ptr, c_char, c_int64_t
       type(c_ptr), value :: method
       character(kind=c_char), intent(in) :: file(*)
+      integer(c_int64_t), value :: seed
       integer(c_int) :: status
     end function c_load
     function c_strlen(text) bind(c, name='strlen') result(length)
@@ -350,11 +351,13 @@ contains
     call finish(c_save(self%handle, trim(file)//c_null_char), status)
   end subroutine save_state
 
-  subroutine load_state(self, file, status)
+  !> seed: that of the start.
+  subroutine load_state(self, file, seed, status)
     class(dan_method), intent(in) :: self
     character(*), intent(in) :: file
+    integer(c_int64_t), intent(in) :: seed
     integer, intent(out), optional :: status
-    call finish(c_load(self%handle, trim(file)//c_null_char), status)
+    call finish(c_load(self%handle, trim(file)//c_null_char, seed), status)
   end subroutine load_state
 
 end module dan

@@ -310,6 +310,10 @@ PYBIND11_MODULE(dan, module) {
           "save", [](const Method& m, const std::string& file) { m.cycler().save(file); },
           "Writes what is carried from cycle to cycle.", "file"_a)
       .def(
-          "load", [](const Method& m, const std::string& file) { m.cycler().load(file); },
-          "Goes on from there, with the same bits.", "file"_a);
+          "load",
+          [](const Method& m, const std::string& file, std::uint64_t seed) {
+            m.cycler().load(file, seed);
+          },
+          "Goes on from there with the same bits; seed: that of the start.", "file"_a,
+          "seed"_a = 1);
 }

@@ -62,11 +62,23 @@ nlohmann::ordered_json assimilate(const Problem& problem, const Method& method,
           : Resumed<Method>{app::detail::start_from_climate(problem, method, {.seed = task.seed}),
                             0};
   CsvTable rows;
-  if (cycle > 0 && fs::exists(file)) rows = load_csv(file);
-  std::vector<double> numbers(rows.numbers.begin(), rows.numbers.end());
   rows.columns = {"time", "observations"};
   if constexpr (HasSpread<Method>) rows.columns.emplace_back("spread");
   for (std::size_t i = 0; i < Problem::size; ++i) rows.columns.push_back(to_text("x", i));
+  std::vector<double> numbers;
+  const auto time_of = [&](std::size_t k) {
+    return task.times.start + static_cast<double>(k) * task.times.interval;
+  };
+  if (cycle > 0) {
+    const CsvTable before = load_csv(file);
+    const std::size_t count = before.numbers.shape()[0];
+    if (before.columns != rows.columns || count != cycle ||
+        std::abs(before.numbers(count - 1, 0) - time_of(cycle)) > 1e-6 * task.times.interval)
+      throw FileError(to_text(file.string(), " is not what this command wrote in ", cycle,
+                              " cycles, the last one at ", time_of(cycle),
+                              "; take the same method, --start and --interval, or another --out"));
+    numbers.assign(before.numbers.begin(), before.numbers.end());
+  }
   const auto save = [&] {
     rows.numbers = zero_tensor<double>(numbers.size() / rows.columns.size(), rows.columns.size());
     std::ranges::copy(numbers, rows.numbers.begin());
@@ -93,7 +105,7 @@ nlohmann::ordered_json assimilate(const Problem& problem, const Method& method,
     method.analyse(carried, observed, {.seed = task.seed, .cycle = cycle});
     method.estimate(carried, estimate);
     used += seen.size();
-    numbers.push_back(task.times.start + static_cast<double>(cycle) * task.times.interval);
+    numbers.push_back(time_of(cycle));
     numbers.push_back(static_cast<double>(seen.size()));
     if constexpr (HasSpread<Method>) {
       std::vector<double> spread(Method::runs);

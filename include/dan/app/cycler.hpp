@@ -64,9 +64,10 @@ class Cycler {
   /// then takes the place of `forecast`.
   virtual void state(std::size_t n, std::span<double> x) const = 0;
   virtual void set_state(std::size_t n, std::span<const double> x) = 0;
-  /// What is carried, to go on with the same bits in another process; see save_carried.
+  /// What is carried, to go on with the same bits in another process; see save_carried. `seed` is
+  /// that of the start.
   virtual void save(const std::filesystem::path& file) const = 0;
-  virtual void load(const std::filesystem::path& file) = 0;
+  virtual void load(const std::filesystem::path& file, std::uint64_t seed) = 0;
 
  protected:
   std::size_t cycle_ = 0;
@@ -174,10 +175,10 @@ class CyclerOf : public Cycler {
   void save(const std::filesystem::path& file) const override {
     save_carried(method_, carried("save"), cycle_, file);
   }
-  void load(const std::filesystem::path& file) override {
+  void load(const std::filesystem::path& file, std::uint64_t seed) override {
     auto [carried, cycle] = load_carried(method_, file);
     carried_.emplace(std::move(carried));
-    cycle_ = cycle;
+    cycle_ = cycle, seed_ = seed;
   }
 
  private:

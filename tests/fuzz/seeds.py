@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Small right files for each reader, from which fuzzing begins: tests/fuzz/seeds.py FOLDER."""
+import json
+import pathlib
+import struct
+import sys
+
+folder = pathlib.Path(sys.argv[1])
+
+
+def write(reader, name, content):
+    (folder / reader).mkdir(parents=True, exist_ok=True)
+    (folder / reader / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def safetensors(tensors, metadata, kind):
+    data, header = b"", {"__metadata__": metadata}
+    for name, shape, values in tensors:
+        part = struct.pack(f"<{len(values)}{'f' if kind == 'F32' else 'd'}", *values)
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [len(data), len(data) + len(part)]}
+        data += part
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def npy(rows):
+    text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({len(rows)}, {len(rows[0])}), }}"
+    text += " " * (-(len(text) + 11) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode() + b"".join(
+        struct.pack(f"<{len(row)}d", *row) for row in rows)
+
+
+table = "time,place,channel,value,deviation\n0.05,4.5,0,2.5,1\n0.05,27,0,-1e-3,0.5\n0.1,39.5,0,3,1\n"
+write("csv", "table", table)
+write("csv", "special", "a,b\r\n nan , -inf\r\n1,2\r\n")
+write("observations", "table", table)
+write("npy", "array", npy([[1, 2], [3, 4.5]]))
+write("observations_npy", "array", npy([[0.5, 10, 20, 1, 3, 1], [1, -10, 300, 0, 4, 2]]))
+write("json", "object", '{"a": [1, -2.5e3, null, "x\\u00e9"], "b": {"c": true}}')
+metadata = {"format": "dan analysis network 1", "architecture": "{}"}
+for reader in ("safetensors", "weights"):
+    write(reader, "file", safetensors([("a.weight", [1, 2, 1], [1, 2]), ("a.bias", [1], [3])], metadata, "F32"))
+write("carried", "file", safetensors([("state", [3, 1], [1, 2, 3])],
+                                     {"format": "dan carried 1", "method": "3D-Var", "cycle": "3"}, "F64"))
+write("name", "text", "etkf:members=20,inflation=1.02")
+write("toml", "file", "[run]\nnumber = 3\n")
