@@ -51,7 +51,7 @@ void check_noise(const Noise& noise, const Matrix& q) {
     for (std::size_t i = 0; i < size; ++i) root(i, k) = column[i];
   }
   const auto squared = matrix_product(root, transpose_of(root));
-  using T = Pack<double, size>;
+  using T = Pack<double, padded_lanes<double, size>>;
   std::vector<T> units(size, T(0)), columns(size, T(0));
   for (std::size_t i = 0; i < size; ++i) units[i][i] = 1;
   noise.multiply(units.data(), columns.data());
