@@ -93,7 +93,8 @@ TEST_CASE_TEMPLATE("simd: more functions of the standard library, by their unqua
   each([](const auto& x) { return fabs(x); }, a);
   each([](const auto& x) { return pow(x, Real(1.5)); }, positive);
   each([](const auto& x) { return pow(Real(1.5), x); }, a);
-  each([](const auto& x) { return pow(x, x); }, positive);
+  // x^x is worth |x log x| roundings: as small a number however many lanes there are.
+  each([](const auto& x) { return pow(x, x); }, min(positive, Real(4)));
   each([](const auto& x) { return atan2(x, Real(-0.3)); }, a);
   each([](const auto& x) { return atan2(Real(0.7), x); }, a);
   for (int n = -3; n <= 5; ++n)
