@@ -76,9 +76,9 @@ TEST_CASE_TEMPLATE("simd: more functions of the standard library, by their unqua
                    float, double) {
   const double tolerance = 16 * static_cast<double>(std::numeric_limits<Real>::epsilon());
   const auto a = numbers<Real>(0), unit = a / Real(20), positive = a * a + Real(0.1);
-  const auto each = [&](const auto& f, const auto& x) {
+  const auto each = [&](const auto& f, const auto& x, double times = 1) {
     check_lanes(
-        f(x), [&](std::size_t l) { return f(x[l]); }, tolerance);
+        f(x), [&](std::size_t l) { return f(x[l]); }, times * tolerance);
   };
   using std::fabs, std::pow, std::atan2, std::min, std::max;
   using std::tan, std::asin, std::acos, std::atan, std::sinh, std::cosh, std::log, std::erf;
@@ -89,7 +89,8 @@ TEST_CASE_TEMPLATE("simd: more functions of the standard library, by their unqua
   each([](const auto& x) { return sinh(x); }, a);
   each([](const auto& x) { return cosh(x); }, a);
   each([](const auto& x) { return log(x); }, positive);
-  each([](const auto& x) { return erf(x); }, a);
+  // That of xsimd 8.1 is off by 34 epsilons of double between 1 and 4, where wide packs have lanes.
+  each([](const auto& x) { return erf(x); }, a, 4);
   each([](const auto& x) { return fabs(x); }, a);
   each([](const auto& x) { return pow(x, Real(1.5)); }, positive);
   each([](const auto& x) { return pow(Real(1.5), x); }, a);
