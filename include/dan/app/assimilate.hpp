@@ -56,11 +56,14 @@ nlohmann::ordered_json assimilate(const Problem& problem, const Method& method,
                               " observations, expected at most ", Problem::slots));
   require_writable_folder("--out", task.out);
   const fs::path state = task.out / "state.safetensors", file = task.out / "analyses.csv";
-  auto [carried, cycle] =
+  // No structured binding, which clang 14 does not capture.
+  Resumed<Method> resumed =
       fs::exists(state)
           ? load_carried(method, state)
           : Resumed<Method>{app::detail::start_from_climate(problem, method, {.seed = task.seed}),
                             0};
+  auto& carried = resumed.carried;
+  std::size_t& cycle = resumed.cycle;
   CsvTable rows;
   rows.columns = {"time", "observations"};
   if constexpr (HasSpread<Method>) rows.columns.emplace_back("spread");

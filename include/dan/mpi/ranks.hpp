@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+// The C interface only: that of C++ was removed from MPI.
+#ifndef OMPI_SKIP_MPICXX
+#define OMPI_SKIP_MPICXX 1
+#endif
+#ifndef MPICH_SKIP_MPICXX
+#define MPICH_SKIP_MPICXX 1
+#endif
 #include <mpi.h>
 
 #include <algorithm>
