@@ -90,6 +90,7 @@ class Method {
   Method(const std::string& problem, const std::string& method,
          const std::optional<py::function>& model) {
     const auto chosen = choose(problem, method, model);
+    const py::gil_scoped_release unlocked;  // a model in Python takes it for itself
     cycler_ = chosen.method.cycler(chosen.choice);
   }
   [[nodiscard]] app::Cycler& cycler() const { return *cycler_; }

@@ -4,8 +4,6 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -50,21 +48,6 @@ inline std::size_t whole(const std::string& name, double value, double least) {
     throw ConfigError(to_text(name, " is ", value, ", expected a whole number, at least ", least));
   return static_cast<std::size_t>(value);
 }
-
-/// A problem's climate, found when it is first asked for.
-template <class Problem>
-class ClimateOnce {
- public:
-  const Climate& operator()(const Problem& problem) {
-    const std::scoped_lock lock(mutex_);
-    if (!climate_) climate_ = climatology_of(problem);
-    return *climate_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::optional<Climate> climate_;
-};
 }  // namespace detail
 
 /// Makes an entry of a menu from a problem's type.
@@ -154,10 +137,9 @@ class Entry {
         "inflation", "factor of the anomalies", 1.02, {1, 1.01, 1.02, 1.04, 1.06, 1.1}},
         members{"members", "20 or 40", 40},
         x_b{"x_B", "share of the climate's covariance", 0.02, {0.005, 0.01, 0.02, 0.05, 0.1, 0.2}};
-    const auto climate = std::make_shared<detail::ClimateOnce<Problem>>();
     method("3dvar", "3D-Var, B a share of the climate's covariance", {x_b},
-           [climate](const Problem& p, Values v, const auto& use) {
-             use(Var3d<Problem>(p, (*climate)(p), v[0]));
+           [](const Problem& p, Values v, const auto& use) {
+             use(Var3d<Problem>(p, climatology_of(p), v[0]));
            });
     method("enkf", "stochastic EnKF", {inflation, members},
            [](const Problem& p, Values v, const auto& use) {
@@ -187,8 +169,8 @@ class Entry {
     if constexpr (!from_file && DifferentiableModel<typename Problem::Model> &&
                   Problem::size <= 200) {
       method("4dvar", "4D-Var over `lag` cycles", {x_b, {"lag", "cycles in a window", 4}},
-             [climate](const Problem& p, Values v, const auto& use) {
-               use(Var4d<Problem>(p, (*climate)(p),
+             [](const Problem& p, Values v, const auto& use) {
+               use(Var4d<Problem>(p, climatology_of(p),
                                   {.scale = v[0], .lag = detail::whole("lag", v[1], 0)}));
              });
       method("ekf", "extended Kalman filter",
