@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A model that the caller brings: 40 variables on a ring, all observed; for methods that need no
 // derivative. Other sizes are another type: change `points` here.
-#include <string>
-#include <vector>
-
 #include "dan/app/entry.hpp"
 #include "dan/models/black_box.hpp"
 #include "dan/observe/all.hpp"
@@ -11,7 +8,7 @@
 
 namespace {
 using namespace dan;
-constexpr std::size_t size = 40;
+constexpr std::size_t size = callers_size;
 
 struct Callers {
   using Geometry = Ring<size>;

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <cstddef>
+
 #include "../apps/dan/menu.hpp"
 
-// A model of the caller's.
+// A model of the caller's, with so many variables.
+inline constexpr std::size_t callers_size = 40;
 dan::app::ProblemEntry callers_model();
 
 /// What the bindings can name: the problems of the program `dan`, and one for a model of the

@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 // What the examples share: their options, their table and their JSON result.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "dan/app/options.hpp"
+#include "dan/app/writable.hpp"
 #include "dan/dan.hpp"
 
 namespace example {
@@ -43,30 +41,9 @@ inline std::string text_of(const dan::ConfidenceInterval& interval, int digits =
   return out;
 }
 
-inline void print_heading() {
-  std::printf("%-30s %8s  %-18s %9s %8s %8s %8s\n", "method", "aRMSE", "95 % interval", "forecast",
-              "spread", "cycles", "seconds");
-}
-
-/// The runs that failed or lost the truth, if any.
-inline void print_failures(const dan::TwinScores& s) {
-  for (const auto& [run, cycle, reason] : s.failures)
-    std::printf("  run %zu failed at cycle %zu: %s\n", run, cycle, reason.c_str());
-  for (const auto& [run, cycle, reason] : s.lost)
-    std::printf("  run %zu from cycle %zu: %s\n", run, cycle, reason.c_str());
-  if (s.went_back > 0)
-    std::printf("  the way back was taken in %.3f %% of the cycles\n", 100 * s.went_back);
-  std::fflush(stdout);
-}
-
-inline void print_row(const Row& row) {
-  const auto& s = row.scores;
-  char spread[16] = "-";
-  if (std::isfinite(s.spread)) std::snprintf(spread, sizeof spread, "%.4f", s.spread);
-  std::printf("%-30s %8.4f  %-18s %9.4f %8s %8zu %8.1f\n", row.method.c_str(), s.analysis_rmse,
-              text_of(s.interval).c_str(), s.forecast_rmse, spread, s.cycles, s.seconds);
-  print_failures(s);
-}
+inline void print_heading() { dan::app::print_scores_heading(30); }
+using dan::app::print_failures;
+inline void print_row(const Row& row) { dan::app::print_scores(row.method, row.scores, 30); }
 
 /// The result of an example: its configuration and a list of rows.
 inline nlohmann::ordered_json result(const std::string& example, nlohmann::ordered_json config,
@@ -91,28 +68,10 @@ inline void write_results(const Options& options, const char* name,
   if (!options.out.empty()) dan::write_json(std::filesystem::path(options.out) / name, json);
 }
 
-/// Makes the folder of an option; throws FileError unless it can be written to.
-inline void require_writable(const char* option, const std::filesystem::path& folder,
-                             std::string reason = "") {
-  std::error_code failure;
-  if (reason.empty() && !std::filesystem::is_directory(folder) &&
-      !std::filesystem::create_directories(folder, failure))
-    reason = failure.message();
-  if (reason.empty() && ::access(folder.c_str(), W_OK) != 0) reason = std::strerror(errno);
-  if (!reason.empty())
-    throw dan::FileError(dan::to_text(option, ": cannot write to ", folder.string(), ": ", reason));
-}
-
 /// Throws FileError, before any work is done, unless the files asked for can be written.
 inline void check_writable(const Options& options) {
-  namespace fs = std::filesystem;
-  if (!options.out.empty()) require_writable("--out", options.out);
-  if (options.json.empty()) return;
-  const fs::path file = options.json, folder = file.has_parent_path() ? file.parent_path() : ".";
-  require_writable("--json", folder,
-                   fs::is_directory(file)      ? "the name is that of a folder"
-                   : !fs::is_directory(folder) ? "there is no such folder"
-                                               : "");
+  if (!options.out.empty()) dan::app::require_writable_folder("--out", options.out);
+  if (!options.json.empty()) dan::app::require_writable_file("--json", options.json);
 }
 
 /// Reads the options, makes the output folder and runs `body(options)`; errors become a message

@@ -5,6 +5,7 @@
 #include "dan/app/entry.hpp"
 #include "dan/integrate/etdrk4.hpp"
 #include "dan/integrate/repeated.hpp"
+#include "dan/network/pretrained.hpp"
 #include "dan/observe/all.hpp"
 #include "menu.hpp"
 
@@ -12,16 +13,6 @@ namespace {
 using namespace dan;
 using Waves =
     Problem<Repeated<Etdrk4<KuramotoSivashinsky<128>>>, ObserveAll<128>, KuramotoSivashinskyStart>;
-
-// As in examples/figures/kuramoto_sivashinsky.cpp, whose weights are in weights/.
-constexpr NetworkShape memory{.filters = 40,
-                              .blocks = 3,
-                              .sub_blocks = 2,
-                              .kernel = 5,
-                              .head = Head::gain,
-                              .memory = 16,
-                              .gain_radius = 16,
-                              .products = 32};
 
 Waves problem(app::Values v) {
   return {.model = {.model = {}, .count = app::detail::whole("steps", v[0], 1)},
@@ -36,7 +27,7 @@ app::ProblemEntry kuramoto_sivashinsky() {
                      {"variance", "of the observations' errors", 1}},
                     problem)
       .filters()
-      .network<NetworkFor<Waves, memory>, 16>(
+      .network<pretrained::KuramotoSivashinsky, 16>(
           "memory", "network with gain head and memory",
           Recipe<EnsrfTeacher<64>>{.training = training_with_memory(4000),
                                    .finish = {.share = 0.5}})

@@ -110,6 +110,9 @@ dan_status dan_analyse(dan_method* method, const double* values, const double* v
   return guarded([&] {
     auto& cycler = of(method);
     const std::size_t slots = cycler.slots(), numbers = slots * cycler.coordinates();
+    if (places && numbers == 0)
+      throw dan::ConfigError(
+          "dan_analyse: places is given, expected NULL: the problem has its own");
     cycler.analyse(span(values, "values", slots),
                    variances ? std::span(variances, slots) : std::span<const double>(),
                    places ? std::span(places, numbers) : std::span<const double>());

@@ -24,10 +24,17 @@
 extern "C" {
 #endif
 
+/* What the library shows: nothing else of it. */
+#if defined(__GNUC__)
+#define DAN_API __attribute__((visibility("default")))
+#else
+#define DAN_API
+#endif
+
 typedef enum dan_status {
   DAN_OK = 0,
   DAN_ARGUMENT = 1,  /* a name, number or size that is not right */
-  DAN_NUMERICAL = 2, /* numbers that are not finite: the analysis cannot go on */
+  DAN_NUMERICAL = 2, /* observations or states that are not finite, variances not above zero */
   DAN_FILE = 3,      /* what cannot be read or written */
   DAN_OTHER = 4
 } dan_status;
@@ -38,47 +45,48 @@ typedef struct dan_method dan_method;
 typedef void (*dan_step)(const double* x, double* y, void* user);
 
 /* What went wrong in the last call of this thread that did not return DAN_OK. */
-const char* dan_message(void);
-const char* dan_version(void);
+DAN_API const char* dan_message(void);
+DAN_API const char* dan_version(void);
 
 /* Makes a method; *method is NULL where it fails. A learned one needs its weights:
  * "small:weights=small.safetensors". */
-dan_status dan_open(const char* problem, const char* method, dan_method** opened);
+DAN_API dan_status dan_open(const char* problem, const char* method, dan_method** opened);
 /* The same for a problem that takes a model of the caller's ("callers_model"). */
-dan_status dan_open_with(const char* problem, const char* method, dan_step step, void* user,
+DAN_API dan_status dan_open_with(const char* problem, const char* method, dan_step step, void* user,
                          dan_method** opened);
 /* NULL is allowed. */
-void dan_close(dan_method* method);
+DAN_API void dan_close(dan_method* method);
 
-size_t dan_size(const dan_method* method);        /* elements of a state */
-size_t dan_slots(const dan_method* method);       /* observations in a cycle, at most */
-size_t dan_coordinates(const dan_method* method); /* of a place that comes with an observation, or 0 */
-size_t dan_states(const dan_method* method);      /* that a forecast is made of, or 0, see dan_state */
-size_t dan_cycle(const dan_method* method);       /* analyses since the start */
+DAN_API size_t dan_size(const dan_method* method);        /* elements of a state */
+DAN_API size_t dan_slots(const dan_method* method);       /* observations in a cycle, at most */
+DAN_API size_t dan_coordinates(const dan_method* method); /* of a place that comes with an observation (of several channels the last
+                                                     one says which), or 0 */
+DAN_API size_t dan_states(const dan_method* method);      /* that a forecast is made of, or 0, see dan_state */
+DAN_API size_t dan_cycle(const dan_method* method);       /* analyses since the start */
 
 /* guess: dan_size numbers; deviation of its error in units of the problem's norm. */
-dan_status dan_start(dan_method* method, const double* guess, double deviation, uint64_t seed);
+DAN_API dan_status dan_start(dan_method* method, const double* guess, double deviation, uint64_t seed);
 /* The same that knows the climate of the model only; takes 32,000 model steps. */
-dan_status dan_start_from_climate(dan_method* method, uint64_t seed);
-dan_status dan_forecast(dan_method* method);
+DAN_API dan_status dan_start_from_climate(dan_method* method, uint64_t seed);
+DAN_API dan_status dan_forecast(dan_method* method);
 /* values: dan_slots numbers, NaN where nothing was observed; variances of their errors, or NULL for
  * the problem's; places: dan_slots × dan_coordinates numbers, or NULL where there are none. */
-dan_status dan_analyse(dan_method* method, const double* values, const double* variances,
+DAN_API dan_status dan_analyse(dan_method* method, const double* values, const double* variances,
                        const double* places);
 /* x: dan_size numbers. */
-dan_status dan_estimate(const dan_method* method, double* x);
+DAN_API dan_status dan_estimate(const dan_method* method, double* x);
 /* The method's own estimate of its error, NaN if it has none. */
-dan_status dan_spread(const dan_method* method, double* spread);
+DAN_API dan_status dan_spread(const dan_method* method, double* spread);
 
 /* State n of the forecast, n < dan_states: an analysis' input. A model that runs elsewhere writes
  * its forecasts there instead of dan_forecast. */
-dan_status dan_state(const dan_method* method, size_t n, double* x);
-dan_status dan_set_state(dan_method* method, size_t n, const double* x);
+DAN_API dan_status dan_state(const dan_method* method, size_t n, double* x);
+DAN_API dan_status dan_set_state(dan_method* method, size_t n, const double* x);
 
 /* What the method carries from cycle to cycle; after dan_load, with the seed of dan_start, it goes on
  * with the same bits. */
-dan_status dan_save(const dan_method* method, const char* file);
-dan_status dan_load(dan_method* method, const char* file, uint64_t seed);
+DAN_API dan_status dan_save(const dan_method* method, const char* file);
+DAN_API dan_status dan_load(dan_method* method, const char* file, uint64_t seed);
 
 #ifdef __cplusplus
 }

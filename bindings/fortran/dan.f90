@@ -13,7 +13,8 @@
 !   call method%close()
 !
 ! Every procedure takes an optional `status`, 0 if all is well; without it an error stops the program
-! with the message (see also dan_message). Arrays are checked for their size. What a name may be, and
+! with the message (see also dan_message); status 1 without a message is an array of another size. A
+! method is not copied: assignment would make two owners of one. What a name may be, and
 ! what each procedure does, is said in dan.h.
 module dan
   use, intrinsic :: iso_c_binding
@@ -217,10 +218,10 @@ contains
     integer, intent(out), optional :: status
     fits = found == expected
     if (fits) return
-    write (0, '(3a,i0,a,i0)') 'dan: ', name, ' has ', found, ' numbers, expected ', expected
     if (present(status)) then
       status = 1
     else
+      write (0, '(3a,i0,a,i0)') 'dan: ', name, ' has ', found, ' numbers, expected ', expected
       error stop 1
     end if
   end function fits
@@ -320,10 +321,12 @@ contains
     call finish(c_estimate(self%handle, x), status)
   end subroutine estimate
 
-  real(c_double) function spread_of(self)
+  subroutine spread_of(self, spread, status)
     class(dan_method), intent(in) :: self
-    call finish(c_spread(self%handle, spread_of))
-  end function spread_of
+    real(c_double), intent(out) :: spread
+    integer, intent(out), optional :: status
+    call finish(c_spread(self%handle, spread), status)
+  end subroutine spread_of
 
   !> State n of the forecast, 1 ≤ n ≤ states.
   subroutine state_of(self, n, x, status)

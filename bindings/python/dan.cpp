@@ -4,17 +4,20 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
 
+#include <atomic>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "../menu.hpp"
-#include "dan/app/writable.hpp"
 #include "dan/core/interrupt.hpp"
 #include "dan/experiment/sweep.hpp"
 #include "dan/version.hpp"
@@ -25,6 +28,24 @@ namespace {
 using namespace dan;
 using Array = py::array_t<double, py::array::c_style | py::array::forcecast>;
 
+/// An argument as an array of doubles of this shape; throws ShapeError for another one, ConfigError
+/// for what is no real number. No copy of contiguous doubles.
+Array array_of(std::string_view function, std::string_view name, const py::object& given,
+               const std::vector<std::size_t>& shape) {
+  const py::array plain = py::array::ensure(given);
+  if (!plain || std::string_view("fiub").find(plain.dtype().kind()) == std::string_view::npos)
+    throw ConfigError(to_text(function, ": ", name, " is no array of real numbers"));
+  const auto text = [](const auto& numbers) {
+    std::string all;
+    for (const auto n : numbers) all += (all.empty() ? "" : ", ") + std::to_string(n);
+    return "(" + all + ")";
+  };
+  const std::vector<std::size_t> found(plain.shape(), plain.shape() + plain.ndim());
+  if (found != shape)
+    throw ShapeError(
+        to_text(function, ": ", name, " has shape ", text(found), ", expected ", text(shape)));
+  return Array::ensure(plain);
+}
 std::span<const double> read(const Array& array) {
   return {array.data(), static_cast<std::size_t>(array.size())};
 }
@@ -58,13 +79,12 @@ app::CallersModel model_of(const std::optional<py::function>& model, std::size_t
   });
   return [call, size](const double* x, double* y) {
     const py::gil_scoped_acquire lock;
-    const Array found = (*call)(py::array_t<double>(static_cast<py::ssize_t>(size), x));
-    require_size("model", "the result", static_cast<std::size_t>(found.size()), size,
-                 "state element");
+    const Array found =
+        array_of("model", "the result",
+                 (*call)(py::array_t<double>(static_cast<py::ssize_t>(size), x)), {size});
     std::copy_n(found.data(), size, y);
   };
 }
-constexpr std::size_t callers_size = 40;
 
 app::Chosen choose(const std::string& problem, const std::string& method,
                    const std::optional<py::function>& model) {
@@ -84,7 +104,7 @@ TwinConfig twin_of(std::size_t runs, std::size_t cycles, std::size_t burn_in, st
           .progress = progress};
 }
 
-/// `dan.Method`.
+/// `dan.Method`. One call at a time: another thread, or a model that calls back, is refused.
 class Method {
  public:
   Method(const std::string& problem, const std::string& method,
@@ -93,37 +113,69 @@ class Method {
     const py::gil_scoped_release unlocked;  // a model in Python takes it for itself
     cycler_ = chosen.method.cycler(chosen.choice);
   }
-  [[nodiscard]] app::Cycler& cycler() const { return *cycler_; }
-  [[nodiscard]] Array estimate() const {
+
+  /// What does not need the lock of the interpreter; use(cycler).
+  template <class Use>
+  decltype(auto) alone(const Use& use) {
+    if (busy_.exchange(true))
+      throw ConfigError(
+          "dan.Method: another call is not done yet; a method is for one thread, and "
+          "not for its own model");
+    struct Done {
+      std::atomic<bool>& busy;
+      ~Done() { busy = false; }
+    } const done{busy_};
+    const py::gil_scoped_release unlocked;
+    return use(*cycler_);
+  }
+  [[nodiscard]] const app::Cycler& sizes() const { return *cycler_; }
+
+  void start(const py::object& guess, double deviation, std::uint64_t seed) {
+    const Array x = array_of("start", "guess", guess, {cycler_->size()});
+    const auto numbers = read(x);
+    alone([&](app::Cycler& cycler) { cycler.start(numbers, deviation, seed); });
+  }
+  [[nodiscard]] Array estimate() {
     Array x(static_cast<py::ssize_t>(cycler_->size()));
-    cycler_->estimate({x.mutable_data(), cycler_->size()});
+    const std::span<double> numbers(x.mutable_data(), cycler_->size());
+    alone([&](app::Cycler& cycler) { cycler.estimate(numbers); });
     return x;
   }
-  void analyse(const Array& values, const std::optional<Array>& variances,
-               const std::optional<Array>& places) const {
-    const auto given = [](const std::optional<Array>& array) {
-      return array ? read(*array) : std::span<const double>();
-    };
-    const auto y = read(values), errors = given(variances), at = given(places);
-    const py::gil_scoped_release unlocked;
-    cycler_->analyse(y, errors, at);
+  void analyse(const py::object& values, const std::optional<py::object>& variances,
+               const std::optional<py::object>& places) {
+    const std::size_t slots = cycler_->slots(), coordinates = cycler_->coordinates();
+    const Array y = array_of("analyse", "values", values, {slots});
+    const Array errors =
+        variances ? array_of("analyse", "variances", *variances, {slots}) : Array(0);
+    if (places && coordinates == 0)
+      throw ConfigError("analyse: places is given, expected None: the problem has its own");
+    const Array at =
+        places ? array_of("analyse", "places", *places, {slots, coordinates}) : Array(0);
+    const auto a = read(y), b = read(errors), c = read(at);
+    alone([&](app::Cycler& cycler) { cycler.analyse(a, b, c); });
   }
-  [[nodiscard]] Array states() const {
+  [[nodiscard]] Array states() {
     const std::size_t size = cycler_->size(), count = cycler_->states();
     Array all({static_cast<py::ssize_t>(count), static_cast<py::ssize_t>(size)});
-    for (std::size_t n = 0; n < count; ++n)
-      cycler_->state(n, {all.mutable_data() + n * size, size});
+    double* const to = all.mutable_data();
+    alone([&](app::Cycler& cycler) {
+      for (std::size_t n = 0; n < count; ++n) cycler.state(n, {to + n * size, size});
+    });
+    all.attr("flags").attr("writeable") = false;  // a copy: what is written there would be lost
     return all;
   }
-  void set_states(const Array& all) const {
+  void set_states(const py::object& given) {
     const std::size_t size = cycler_->size(), count = cycler_->states();
-    require_size("states", "the array", static_cast<std::size_t>(all.size()), count * size,
-                 "element of the states");
-    for (std::size_t n = 0; n < count; ++n) cycler_->set_state(n, {all.data() + n * size, size});
+    const Array all = array_of("states", "the array", given, {count, size});
+    const double* const from = all.data();
+    alone([&](app::Cycler& cycler) {
+      for (std::size_t n = 0; n < count; ++n) cycler.set_state(n, {from + n * size, size});
+    });
   }
 
  private:
   std::unique_ptr<app::Cycler> cycler_;
+  std::atomic<bool> busy_ = false;
 };
 
 py::dict problems() {
@@ -162,14 +214,14 @@ py::object run(const std::string& problem, const std::string& method, std::size_
   return python(row);
 }
 
-py::object train(const std::string& problem, const std::string& network, const std::string& out,
-                 std::size_t updates, std::uint64_t seed, std::size_t threads, bool finish,
+py::object train(const std::string& problem, const std::string& network,
+                 const std::filesystem::path& out, std::size_t updates, std::uint64_t seed,
+                 std::size_t threads, bool finish,
                  const std::map<std::string, std::string>& fields) {
   const auto chosen = choose(problem, network, std::nullopt);
   if (!chosen.method.train)
     throw ConfigError(
         to_text("train: ", chosen.method.name, " has nothing to learn, expected a network"));
-  app::require_writable_file("train: out", out);
   const app::Training training{.updates = updates,
                                .seed = seed,
                                .threads = threads,
@@ -192,8 +244,8 @@ py::object train(const std::string& problem, const std::string& network, const s
 }
 
 py::object assimilate(const std::string& problem, const std::string& method,
-                      const std::string& observations, const std::string& out, double interval,
-                      double start, std::size_t cycles, std::uint64_t seed) {
+                      const std::filesystem::path& observations, const std::filesystem::path& out,
+                      double interval, double start, std::size_t cycles, std::uint64_t seed) {
   const auto chosen = choose(problem, method, std::nullopt);
   if (!chosen.method.assimilate)
     throw ConfigError(to_text("assimilate: ", chosen.problem.name,
@@ -206,6 +258,8 @@ py::object assimilate(const std::string& problem, const std::string& method,
     found =
         chosen.method.assimilate(chosen.choice, {.observations = observations,
                                                  .out = out,
+                                                 .problem = problem,
+                                                 .method = method,
                                                  .times = {.start = start, .interval = interval},
                                                  .cycles = cycles,
                                                  .seed = seed});
@@ -270,30 +324,28 @@ PYBIND11_MODULE(dan, module) {
       .def(py::init<const std::string&, const std::string&, const std::optional<py::function>&>(),
            "problem"_a, "method"_a, "model"_a = py::none())
       .def_property_readonly(
-          "size", [](const Method& m) { return m.cycler().size(); }, "Elements of a state.")
+          "size", [](const Method& m) { return m.sizes().size(); }, "Elements of a state.")
       .def_property_readonly(
-          "slots", [](const Method& m) { return m.cycler().slots(); },
+          "slots", [](const Method& m) { return m.sizes().slots(); },
           "Observations in a cycle, at most.")
       .def_property_readonly(
-          "coordinates", [](const Method& m) { return m.cycler().coordinates(); },
-          "Numbers of a place that comes with an observation, or 0.")
+          "coordinates", [](const Method& m) { return m.sizes().coordinates(); },
+          "Numbers of a place that comes with an observation (of several channels the last one "
+          "says "
+          "which), or 0.")
       .def_property_readonly(
-          "cycle", [](const Method& m) { return m.cycler().cycle(); }, "Analyses since the start.")
-      .def(
-          "start",
-          [](const Method& m, const Array& guess, double deviation, std::uint64_t seed) {
-            m.cycler().start(read(guess), deviation, seed);
-          },
-          "A first guess with an error of this deviation.", "guess"_a, "deviation"_a = 1.0,
-          "seed"_a = 1)
+          "cycle", [](const Method& m) { return m.sizes().cycle(); }, "Analyses since the start.")
+      .def("start", &Method::start, "A first guess with an error of this deviation.", "guess"_a,
+           "deviation"_a = 1.0, "seed"_a = 1)
       .def(
           "start_from_climate",
-          [](const Method& m, std::uint64_t seed) { m.cycler().start_from_climate(seed); },
-          "A first guess that knows the climate of the model only.", "seed"_a = 1,
-          py::call_guard<py::gil_scoped_release>())
+          [](Method& m, std::uint64_t seed) {
+            m.alone([&](app::Cycler& cycler) { cycler.start_from_climate(seed); });
+          },
+          "A first guess that knows the climate of the model only.", "seed"_a = 1)
       .def(
-          "forecast", [](const Method& m) { m.cycler().forecast(); }, "Advances by one cycle.",
-          py::call_guard<py::gil_scoped_release>())
+          "forecast", [](Method& m) { m.alone([](app::Cycler& cycler) { cycler.forecast(); }); },
+          "Advances by one cycle. Where a model raises, the method has no state any more.")
       .def(
           "analyse", &Method::analyse,
           "values: one for each slot, NaN where nothing was observed; variances: of their errors, "
@@ -301,20 +353,23 @@ PYBIND11_MODULE(dan, module) {
           "values"_a, "variances"_a = py::none(), "places"_a = py::none())
       .def("estimate", &Method::estimate, "The state, as an array.")
       .def_property_readonly(
-          "spread", [](const Method& m) { return m.cycler().spread(); },
+          "spread",
+          [](Method& m) { return m.alone([](app::Cycler& cycler) { return cycler.spread(); }); },
           "The method's own estimate of its error, NaN if it has none.")
       .def_property(
           "states", &Method::states, &Method::set_states,
-          "What a forecast is made of (members x size, or 1 x size), to be read, and to be "
-          "replaced by forecasts of another model instead of forecast().")
+          "What a forecast is made of (members x size, or 1 x size): a copy to be read, and "
+          "to be replaced as a whole by forecasts of another model instead of forecast().")
       .def(
-          "save", [](const Method& m, const std::string& file) { m.cycler().save(file); },
+          "save",
+          [](Method& m, const std::filesystem::path& file) {
+            m.alone([&](app::Cycler& cycler) { cycler.save(file); });
+          },
           "Writes what is carried from cycle to cycle.", "file"_a)
       .def(
           "load",
-          [](const Method& m, const std::string& file, std::uint64_t seed) {
-            m.cycler().load(file, seed);
+          [](Method& m, const std::filesystem::path& file, std::uint64_t seed) {
+            m.alone([&](app::Cycler& cycler) { cycler.load(file, seed); });
           },
-          "Goes on from there with the same bits; seed: that of the start.", "file"_a,
-          "seed"_a = 1);
+          "Goes on from there with the same bits; seed: that of the start.", "file"_a, "seed"_a);
 }

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Mapping
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -6,16 +7,17 @@ import numpy.typing as npt
 
 __version__: str
 
+File = str | PathLike[str]
 Model = Callable[[npt.NDArray[np.float64]], npt.ArrayLike]
 
 def problems() -> dict[str, dict[str, Any]]: ...
 def run(problem: str, method: str, *, runs: int = 16, cycles: int = 1450, burn_in: int = 200,
         seed: int = 1, threads: int = 0, first_guess: float = 0.3, progress: bool = False,
         diagnose: bool = False, model: Model | None = None) -> dict[str, Any]: ...
-def train(problem: str, network: str, out: str, *, updates: int = 0, seed: int = 1,
+def train(problem: str, network: str, out: File, *, updates: int = 0, seed: int = 1,
           threads: int = 0, finish: bool = True,
           fields: Mapping[str, str] = {}) -> dict[str, Any]: ...
-def assimilate(problem: str, method: str, observations: str, out: str, *, interval: float = 1.0,
+def assimilate(problem: str, method: str, observations: File, out: File, *, interval: float = 1.0,
                start: float = 0.0, cycles: int = 0, seed: int = 1) -> dict[str, Any]: ...
 
 class Method:
@@ -37,5 +39,5 @@ class Method:
     def analyse(self, values: npt.ArrayLike, variances: npt.ArrayLike | None = None,
                 places: npt.ArrayLike | None = None) -> None: ...
     def estimate(self) -> npt.NDArray[np.float64]: ...
-    def save(self, file: str) -> None: ...
-    def load(self, file: str, seed: int = 1) -> None: ...
+    def save(self, file: File) -> None: ...
+    def load(self, file: File, seed: int) -> None: ...

@@ -29,14 +29,7 @@ constexpr NetworkShape without_memory{.filters = 40,
                                       .kernel = 5,
                                       .head = Head::gain,
                                       .gain_radius = 16};
-constexpr NetworkShape with_memory{.filters = 40,
-                                   .blocks = 3,
-                                   .sub_blocks = 2,
-                                   .kernel = 5,
-                                   .head = Head::gain,
-                                   .memory = 16,
-                                   .gain_radius = 16,
-                                   .products = 32};
+constexpr NetworkShape with_memory = pretrained::KuramotoSivashinsky::shape;
 
 /// A field with four digits.
 ordered_json rounded(std::vector<std::vector<double>> field) {

@@ -51,7 +51,8 @@ TEST_CASE("app::Menu: what is not given keeps its default, what is not there is 
   refuses("torus", "filter", "there is no problem 'torus', expected one of: ring");
   refuses("ring", "filer", "expected one of: filter, network");
   refuses("ring", "filter:inflaton=1", "expected one of: inflation, members");
-  refuses("ring:variance=1x", "filter", "ring: variance is '1x', expected a number");
+  refuses("ring:variance=1x", "filter", "ring: variance is '1x', expected a finite number");
+  refuses("ring:variance=nan", "filter", "expected a finite number");
   refuses("ring", "filter:weights=w", "takes no weights");
   app::Menu twice = menu;
   CHECK_THROWS_AS(twice.add({"ring", "again"}), ConfigError);

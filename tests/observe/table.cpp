@@ -95,6 +95,12 @@ TEST_CASE("table: a cycle has the observations that are nearest to it") {
   CHECK(last_cycle(table, {.start = 100}) == 0);
   CHECK(last_cycle(Table{}, times) == 0);
   CHECK(most_in_a_cycle(Table{}, times) == 0);
+  Table far;  // of no loop over cycles
+  far.add({1, {{3.0}, 0}, 1, 1});
+  far.add({1e11, {{3.0}, 0}, 1, 1});
+  CHECK(most_in_a_cycle(far, {.interval = 1}) == 1);
+  CHECK_THROWS_AS((void)last_cycle(far, {.interval = 1e-3}), ConfigError);
+  CHECK_THROWS_AS((void)most_in_a_cycle(far, {.interval = 1e-3}), ConfigError);
 }
 
 TEST_CASE("table: times of cycles that are no exact numbers") {

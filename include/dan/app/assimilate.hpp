@@ -1,125 +1,157 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
-#include <string>
+#include <utility>
 #include <vector>
 
-#include "dan/analysis/carried.hpp"
 #include "dan/app/menu.hpp"
 #include "dan/app/writable.hpp"
 #include "dan/core/interrupt.hpp"
 #include "dan/core/progress.hpp"
-#include "dan/experiment/record.hpp"
 #include "dan/io/csv.hpp"
+#include "dan/io/json.hpp"
+#include "dan/io/npy.hpp"
 #include "dan/observe/table_file.hpp"
-#include "dan/problem/climate.hpp"
+#include "dan/problem/truth.hpp"
 
 namespace dan::app {
 
 namespace detail {
-/// A first guess that knows the climate only: its mean, and the deviation of all elements together
-/// in units of the norm.
-template <class Method, class Problem>
-typename Method::Carried start_from_climate(const Problem& problem, const Method& method,
-                                            const RandomKey& key) {
-  const ClimateMoments climate = climate_moments_of(problem);
-  typename Method::FirstGuessBatch guess;
-  double square = 0;
-  for (std::size_t i = 0; i < Problem::size; ++i) {
-    for (std::size_t l = 0; l < Method::runs; ++l) guess.at(i, l) = climate.mean[i];
-    square += std::pow(climate.deviation[i] / problem.unit(i), 2) / Problem::size;
+/// The table of analyses that a run writes, a line for each cycle.
+class AnalysesFile {
+ public:
+  AnalysesFile(std::filesystem::path file, std::size_t size) : file_(std::move(file)) {
+    table_.columns = {"time", "observations", "spread"};
+    for (std::size_t i = 0; i < size; ++i) table_.columns.push_back(to_text("x", i));
   }
-  guess.repeat_last_lane();
-  return method.start(guess, std::sqrt(square), key);
-}
+  /// Goes on after `cycles` lines of the file; more of them were written just before a kill.
+  void resume(std::size_t cycles) {
+    const CsvTable before = load_csv(file_);
+    if (before.columns != table_.columns || before.numbers.shape()[0] < cycles)
+      throw FileError(to_text(file_.string(), " is not what was written in ", cycles,
+                              " cycles; take another --out"));
+    numbers_.assign(
+        before.numbers.begin(),
+        before.numbers.begin() + static_cast<std::ptrdiff_t>(cycles * table_.columns.size()));
+  }
+  /// How many observations there were in cycle `k`, from 1 on.
+  [[nodiscard]] double observations(std::size_t k) const {
+    return numbers_[(k - 1) * table_.columns.size() + 1];
+  }
+  void add(double time, std::size_t observations, double spread, std::span<const double> x) {
+    for (const double number : {time, static_cast<double>(observations), spread})
+      numbers_.push_back(number);
+    numbers_.insert(numbers_.end(), x.begin(), x.end());
+  }
+  void save() {
+    table_.numbers =
+        zero_tensor<double>(numbers_.size() / table_.columns.size(), table_.columns.size());
+    std::ranges::copy(numbers_, table_.numbers.begin());
+    save_csv(file_, table_);
+  }
+
+ private:
+  std::filesystem::path file_;
+  CsvTable table_;
+  std::vector<double> numbers_;
+};
 }  // namespace detail
 
 /// Assimilates the observations of a file, from the climate or from where an earlier call stopped,
-/// and writes analyses.csv: time, observations, spread where the method has one, and the estimate
-/// of every element, a line for each cycle. Interrupted, it writes what it has and throws.
+/// into the folder `task.out`: run.json, what the run is of; analyses.csv: time, observations,
+/// spread (nan if the method has none) and the estimate of every element, a line for each cycle;
+/// state.safetensors. Interrupted, or where the analysis cannot go on, it keeps what it has.
 ///
 /// Returns {"cycles": …, "last_cycle": …, "observations": …}. Throws FileError for what cannot be
-/// read or written, ConfigError for a cycle with more observations than the problem has slots.
-template <class Problem, class Method>
-nlohmann::ordered_json assimilate(const Problem& problem, const Method& method,
-                                  const Assimilation& task) {
-  using Geometry = typename Problem::Geometry;
+/// read or written, or is of another run; ConfigError for a cycle with more observations than the
+/// problem has slots, or with others than when it was assimilated.
+template <class Geometry, std::size_t Channels>
+nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
   namespace fs = std::filesystem;
-  const auto table = load_observations<Geometry, Problem::channels>(task.observations);
-  if (const auto most = most_in_a_cycle(table, task.times); most > Problem::slots)
-    throw ConfigError(to_text(task.observations.string(), ": a cycle has ", most,
-                              " observations, expected at most ", Problem::slots));
+  const auto table = load_observations<Geometry, Channels>(task.observations);
+  const auto fail = [&](const auto&... what) {
+    throw ConfigError(to_text(task.observations.string(), ": ", what...));
+  };
+  const std::size_t slots = cycler.slots(), coordinates = cycler.coordinates();
+  if (const auto most = most_in_a_cycle(table, task.times); most > slots)
+    fail("a cycle has ", most, " observations, expected at most ", slots);
   require_writable_folder("--out", task.out);
-  const fs::path state = task.out / "state.safetensors", file = task.out / "analyses.csv";
-  // No structured binding, which clang 14 does not capture.
-  Resumed<Method> resumed =
-      fs::exists(state)
-          ? load_carried(method, state)
-          : Resumed<Method>{app::detail::start_from_climate(problem, method, {.seed = task.seed}),
-                            0};
-  auto& carried = resumed.carried;
-  std::size_t& cycle = resumed.cycle;
-  CsvTable rows;
-  rows.columns = {"time", "observations"};
-  if constexpr (HasSpread<Method>) rows.columns.emplace_back("spread");
-  for (std::size_t i = 0; i < Problem::size; ++i) rows.columns.push_back(to_text("x", i));
-  std::vector<double> numbers;
-  const auto time_of = [&](std::size_t k) {
-    return task.times.start + static_cast<double>(k) * task.times.interval;
-  };
-  if (cycle > 0) {
-    const CsvTable before = load_csv(file);
-    const std::size_t count = before.numbers.shape()[0];
-    if (before.columns != rows.columns || count != cycle ||
-        std::abs(before.numbers(count - 1, 0) - time_of(cycle)) > 1e-6 * task.times.interval)
-      throw FileError(to_text(file.string(), " is not what this command wrote in ", cycle,
-                              " cycles, the last one at ", time_of(cycle),
-                              "; take the same method, --start and --interval, or another --out"));
-    numbers.assign(before.numbers.begin(), before.numbers.end());
+  const fs::path state = task.out / "state.safetensors", made_by = task.out / "run.json";
+  detail::AnalysesFile analyses(task.out / "analyses.csv", cycler.size());
+  const nlohmann::ordered_json run{{"problem", task.problem},
+                                   {"method", task.method},
+                                   {"seed", task.seed},
+                                   {"start", task.times.start},
+                                   {"interval", task.times.interval}};
+  if (fs::exists(made_by)) {
+    if (const auto other = json_differences(read_json(made_by), run); !other.empty())
+      throw FileError(
+          to_text(made_by.string(), " is of another run: ", other, "; take another --out"));
+  } else {
+    if (fs::exists(state))
+      throw FileError(to_text(state.string(), " is of another run; take another --out"));
+    write_json(made_by, run);
   }
-  const auto save = [&] {
-    rows.numbers = zero_tensor<double>(numbers.size() / rows.columns.size(), rows.columns.size());
-    std::ranges::copy(numbers, rows.numbers.begin());
-    save_csv(file, rows);
-    save_carried(method, carried, cycle, state);
-  };
+  if (fs::exists(state))
+    cycler.load(state, task.seed);
+  else
+    cycler.start_from_climate(task.seed);
+  const std::size_t first = cycler.cycle(), last = last_cycle(table, task.times);
+  if (first > 0) analyses.resume(first);
+  for (std::size_t k = 1; k <= first; ++k)
+    if (const auto found = rows_of(table, task.times, k).size();
+        static_cast<double>(found) != analyses.observations(k))
+      fail("cycle ", k, " has ", found, " observations, ", analyses.observations(k),
+           " when it was assimilated; add later cycles only, or take another --out");
 
-  const std::size_t first = cycle, last = last_cycle(table, task.times);
   const std::size_t end =
       std::max(first, task.cycles == 0 ? last : std::min(last, first + task.cycles));
-  typename Method::Observed observed;
-  typename Method::Estimate estimate;
+  std::vector<double> x(cycler.size()), values, variances, places;
   std::size_t used = 0;
   Progress progress("assimilating", end - first, true);
-  while (cycle < end) {
+  const auto save = [&] {
+    analyses.save();
+    cycler.save(state);
+  };
+  while (cycler.cycle() < end) {
     if (interrupted()) {
       save();
-      throw_if_interrupted("dan run", cycle, " cycles are written; the same command goes on");
+      throw_if_interrupted("assimilate", cycler.cycle(),
+                           " cycles are written; the same command goes on");
     }
-    ++cycle;
+    const std::size_t cycle = cycler.cycle() + 1;
     const auto seen = rows_of(table, task.times, cycle);
-    for (std::size_t l = 0; l < Method::runs; ++l) set_observations(observed, l, seen);
-    method.forecast(carried);
-    method.analyse(carried, observed, {.seed = task.seed, .cycle = cycle});
-    method.estimate(carried, estimate);
-    used += seen.size();
-    numbers.push_back(time_of(cycle));
-    numbers.push_back(static_cast<double>(seen.size()));
-    if constexpr (HasSpread<Method>) {
-      std::vector<double> spread(Method::runs);
-      method.spread(carried, spread);
-      numbers.push_back(spread[0]);
+    values.assign(slots, std::numeric_limits<double>::quiet_NaN());
+    variances.assign(slots, 1);
+    places.assign(slots * coordinates, 0);
+    for (std::size_t j = 0; j < seen.size(); ++j) {
+      values[j] = seen[j].value;
+      variances[j] = seen[j].deviation * seen[j].deviation;
+      std::ranges::copy(seen[j].place.position, &places[j * coordinates]);
+      if (Channels > 1)
+        places[(j + 1) * coordinates - 1] = static_cast<double>(seen[j].place.channel);
     }
-    for (std::size_t i = 0; i < Problem::size; ++i) numbers.push_back(estimate.at(i, 0));
+    try {
+      cycler.forecast();
+      cycler.analyse(values, variances, places);
+    } catch (const NumericalError&) {
+      analyses.save();
+      throw;
+    }
+    cycler.estimate(x);
+    used += seen.size();
+    analyses.add(task.times.start + static_cast<double>(cycle) * task.times.interval, seen.size(),
+                 cycler.spread(), x);
     progress.advance();
   }
   save();
-  return {{"cycles", end - first}, {"last_cycle", cycle}, {"observations", used}};
+  return {{"cycles", end - first}, {"last_cycle", cycler.cycle()}, {"observations", used}};
 }
 
 /// Writes a twin experiment into a folder: observations.csv, and truth.npy (cycles × elements).
@@ -130,6 +162,7 @@ void make_observations(const Problem& problem, double interval, std::size_t cycl
   ObservationTable<typename Problem::Geometry, Problem::channels> table;
   auto states = zero_tensor<double>(cycles, Problem::size);
   for (std::size_t k = 1; k <= cycles; ++k) {
+    throw_if_interrupted("make_observations", k - 1, " cycles; nothing is written");
     twin.next();
     for (std::size_t i = 0; i < Problem::size; ++i) states(k - 1, i) = twin.truth().at(i, 0);
     add_observations(table, interval * static_cast<double>(k), problem.observe, twin.observed());

@@ -41,7 +41,8 @@ class Cycler {
 
   [[nodiscard]] virtual std::size_t size() const = 0;   ///< elements of a state
   [[nodiscard]] virtual std::size_t slots() const = 0;  ///< observations in a cycle, at most
-  /// Numbers of a place, where they come with the observations; else 0.
+  /// Numbers of a place, where they come with the observations: its position and, of a state with
+  /// several channels, which of them is seen; else 0.
   [[nodiscard]] virtual std::size_t coordinates() const = 0;
   /// States that a forecast is made of, an ensemble or one; 0 if they cannot be exchanged.
   [[nodiscard]] virtual std::size_t states() const = 0;
@@ -87,7 +88,7 @@ class CyclerOf : public Cycler {
   [[nodiscard]] std::size_t slots() const override { return Problem::slots; }
   [[nodiscard]] std::size_t coordinates() const override {
     if constexpr (moving)
-      return Problem::Geometry::dimensions;
+      return Problem::Geometry::dimensions + (Problem::channels > 1 ? 1 : 0);
     else
       return 0;
   }
@@ -102,6 +103,7 @@ class CyclerOf : public Cycler {
 
   void start(std::span<const double> guess, double deviation, std::uint64_t seed) override {
     require_size("start", "guess", guess.size(), Problem::size, "state element");
+    require_finite("start", "guess", guess);
     typename Method::FirstGuessBatch batch;
     for (std::size_t i = 0; i < Problem::size; ++i)
       for (std::size_t l = 0; l < Method::runs; ++l) batch.at(i, l) = guess[i];
@@ -116,7 +118,15 @@ class CyclerOf : public Cycler {
       square += std::pow(climate.deviation[i] / problem_.unit(i), 2) / Problem::size;
     start(span_of(climate.mean), std::sqrt(square), seed);
   }
-  void forecast() override { method_.forecast(carried("forecast")); }
+  /// Where a model throws, some members are a cycle ahead of the others: there is no state then.
+  void forecast() override {
+    try {
+      method_.forecast(carried("forecast"));
+    } catch (...) {
+      carried_.reset();
+      throw;
+    }
+  }
   void analyse(std::span<const double> values, std::span<const double> variances,
                std::span<const double> places) override {
     Carried& now = carried("analyse");
@@ -127,13 +137,20 @@ class CyclerOf : public Cycler {
       variances = own;
     }
     if constexpr (moving) {
-      constexpr std::size_t dimensions = Problem::Geometry::dimensions;
-      require_size("analyse", "places", places.size(), Problem::slots * dimensions,
+      require_size("analyse", "places", places.size(), Problem::slots * coordinates(),
                    "coordinate of a slot");
       using At = std::decay_t<decltype(observed_.places)>;
       std::vector<typename At::PlaceType> at(Problem::slots);
-      for (std::size_t j = 0; j < Problem::slots; ++j)
-        for (std::size_t d = 0; d < dimensions; ++d) at[j].position[d] = places[j * dimensions + d];
+      for (std::size_t j = 0; j < Problem::slots; ++j) {
+        const double* number = &places[j * coordinates()];
+        for (double& position : at[j].position) position = *number++;
+        if (Problem::channels == 1 || std::isnan(values[j])) continue;
+        if (!(*number >= 0 && *number < static_cast<double>(Problem::channels) &&
+              *number == std::floor(*number)))
+          throw ConfigError(to_text("analyse: the channel of observation ", j, " is ", *number,
+                                    ", expected a whole number from 0 to ", Problem::channels - 1));
+        at[j].channel = static_cast<std::size_t>(*number);
+      }
       for (std::size_t l = 0; l < Method::runs; ++l)
         set_observations(observed_, l, values, variances,
                          std::span<const typename At::PlaceType>(at), MissingValues::unobserved);
@@ -168,6 +185,7 @@ class CyclerOf : public Cycler {
   }
   void set_state(std::size_t n, std::span<const double> x) override {
     require_state("set_state", n, x.size());
+    require_finite("set_state", "x", x);
     auto& now = carried("set_state");
     if constexpr (exchanges)
       for (std::size_t i = 0; i < Problem::size; ++i) put(now, n, i, x[i]);
@@ -213,6 +231,13 @@ class CyclerOf : public Cycler {
   }
   [[nodiscard]] Carried& carried(std::string_view function) {
     return const_cast<Carried&>(std::as_const(*this).carried(function));
+  }
+  static void require_finite(std::string_view function, std::string_view name,
+                             std::span<const double> numbers) {
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+      if (!std::isfinite(numbers[i]))
+        throw ConfigError(to_text(function, ": ", name, "[", i, "] is ", numbers[i],
+                                  ", expected a finite number"));
   }
   void require_state(std::string_view function, std::size_t n, std::size_t elements) const {
     if (n >= states())

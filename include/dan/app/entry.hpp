@@ -21,6 +21,7 @@
 #include "dan/app/assimilate.hpp"
 #include "dan/app/beliefs.hpp"
 #include "dan/app/menu.hpp"
+#include "dan/app/writable.hpp"
 #include "dan/experiment/sweep.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/train/recipe.hpp"
@@ -42,10 +43,11 @@ void with_members(double members, const Use& use) {
       to_text("members is ", members, ", expected one that this program has: ", sizes));
 }
 
-/// A number of cycles.
+/// A number of cycles, steps or slots.
 inline std::size_t whole(const std::string& name, double value, double least) {
-  if (!(value >= least && value <= 1e9 && value == std::floor(value)))
-    throw ConfigError(to_text(name, " is ", value, ", expected a whole number, at least ", least));
+  if (!(value >= least && value <= 1000 && value == std::floor(value)))
+    throw ConfigError(
+        to_text(name, " is ", value, ", expected a whole number from ", least, " to 1000"));
   return static_cast<std::size_t>(value);
 }
 }  // namespace detail
@@ -107,6 +109,10 @@ class Entry {
       with(std::type_identity<Learned<Problem, Network, 1>>(), problem, choice, use);
     });
     method.train = [recipe, make = Chosen{make_}](const Choice& choice, const Training& training) {
+      if (training.out.extension() != ".safetensors")
+        throw ConfigError(to_text("train: out is ", training.out.string(),
+                                  ", expected a name that ends in .safetensors"));
+      require_writable_file("train: out", training.out);
       const Problem problem = make(choice);
       Recipe<Teacher> mine = recipe;
       if (training.updates > 0) mine.training.updates = training.updates;
@@ -208,6 +214,8 @@ class Entry {
       Problem problem = make(Values(choice.problem));
       if constexpr (requires { problem.model.model.call = choice.model; })
         problem.model.model.call = choice.model;
+      else if (choice.model)
+        throw ConfigError("a model was given for a problem that has its own");
       return problem;
     }
   };
@@ -254,13 +262,8 @@ class Entry {
       return cycler;
     };
     if constexpr (from_file)
-      method.assimilate = [make = Chosen{make_}, with](const Choice& choice,
-                                                       const Assimilation& task) {
-        const Problem problem = make(choice);
-        nlohmann::ordered_json found;
-        with(problem, choice,
-             [&](const auto& analysis) { found = assimilate(problem, analysis, task); });
-        return found;
+      method.assimilate = [cycler = method.cycler](const Choice& choice, const Assimilation& task) {
+        return assimilate<typename Problem::Geometry, Problem::channels>(*cycler(choice), task);
       };
   }
 

@@ -4,7 +4,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <istream>
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "dan/app/commands/compare.hpp"
 #include "dan/app/commands/convert.hpp"
@@ -18,6 +22,7 @@
 #include "dan/app/menu.hpp"
 #include "dan/app/options.hpp"
 #include "dan/core/blas.hpp"
+#include "dan/core/error.hpp"
 #include "dan/core/interrupt.hpp"
 
 /// \file
@@ -38,6 +43,24 @@ enum Exit : int {
   misunderstood = 2,  ///< the command line or its configuration file
   stopped = 130       ///< SIGINT or SIGTERM; the message says what was kept
 };
+
+namespace detail {
+/// A TOML file of which the section of one command counts: the others must not start theirs.
+class SectionOf : public CLI::ConfigTOML {
+ public:
+  explicit SectionOf(std::string command) : command_(std::move(command)) {}
+  [[nodiscard]] std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
+    auto found = CLI::ConfigTOML::from_config(in);
+    std::erase_if(found, [&](const CLI::ConfigItem& item) {
+      return !item.parents.empty() && item.parents.front() != command_;
+    });
+    return found;
+  }
+
+ private:
+  std::string command_;
+};
+}  // namespace detail
 
 /// Understands the command line, does what it asks for and returns the exit code.
 ///
@@ -75,6 +98,7 @@ inline int main(int argc, char** argv, const Menu& menu, const std::string& name
                  names.c_str());
     return misunderstood;
   }
+  app.config_formatter(std::make_shared<detail::SectionOf>(argv[1]));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ConfigError& error) {
@@ -94,6 +118,8 @@ inline int main(int argc, char** argv, const Menu& menu, const std::string& name
       std::fprintf(stderr, "note: %s\n", note.c_str());
     const InterruptHandler handler;
     action();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      throw FileError("standard output cannot be written");
     return success;
   } catch (const Interrupted& stop) {
     std::fprintf(stderr, "%s\n", stop.what());

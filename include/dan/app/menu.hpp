@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -11,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -50,7 +54,8 @@ struct Choice {
 /// Observations of a file, assimilated cycle after cycle.
 struct Assimilation {
   std::filesystem::path observations;  ///< see load_observations
-  std::filesystem::path out;  ///< folder: analyses.csv, and state.safetensors to go on from
+  std::filesystem::path out;           ///< folder
+  std::string problem{}, method{};  ///< as they were named: a run goes on with the same ones only
   CycleTimes times{};
   std::size_t cycles = 0;  ///< at most so many now; 0: to the last observation
   std::uint64_t seed = 1;
@@ -135,18 +140,19 @@ auto& named(const List& list, const std::string& name, std::string_view kind) {
   return *at;
 }
 
-/// The whole of a text as a number; throws ConfigError.
+/// The whole of a text as a finite number, with a decimal point; throws ConfigError.
 inline double number_of(const std::string& what, const std::string& text) {
-  std::size_t used = 0;
   double value = 0;
-  try {
-    value = std::stod(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  if (used == 0 || used != text.size())
-    throw ConfigError(to_text(what, " is '", text, "', expected a number"));
+  const char* const end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stopped != end || !std::isfinite(value))
+    throw ConfigError(to_text(what, " is '", text, "', expected a finite number"));
   return value;
+}
+/// The shortest text that `number_of` reads as this number.
+inline std::string text_of_number(double value) {
+  std::array<char, 32> text;
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
 }
 
 /// The numbers of parameters, those that are given instead of their defaults; throws ConfigError.

@@ -93,22 +93,28 @@ struct Output {
   }
 };
 
-/// The lines of a table of scores.
-inline void print_scores_heading() {
-  std::printf("%-40s %8s  %-18s %9s %8s %8s %8s\n", "method", "aRMSE", "95 % interval", "forecast",
-              "spread", "cycles", "seconds");
+/// The lines of a table of scores, methods in so many columns.
+inline void print_scores_heading(int width = 40) {
+  std::printf("%-*s %8s  %-18s %9s %8s %8s %8s\n", width, "method", "aRMSE", "95 % interval",
+              "forecast", "spread", "cycles", "seconds");
 }
-inline void print_scores(const std::string& method, const TwinScores& s) {
-  char spread[16] = "-", interval[32];
-  if (std::isfinite(s.spread)) std::snprintf(spread, sizeof spread, "%.4f", s.spread);
-  std::snprintf(interval, sizeof interval, "[%.4f, %.4f]", s.interval.low, s.interval.high);
-  std::printf("%-40s %8.4f  %-18s %9.4f %8s %8zu %8.1f\n", method.c_str(), s.analysis_rmse,
-              interval, s.forecast_rmse, spread, s.cycles, s.seconds);
+/// The runs that failed or lost the truth, if any.
+inline void print_failures(const TwinScores& s) {
   for (const auto& [run, cycle, reason] : s.failures)
     std::printf("  run %zu failed at cycle %zu: %s\n", run, cycle, reason.c_str());
   for (const auto& [run, cycle, reason] : s.lost)
     std::printf("  run %zu from cycle %zu: %s\n", run, cycle, reason.c_str());
+  if (s.went_back > 0)
+    std::printf("  the way back was taken in %.3f %% of the cycles\n", 100 * s.went_back);
   std::fflush(stdout);
+}
+inline void print_scores(const std::string& method, const TwinScores& s, int width = 40) {
+  char spread[16] = "-", interval[48];
+  if (std::isfinite(s.spread)) std::snprintf(spread, sizeof spread, "%.4f", s.spread);
+  std::snprintf(interval, sizeof interval, "[%.4f, %.4f]", s.interval.low, s.interval.high);
+  std::printf("%-*s %8.4f  %-18s %9.4f %8s %8zu %8.1f\n", width, method.c_str(), s.analysis_rmse,
+              interval, s.forecast_rmse, spread, s.cycles, s.seconds);
+  print_failures(s);
 }
 
 }  // namespace dan::app

@@ -45,4 +45,17 @@ using Sparse = AnalysisNetwork<[] {
 }(),
                                Ring<40>>;
 
+/// For the Kuramoto–Sivashinsky equation, all observed every unit of time
+/// (kuramoto_sivashinsky_memory_1): errors are as long as the waves, 11 points, so kernels of 5 and
+/// gains that reach 16 points.
+using KuramotoSivashinsky = AnalysisNetwork<NetworkShape{.filters = 40,
+                                                         .blocks = 3,
+                                                         .sub_blocks = 2,
+                                                         .kernel = 5,
+                                                         .head = Head::gain,
+                                                         .memory = 16,
+                                                         .gain_radius = 16,
+                                                         .products = 32},
+                                            Ring<128>>;
+
 }  // namespace dan::pretrained

@@ -94,12 +94,18 @@ struct CycleTimes {
   }
 };
 
-/// The last cycle that has an observation; 0 if there is none.
+/// The last cycle that has an observation; 0 if there is none. Throws ConfigError for one beyond
+/// 10^12, of which no loop sees the end.
 template <class Table>
 [[nodiscard]] std::size_t last_cycle(const Table& table, const CycleTimes& times) {
   times.require_valid("last_cycle");
   if (table.rows().empty()) return 0;
   const double last = std::floor(times.cycles(table.rows().back().time) + 0.5);
+  if (last > 1e12)
+    throw ConfigError(to_text("last_cycle: row ", table.rows().size(), ", column time is ",
+                              table.rows().back().time, ", cycle ", last,
+                              ", expected at most 1e12; is the interval, ", times.interval,
+                              ", in the units of the table?"));
   return last > 0 ? static_cast<std::size_t>(last) : 0;
 }
 
@@ -130,12 +136,20 @@ template <class Table>
   return rows.subspan(first, last - first);
 }
 
-/// The largest number of observations in a cycle: how many slots an operator needs.
+/// The largest number of observations in a cycle: how many slots an operator needs. Throws as
+/// `rows_of` and `last_cycle`. Cost: a binary search for each cycle that has observations.
 template <class Table>
 [[nodiscard]] std::size_t most_in_a_cycle(const Table& table, const CycleTimes& times) {
+  (void)last_cycle(table, times);  // no cycle is beyond it
+  const auto rows = table.rows();
   std::size_t most = 0;
-  for (std::size_t k = 1, last = last_cycle(table, times); k <= last; ++k)
-    most = std::max(most, rows_of(table, times, k).size());
+  for (std::size_t n = 0; n < rows.size();) {
+    const double cycle = std::floor(times.cycles(rows[n].time) + 0.5);
+    const std::size_t count =
+        cycle < 1 ? 0 : rows_of(table, times, static_cast<std::size_t>(cycle)).size();
+    most = std::max(most, count);
+    n += std::max<std::size_t>(1, count);
+  }
   return most;
 }
 

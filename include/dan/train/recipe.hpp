@@ -97,14 +97,14 @@ inline TrainConfig training_without_memory(std::size_t updates) {
 namespace detail {
 /// One training, as short as it is: a shorter one has a shorter beginning. Goes on from
 /// `checkpoint`, if there is one.
-template <std::size_t Lanes, class Problem, class Start, class Teacher, class Team_>
+template <std::size_t Lanes, class Problem, class Start, class Teacher, class Ranks>
 auto train_once(const Problem& problem, const Start& start, TrainConfig config,
                 const Teacher& teacher, const std::filesystem::path& checkpoint,
-                const Team_& processes) {
+                const Ranks& processes) {
   config.warm_up = std::min(config.warm_up, config.updates / 10);
   config.first_updates = std::min(config.first_updates, config.updates * 3 / 8);
   Trainer<Problem, typename Start::Network, Lanes, Teacher, Keep::everything, typename Start::Real,
-          SupervisedLoss, Team_>
+          SupervisedLoss, Ranks>
       trainer(problem, start, config, teacher, processes);
   trainer.run(checkpoint);
   return std::pair(trainer.trained(), trainer.report());
@@ -123,9 +123,9 @@ inline std::filesystem::path checkpoint_of(const std::filesystem::path& name, co
 /// the same call goes on when it was stopped; its folder is made. Empty: none are written. Returns
 /// the trained network and the report of both trainings. Throws as `Trainer`.
 template <std::size_t Lanes, class Problem, class Network, class Teacher,
-          Processes Team_ = OneProcess>
+          Processes Ranks = OneProcess>
 auto train(const Problem& problem, const Trained<Network>& start, const Recipe<Teacher>& recipe,
-           const std::filesystem::path& name = {}, const Team_& processes = {}) {
+           const std::filesystem::path& name = {}, const Ranks& processes = {}) {
   if (name.has_parent_path()) std::filesystem::create_directories(name.parent_path());
   auto [trained, report] =
       detail::train_once<Lanes>(problem, start, recipe.training, recipe.teacher,
@@ -142,9 +142,9 @@ auto train(const Problem& problem, const Trained<Network>& start, const Recipe<T
 
 /// The same from random weights, with inputs scaled by the climate of the model.
 template <class Network, std::size_t Lanes, class Problem, class Teacher,
-          Processes Team_ = OneProcess>
+          Processes Ranks = OneProcess>
 auto train(const Problem& problem, const Recipe<Teacher>& recipe,
-           const std::filesystem::path& name = {}, const Team_& processes = {}) {
+           const std::filesystem::path& name = {}, const Ranks& processes = {}) {
   Network network;
   scale_inputs(problem, network, recipe.training.seed);
   return train<Lanes>(problem, random_start<float>(network, recipe.training.seed), recipe, name,

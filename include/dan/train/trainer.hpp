@@ -59,7 +59,7 @@ namespace dan {
 /// restarts and teacher are ours.
 template <class Problem_, class Network_, std::size_t Lanes, class Teacher = NoTeacher,
           Keep Policy = Keep::everything, class Real = float, class Loss = SupervisedLoss,
-          Processes Team_ = OneProcess>
+          Processes Ranks = OneProcess>
 class Trainer {
  public:
   using Problem = Problem_;
@@ -70,14 +70,14 @@ class Trainer {
 
   /// Trains from random weights. Throws ConfigError for a value out of range.
   Trainer(const Problem& problem, const Network& network, const TrainConfig& config,
-          const Teacher& teacher = {}, const Team_& processes = Team_())
+          const Teacher& teacher = {}, const Ranks& processes = Ranks())
       : Trainer(problem, random_start<Real>(network, config.seed), config, teacher, processes) {}
 
   /// Trains the weights of `start` further, for example those of `load_weights`, with their input
   /// scaling; optimiser, schedule and runs begin anew: with another `seed` than the training before
   /// they see other truths. Throws ConfigError for a value out of range.
   Trainer(const Problem& problem, const Trained<Network, Real>& start, const TrainConfig& config,
-          const Teacher& teacher = {}, const Team_& processes = Team_())
+          const Teacher& teacher = {}, const Ranks& processes = Ranks())
       : config_(checked(config, start)),
         schedule_{
             .peak = config.learning_rate, .warm_up = config.warm_up, .updates = config.updates},
@@ -284,7 +284,7 @@ class Trainer {
   CosineSchedule schedule_;
   TheLearner learner_;
   Threads team_;
-  Team_ processes_;
+  Ranks processes_;
   State now_;
   std::string description_;  ///< of what must agree with a checkpoint
 };

@@ -31,12 +31,14 @@ inline void add_run(CLI::App& app, const Program& program) {
   auto* file =
       command->add_option("--observations", o->observations,
                           "Table time,place,value,deviation (.csv, .npy) instead of a twin");
-  command->add_option("--out", o->out, "Folder for analyses.csv and state.safetensors")
+  command->add_option("--out", o->out, "Folder for run.json, analyses.csv and state.safetensors")
       ->needs(file);
   command->add_option("--interval", o->times.interval, "Time from analysis to analysis")
       ->needs(file);
   command->add_option("--start", o->times.start, "Time of the first guess")->needs(file);
-  command->add_option("--at-most", o->at_most, "Cycles to assimilate now; 0: all")->needs(file);
+  command->add_option("--at-most", o->at_most, "Cycles to assimilate now; 0: all")
+      ->needs(file)
+      ->check(whole_number(0));
   command->callback([=, &menu = program.menu, &action = program.action] {
     action = [o, &menu] {
       o->output.require_writable();
@@ -55,6 +57,8 @@ inline void add_run(CLI::App& app, const Program& program) {
                                   "a file, see list"));
       const auto found = method.assimilate(choice, {.observations = o->observations,
                                                     .out = o->out,
+                                                    .problem = o->problem,
+                                                    .method = o->method,
                                                     .times = o->times,
                                                     .cycles = o->at_most,
                                                     .seed = o->twin.twin.seed});

@@ -44,10 +44,6 @@ inline void add_train(CLI::App& app, const Program& program) {
             throw ConfigError(to_text("train: ", method.name,
                                       " has nothing to learn, expected a "
                                       "network, see list"));
-          if (o->training.out.extension() != ".safetensors")
-            throw ConfigError(to_text("--out: ", o->training.out.string(),
-                                      ", expected a name that ends in .safetensors"));
-          require_writable_file("--out", o->training.out);
           for (const auto& field : o->fields) {
             const auto at = field.find('=');
             if (at == std::string::npos)

@@ -52,6 +52,8 @@ inline void add_tune(CLI::App& app, const Program& program) {
     action = [o, &menu] {
       o->output.require_writable();
       if (!o->file.empty()) require_writable_file("--keep", o->file);
+      if (!o->file.empty() && o->file == o->output.json)
+        throw ConfigError("--keep and --json are the same file, expected two");
       const auto [problem, method, choice] = menu.choose(o->problem, o->method);
       std::vector<TunedParameter> grid;
       for (const auto& text : o->grid) grid.push_back(detail::parse_grid(text));
@@ -63,6 +65,8 @@ inline void add_tune(CLI::App& app, const Program& program) {
         throw ConfigError(to_text("tune: ", method.name, " has nothing to tune, expected --grid"));
       std::vector<std::size_t> at;
       for (const auto& g : grid) {
+        if (given.contains(g.name) || std::ranges::count(grid, g.name, &TunedParameter::name) > 1)
+          throw ConfigError(to_text("--grid: ", g.name, " is given twice"));
         (void)detail::named(method.parameters, g.name, to_text("parameter of ", method.name));
         at.push_back(static_cast<std::size_t>(
             std::ranges::find(method.parameters, g.name, &Parameter::name) -
@@ -85,7 +89,7 @@ inline void add_tune(CLI::App& app, const Program& program) {
       const auto name_of = [&](const std::vector<double>& values) {
         std::string name = o->method + (o->method.find(':') == std::string::npos ? ":" : ",");
         for (std::size_t n = 0; n < values.size(); ++n)
-          name += to_text(n > 0 ? "," : "", grid[n].name, "=", values[n]);
+          name += to_text(n > 0 ? "," : "", grid[n].name, "=", detail::text_of_number(values[n]));
         return name;
       };
       for (const auto& trial : tuning.trials) {
