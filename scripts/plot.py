@@ -278,7 +278,7 @@ def ensemble_size(folder):
 
 def nonlinear(folder):
     figures = sweep(folder, "nonlinear", "dt", "time between analyses, Δt",
-                    "Lorenz 96: strong nonlinearity")
+                    "Lorenz 96: strong nonlinearity (what is lost lies above)", ylim=(0.1, 1))
     rows = [row for row in json.loads((folder / "nonlinear.json").read_text())["results"]
             if "skewness" in row]
     if rows:
