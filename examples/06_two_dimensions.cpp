@@ -3,6 +3,7 @@
 // periodic plane of 3,200 km, driven towards three jets that are unstable. Height (m) and wind
 // (m/s) are observed at 200 random places, others in every cycle; the network convolves over the
 // plane.
+#include <algorithm>
 #include <numbers>
 
 #include "support.hpp"
@@ -135,13 +136,14 @@ void two_dimensions(const example::Options& options) {
       Letkf<Plane, 20>(problem, {.radius = 3, .batch = 4, .inflation = {.factor = 1.04}}));
   Network network;
   scale_inputs(problem, network);
-  Trainer<Plane, Network, 8> trainer(problem, network,
-                                     {.updates = options.quick ? 4U : 800U,
-                                      .groups = 2,
-                                      .unroll = 2,
-                                      .warm_up = options.quick ? 1U : 50U,
-                                      .seed = options.seed,
-                                      .threads = options.threads});
+  constexpr std::size_t lanes = std::max<std::size_t>(8, simd_width<float>);  // whole registers
+  Trainer<Plane, Network, lanes> trainer(problem, network,
+                                         {.updates = options.quick ? 4U : 800U,
+                                          .groups = 2,
+                                          .unroll = 2,
+                                          .warm_up = options.quick ? 1U : 50U,
+                                          .seed = options.seed,
+                                          .threads = options.threads});
   add("DAN, one state and memory", Learned<Plane, Network>(problem, trainer.run()));
   example::write_results(options, "results.json", example::result("06_two_dimensions", {}, rows));
 }

@@ -84,7 +84,7 @@ def compile_only(build, *arguments, like="tests/main.cpp", output="-fsyntax-only
 def alone(build):
     # A header is compiled after one of these that it includes. Precompiled, that one hides nothing:
     # what a header says stands behind its includes (rule layers), and they are compiled themselves.
-    first = ["dan/problem/problem.hpp", "dan/core/simd.hpp"]
+    first = ["dan/app/options.hpp", "dan/problem/problem.hpp", "dan/core/simd.hpp"]
     folder = tempfile.TemporaryDirectory()
 
     def precompile(header):
@@ -102,6 +102,7 @@ def alone(build):
               if compile_only(build, "-include", needs, "-x", "c++", os.devnull).returncode]
     there = [h for h in HEADERS if h.split("/")[1] not in absent]
     with folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        first = [h for h in first if h in there]
         list(pool.map(precompile, first))
         return [text for text in pool.map(failure, there) if text]
 
