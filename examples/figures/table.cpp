@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "dan/app/writable.hpp"
 #include "recipes.hpp"
 
 namespace {
@@ -145,7 +146,7 @@ void train_row(const Row& row, const example::Options& options, const TableOptio
 
 void table_of_the_talk(const example::Options& options, const TableOptions& table_options) {
   if (!table_options.train.empty()) {
-    example::require_writable("--weights", table_options.weights);
+    dan::app::require_writable_folder("--weights", table_options.weights);
     example::for_each_row([&](const auto& row) { train_row(row, options, table_options); });
     train_row(example::sparse_row(), options, table_options);
   }
