@@ -208,6 +208,7 @@ py::object run(const std::string& problem, const std::string& method, std::size_
   nlohmann::ordered_json row{{"problem", problem}, {"method", method}};
   {
     const py::gil_scoped_release unlocked;
+    const InterruptHandler handler;
     row.update(diagnose ? chosen.method.diagnose(chosen.choice, twin)
                         : json_of_scores(chosen.method.score(chosen.choice, twin)));
   }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <memory>
 
 using namespace dan;
 
@@ -61,6 +62,19 @@ TEST_CASE("interrupt: a signal is noted as long as a handler lives, and given ba
   CHECK(is_other(SIGTERM));
   std::signal(SIGINT, before_int);
   std::signal(SIGTERM, before_term);
+}
+
+TEST_CASE("interrupt: the last of several handlers gives the signals back, in any order") {
+  const auto before = std::signal(SIGINT, other);
+  auto first = std::make_unique<InterruptHandler>();
+  const auto second = std::make_unique<InterruptHandler>();
+  first.reset();
+  CHECK_FALSE(is_other(SIGINT));
+  std::raise(SIGINT);
+  CHECK(interrupted());
+  first = std::make_unique<InterruptHandler>();
+  CHECK(interrupted());
+  std::signal(SIGINT, before);
 }
 
 TEST_CASE("interrupt: the second signal of a kind ends the process") {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dan/app/commands/compare.hpp"
+#include "dan/app/commands/completion.hpp"
 #include "dan/app/commands/convert.hpp"
 #include "dan/app/commands/diagnose.hpp"
 #include "dan/app/commands/info.hpp"
@@ -76,6 +77,7 @@ inline int main(int argc, char** argv, const Menu& menu, const std::string& name
   app.option_defaults()->always_capture_default();
   app.require_subcommand(1);
   app.fallthrough();
+  app.set_help_all_flag("--help-all", "Help for all commands");
   app.set_version_flag("--version", std::string(library_version));
   app.set_config("--config", "", "Options from this TOML file");
   app.allow_config_extras(false);
@@ -84,7 +86,7 @@ inline int main(int argc, char** argv, const Menu& menu, const std::string& name
       ->configurable(false);
   const Program program{menu, line, action};
   for (const auto& add : {add_list, add_run, add_compare, add_tune, add_train, add_diagnose,
-                          add_info, add_make, add_convert})
+                          add_info, add_make, add_convert, add_completion})
     add(app, program);
   const auto commands = app.get_subcommands([](CLI::App*) { return true; });
   for (auto* command : commands) command->configurable()->fallthrough();

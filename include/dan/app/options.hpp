@@ -63,6 +63,14 @@ struct TwinOptions {
             {"seed", twin.seed},
             {"first_guess", twin.first_guess_deviation}};
   }
+  /// Throws ConfigError if one but the seed and the threads is not as it was: with `option` they
+  /// would be ignored.
+  void require_untouched(const char* option) const {
+    auto given = json();
+    given["seed"] = TwinOptions().twin.seed;
+    if (const auto other = json_differences(given, TwinOptions().json()); !other.empty())
+      throw ConfigError(to_text(option, ": ", other, "; that is for twin experiments"));
+  }
 };
 
 /// Where results go: a table on standard output, or JSON into a file ("-": standard output instead

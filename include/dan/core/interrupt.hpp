@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
+#include <mutex>
 #include <string_view>
 
 #include "dan/core/error.hpp"
@@ -19,7 +21,6 @@ namespace dan {
 
 namespace detail {
 inline std::atomic<int> interrupt_signal{0};  ///< the signal that came, or 0
-inline std::atomic<int> interrupt_handlers{0};
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may write to it");
 
 extern "C" inline void dan_note_interrupt(int signal) {
@@ -31,7 +32,7 @@ extern "C" inline void dan_note_interrupt(int signal) {
 }
 }  // namespace detail
 
-/// Whether SIGINT or SIGTERM has come since the outermost `InterruptHandler` was made.
+/// Whether SIGINT or SIGTERM has come since the first of the present `InterruptHandler`s was made.
 [[nodiscard]] inline bool interrupted() noexcept { return detail::interrupt_signal != 0; }
 
 /// Throws Interrupted, as `function: interrupted after <what>`, if `interrupted()`; the parts of
@@ -51,35 +52,44 @@ void throw_if_interrupted(std::string_view function, const Parts&... what) {
 ///       const InterruptHandler handler;
 ///       trainer.run("checkpoint");
 ///     } catch (const Interrupted& e) { std::fprintf(stderr, "%s\n", e.what()); return 130; }
-/// A handler inside another does nothing. The destructor of the outermost gives both signals back
-/// to those who had them and forgets what came. Not to be made in two threads at once.
+/// Several of them, inside one another or in several threads, are as one that lives as long as any
+/// of them: the last one gives both signals back to those who had them and forgets what came.
 class InterruptHandler {
  public:
   InterruptHandler() {
-    if (detail::interrupt_handlers++ > 0) return;
-    outermost_ = true;
+    Shared& shared = all();
+    const std::lock_guard lock(shared.mutex);
+    if (shared.alive++ > 0) return;
     detail::interrupt_signal = 0;
     struct sigaction action {};
     action.sa_handler = detail::dan_note_interrupt;
     action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;  // the second one ends us
     ::sigemptyset(&action.sa_mask);
-    ::sigaction(SIGINT, &action, &interrupt_);
-    ::sigaction(SIGTERM, &action, &terminate_);
+    ::sigaction(SIGINT, &action, &shared.interrupt);
+    ::sigaction(SIGTERM, &action, &shared.terminate);
   }
   InterruptHandler(const InterruptHandler&) = delete;
   InterruptHandler& operator=(const InterruptHandler&) = delete;
   ~InterruptHandler() {
-    --detail::interrupt_handlers;
-    if (!outermost_) return;
-    ::sigaction(SIGINT, &interrupt_, nullptr);
-    ::sigaction(SIGTERM, &terminate_, nullptr);
+    Shared& shared = all();
+    const std::lock_guard lock(shared.mutex);
+    if (--shared.alive > 0) return;
+    ::sigaction(SIGINT, &shared.interrupt, nullptr);
+    ::sigaction(SIGTERM, &shared.terminate, nullptr);
     detail::interrupt_signal = 0;
   }
 
  private:
-  bool outermost_ = false;
-  struct sigaction interrupt_ {};
-  struct sigaction terminate_ {};
+  struct Shared {
+    std::mutex mutex;
+    std::size_t alive = 0;
+    struct sigaction interrupt {};  ///< what was there before
+    struct sigaction terminate {};
+  };
+  static Shared& all() {
+    static Shared shared;
+    return shared;
+  }
 };
 
 }  // namespace dan

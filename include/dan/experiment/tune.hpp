@@ -149,17 +149,16 @@ template <class Evaluate>
           .progress = false};
 }
 
-/// Tunes an analysis on a grid by its aRMSE in twin experiments of one thread each.
+/// Tunes whatever a twin experiment gives a score to, in experiments of one thread each.
 ///
-/// make(values) returns the analysis to try; a trial with a failed run loses. With a file, the
-/// experiment's runs, cycles, burn-in, seed and first guess belong to the `problem`, and the first
-/// 20 cycles of one run with the values of the first trial must give the same score as when the
-/// file began: another problem, analysis or program is refused. Cost: one twin experiment per point
-/// of the grid.
-template <class Problem, class Make>
-[[nodiscard]] Tuning tune_analysis(const Problem& problem, const std::vector<TunedParameter>& grid,
-                                   const Make& make, TwinConfig twin = tuning_twin(),
-                                   TuneConfig config = {.threads = 0}) {
+/// score(values, twin) returns what to minimise. With a file, the experiment's runs, cycles,
+/// burn-in, seed and first guess belong to the `problem`, and the first 20 cycles of one run with
+/// the values of the first trial must give the same score as when the file began: another problem,
+/// analysis or program is refused. Cost: one experiment per point of the grid.
+template <class Score>
+[[nodiscard]] Tuning tune_experiment(const std::vector<TunedParameter>& grid, const Score& score,
+                                     TwinConfig twin = tuning_twin(),
+                                     TuneConfig config = {.threads = 0}) {
   twin.threads = 1;
   twin.progress = false;
   config.problem +=
@@ -167,12 +166,24 @@ template <class Problem, class Make>
               ", seed ", twin.seed, ", first guess ", twin.first_guess_deviation, ")");
   TwinConfig brief = twin;
   brief.runs = 1, brief.cycles = 20, brief.burn_in = 0;
-  const auto score = [&](std::span<const double> values, const TwinConfig& experiment) {
-    return score_to_tune(run_twin(problem, make(values), experiment));
-  };
   return detail::tune_on_grid(
       grid, [&](std::span<const double> values) { return score(values, twin); }, config,
       [&](std::span<const double> values) { return score(values, brief); });
+}
+
+/// Tunes an analysis on a grid by its aRMSE in twin experiments, see tune_experiment.
+///
+/// make(values) returns the analysis to try; a trial with a failed run loses.
+template <class Problem, class Make>
+[[nodiscard]] Tuning tune_analysis(const Problem& problem, const std::vector<TunedParameter>& grid,
+                                   const Make& make, const TwinConfig& twin = tuning_twin(),
+                                   const TuneConfig& config = {.threads = 0}) {
+  return tune_experiment(
+      grid,
+      [&](std::span<const double> values, const TwinConfig& experiment) {
+        return score_to_tune(run_twin(problem, make(values), experiment));
+      },
+      twin, config);
 }
 
 /// Tunes the x_B of 3D-Var: the aRMSE of short twin experiments on a grid of values.

@@ -51,6 +51,7 @@ inline void add_run(CLI::App& app, const Program& program) {
         return o->output.write("run", o->problem, o->twin.json(),
                                nlohmann::ordered_json::array({row}));
       }
+      o->twin.require_untouched("--observations");
       if (!method.assimilate)
         throw ConfigError(to_text("--observations: ", problem.name,
                                   " has places of its own, expected a problem that takes them from "

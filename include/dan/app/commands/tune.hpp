@@ -72,19 +72,17 @@ inline void add_tune(CLI::App& app, const Program& program) {
             std::ranges::find(method.parameters, g.name, &Parameter::name) -
             method.parameters.begin()));
       }
-      TwinConfig twin = o->twin.twin;
-      twin.threads = 1, twin.progress = false;
-      const auto with = [&, &one = method, &of = choice](std::span<const double> values) {
+      const auto score = [&, &one = method, &of = choice](std::span<const double> values,
+                                                          const TwinConfig& twin) {
         Choice trial = of;
         for (std::size_t n = 0; n < at.size(); ++n) trial.method[at[n]] = values[n];
         return score_to_tune(one.score(trial, twin));
       };
-      const Tuning tuning = tune_on_grid(
-          grid, with,
-          {.threads = o->twin.twin.threads,
-           .progress = true,
-           .file = o->file,
-           .problem = to_text(o->problem, " ", o->method, " ", o->twin.json().dump())});
+      const Tuning tuning = tune_experiment(grid, score, o->twin.twin,
+                                            {.threads = o->twin.twin.threads,
+                                             .progress = true,
+                                             .file = o->file,
+                                             .problem = to_text(o->problem, " ", o->method)});
       auto rows = nlohmann::ordered_json::array();
       const auto name_of = [&](const std::vector<double>& values) {
         std::string name = o->method + (o->method.find(':') == std::string::npos ? ":" : ",");

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <cstdio>
+#include <string>
+
+#include "dan/app/options.hpp"
+
+namespace dan::app {
+
+namespace detail {
+/// The names of a list, as words of a shell.
+template <class List, class NameOf>
+std::string words(const List& list, const NameOf& name_of) {
+  std::string all;
+  for (const auto& one : list) all += (all.empty() ? "" : " ") + std::string(name_of(one));
+  return all;
+}
+
+/// A script for bash that completes commands, options, and the problems and methods of a menu.
+inline std::string bash_completion(const CLI::App& app, const Menu& menu) {
+  const std::string name = app.get_name(), function = "_" + name + "_words";
+  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  const auto of_problems = words(menu.problems(), [](const auto& p) { return p.name; });
+  std::string options, problems, methods;
+  for (const CLI::App* command : commands) {
+    std::string flags = "--config --print-config", named;
+    for (const CLI::Option* option : command->get_options())
+      if (option->nonpositional())
+        flags += " --" + option->get_lnames().front();
+      else if (option->get_name() == "problem")
+        named = command->get_name();
+    options += "    " + command->get_name() + ") options='" + flags + "' ;;\n";
+    if (!named.empty()) problems += (problems.empty() ? "" : "|") + named;
+  }
+  for (const auto& problem : menu.problems())
+    methods += "    " + problem.name + ") names='" +
+               words(problem.methods, [](const auto& m) { return m.name; }) + "' ;;\n";
+  return to_text("# Completion for bash: source <(", name, " completion)\n", function, "() {\n",
+                 "  local word=${COMP_WORDS[COMP_CWORD]} options='' names=''\n",
+                 "  case ${COMP_WORDS[1]} in\n", options, "  esac\n",
+                 "  if ((COMP_CWORD == 1)); then\n    names='",
+                 words(commands, [](const CLI::App* c) { return c->get_name(); }), "'\n",
+                 "  elif [[ $word == -* ]]; then\n    names=$options\n", "  elif [[ \" ", problems,
+                 " \" == *[\\ \\|]${COMP_WORDS[1]}[\\ \\|]* ]]; then\n",
+                 "    if ((COMP_CWORD == 2)); then\n      names='", of_problems,
+                 "'\n    else case ${COMP_WORDS[2]} in\n", methods, "    esac; fi\n  fi\n",
+                 "  mapfile -t COMPREPLY < <(compgen -W \"$names\" -- \"$word\")\n}\n",
+                 "complete -o default -F ", function, " ", name, "\n");
+}
+}  // namespace detail
+
+/// `completion`: a script for the shell; files are completed where nothing else is.
+inline void add_completion(CLI::App& app, const Program& program) {
+  auto* command = app.add_subcommand(
+      "completion", "Prints a script for bash: source <(… completion); zsh: after bashcompinit");
+  command->callback([&app, &menu = program.menu, &action = program.action] {
+    action = [&app, &menu] { std::printf("%s", detail::bash_completion(app, menu).c_str()); };
+  });
+}
+
+}  // namespace dan::app
