@@ -12,8 +12,8 @@ umbrella  dan.hpp includes every header, but for those in OPTIONAL folders
 licence   every source file begins with its licence
 listed    every test, benchmark and example is in the meson.build that builds it
 defaults  tests/core/compiler.cpp looks at every struct with numbers that have defaults
-compiles  examples, figures, programs, benchmarks, slow and repeating tests compile with the compiler of the
-          build, without a warning
+compiles  figures, the program dan, benchmarks and slow tests compile with the compiler of the build,
+          without a warning
 misuse    tests/FILE compiles, and with -DMISUSE or the `// flags:` it names fails with the words it
           expects; with a line `// lines: 40` in at most so many lines (clang says more)
 """
@@ -113,8 +113,8 @@ def compiles(build):
         return f"{file}:\n{done.stdout}" if done.returncode else None
 
     programs = sorted({c["file"] for c in commands(build)
-                       if re.search(r"(^|/)(examples|apps|docs|benchmarks|tests/slow)/", c["file"])
-                       or "/librepeating." in c["output"]})
+                       if re.search(r"(^|/)(examples/figures|apps|benchmarks|tests/slow)/|own_command_line",
+                                    c["file"])})
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return [text for text in pool.map(failure, programs) if text]
 
