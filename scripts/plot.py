@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Draws the figures of the examples: scripts/plot.py NAME FOLDER reads the files that the example
-NAME wrote into FOLDER and puts PNG files beside them; `errors` is of the bindings' examples."""
+NAME wrote into FOLDER and puts PNG files beside them; `analyses` is of the program dan, `errors` of
+the bindings' examples."""
 import argparse
 import json
 import pathlib
@@ -352,6 +353,35 @@ def own_observations(folder):
     return [("own_observations", figure)]
 
 
+def analyses(folder):
+    """analyses.csv of `dan run --observations`; with the truth.npy of `dan make` beside it or above, errors too."""
+    table = np.genfromtxt(folder / "analyses.csv", delimiter=",", names=True, ndmin=1)
+    names = [name for name in table.dtype.names if name.startswith("x")]
+    times, field = table["time"], np.array([table[name] for name in names])
+    half = (times[-1] - times[0]) / (2 * max(1, len(times) - 1)) or 0.5
+    truth = next((np.load(f) for f in (folder / "truth.npy", folder.parent / "truth.npy") if f.exists()), None)
+    figure, axes = plt.subplots(3, 1, figsize=(9, 7.5), sharex=True, constrained_layout=True,
+                                gridspec_kw={"height_ratios": [2, 1, 1]})
+    image = axes[0].imshow(field, aspect="auto", origin="lower", cmap="RdBu_r", interpolation="nearest",
+                           extent=[times[0] - half, times[-1] + half, -0.5, len(names) - 0.5],
+                           vmin=-np.abs(field).max(), vmax=np.abs(field).max())
+    plt.colorbar(image, ax=axes[:1], pad=0.01)
+    axes[0].set(ylabel="element of the state", title="Analyses")
+    if np.isfinite(table["spread"]).any():
+        axes[1].semilogy(times, table["spread"], color="tab:blue", lw=1, label="spread: the method's own estimate")
+    if truth is not None and len(truth) >= len(times):
+        axes[1].semilogy(times, np.sqrt(((field.T - truth[:len(times)]) ** 2).mean(axis=1)), color="tab:red", lw=1,
+                         label="RMSE of the analysis")
+    axes[1].set(ylabel="error")
+    if axes[1].lines:
+        axes[1].legend(fontsize=9)
+    axes[2].step(times, table["observations"], where="mid", color="0.4", lw=1)
+    axes[2].set(ylabel="observations", xlabel="time", ylim=(0, None))
+    for ax in axes[1:]:
+        ax.grid(alpha=0.3, which="both")
+    return [("analyses", figure)]
+
+
 def errors(folder):
     """errors.csv, as the examples of the bindings write it: a cycle and the error of each method."""
     table = np.genfromtxt(folder / "errors.csv", delimiter=",", names=True)
@@ -480,7 +510,7 @@ def forecast(folder):
 
 
 FIGURES = {figure.__name__: figure for figure in (
-    architecture, ensemble_size, errors, filters, forecast, kuramoto_sivashinsky, learned, lyapunov, noise,
+    analyses, architecture, ensemble_size, errors, filters, forecast, kuramoto_sivashinsky, learned, lyapunov, noise,
     nonlinear, own_observations, quickstart, scores, sparsity, sphere, time_to_accuracy,
     trajectories, transfer, truncation, window_length)}
 
