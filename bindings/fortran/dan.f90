@@ -14,8 +14,8 @@
 !
 ! Every procedure takes an optional `status`, 0 if all is well; without it an error stops the program
 ! with the message (see also dan_message); status 1 without a message is an array of another size. A
-! method is not copied: assignment would make two owners of one. What a name may be, and
-! what each procedure does, is said in dan.h.
+! method is not copied: assignment, which would make two owners of one, stops the program. What a name
+! may be, and what each procedure does, is said in dan.h.
 module dan
   use, intrinsic :: iso_c_binding
   implicit none
@@ -53,6 +53,8 @@ module dan
     procedure :: set_state
     procedure :: save => save_state
     procedure :: load => load_state
+    procedure, private :: refuse_copy
+    generic :: assignment(=) => refuse_copy
   end type dan_method
 
   interface
@@ -242,6 +244,15 @@ contains
     call finish(c_open(trim(problem)//c_null_char, trim(method)//c_null_char, call_back, handed_on, &
                        self%handle), status)
   end subroutine open_method
+
+  subroutine refuse_copy(to, from)
+    class(dan_method), intent(inout) :: to
+    class(dan_method), intent(in) :: from
+    if (c_associated(from%handle) .or. c_associated(to%handle)) then
+      write (0, '(a)') 'dan: a method cannot be assigned, expected open or load'
+      error stop 1
+    end if
+  end subroutine refuse_copy
 
   subroutine close_method(self)
     class(dan_method), intent(inout) :: self
