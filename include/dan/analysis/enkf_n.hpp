@@ -150,6 +150,7 @@ template <std::size_t N>
 ///    κ = (N−1) · mean of 1/(λ_k + N − 1) over all N, m = (ε/c)^{κ/2}:
 ///    a = xN ε / m, g = xN c m (N − 1). This is the inflation l = √((N−1)/ζ) of the prior that
 ///    minimises Σ_k d_k²/((l s_k)² + N − 1) + ε'/l² + c' ln l² with ε' = a, c' = g/(N − 1).
+///
 /// The constructor throws ConfigError unless xn > 0 and the inflation is in its range; `analyse`
 /// throws NumericalError when the ensemble or an observation is not finite. Cost: an ETKF;
 /// radial_hessian needs a second eigenproblem. Source: Bocquet, Nonlin. Processes Geophys. 18

@@ -11,7 +11,7 @@
 #include "dan/core/error.hpp"
 
 /// \file
-/// A configuration lists its fields once,
+/// A configuration lists its fields once:
 ///     struct AdamConfig {
 ///       double beta1 = 0.9;
 ///       static constexpr auto fields() {

@@ -69,7 +69,7 @@ struct LyapunovSpectrum {
   }
 };
 
-/// The Kaplan–Yorke dimension of descending exponents,
+/// The Kaplan–Yorke dimension of descending exponents:
 ///   D = k + (λ_1 + … + λ_k) / |λ_{k+1}|,  k the largest with λ_1 + … + λ_k ≥ 0;
 /// zero if λ_1 < 0. Not a number if no partial sum is negative: with more exponents it is larger.
 /// Source: Frederickson, Kaplan, Yorke and Yorke, J. Differ. Equ. 49 (1983) 185–207.

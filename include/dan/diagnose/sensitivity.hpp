@@ -19,7 +19,7 @@
 namespace dan {
 
 /// How the covariance of a learned analysis depends on the state, exactly: ∂P/∂x_k, a second
-/// derivative of the increment,
+/// derivative of the increment:
 ///   out_ij = ∂²a_i / ∂ζ_j ∂x_k,
 /// by dual numbers within dual numbers; the memory is kept fixed, and of several members all move.
 ///
@@ -57,7 +57,7 @@ template <class Increment>
   return p;
 }
 
-/// The mean sensitivity around a point: with k the point,
+/// The mean sensitivity around a point, with k the point:
 ///   S_ij = ⟨∂²a_{tap(k, i)} / ∂ζ_{tap(k, j)} ∂x_k⟩, over times, runs and points k,
 /// at ζ = 0; i and j are taps of the widest stencil that fits, the point itself in the middle. On
 /// a ring of 40 points tap i is 19 − i points before k.

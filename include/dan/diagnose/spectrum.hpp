@@ -19,9 +19,9 @@
 ///     CovarianceRecorder learned(20), filter(20);              // every 20th cycle
 ///     run_twin(problem, method, config, learned);
 ///     run_twin(problem, EnkfN<MyProblem, 40>(problem), config, filter);  // same truths, same y
-///     const auto dan = mean_spectrum(learned.covariances), enkf =
-///     mean_spectrum(filter.covariances); const auto inflation =
-///     effective_inflation(learned.covariances, filter.covariances);
+///     const auto dan = mean_spectrum(learned.covariances);
+///     const auto enkf = mean_spectrum(filter.covariances);
+///     const auto inflation = effective_inflation(learned.covariances, filter.covariances);
 
 namespace dan {
 

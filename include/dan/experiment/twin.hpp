@@ -281,6 +281,7 @@ struct Scoring {
 ///  - its error is above 1.2 times the truth's own deviation (two unrelated states are √2 times
 ///    apart), or above half of that and three times its spread (a diverged filter),
 ///  - its spread is above 1.5 times that deviation and three times its error;
+///
 /// it still counts, and a `notice` says so where progress is shown. `recorders` measure what else
 /// is wanted, see Recorder. Throws ConfigError unless runs > 0, burn_in < cycles and the deviation
 /// is finite and not negative, and Interrupted when told to stop. Cost: truth and analysis; memory:

@@ -24,7 +24,7 @@
 
 namespace dan {
 
-/// The numbers of ETDRK4 for dX/dt = λ X + N with time step h: with z = λ h,
+/// The numbers of ETDRK4 for dX/dt = λ X + N with time step h, with z = λ h:
 ///   whole = e^z, half = e^{z/2}, q = h (e^{z/2} − 1)/z,
 ///   f1 = h (−4 − z + e^z (4 − 3z + z²))/z³, f2 = h (2 + z + e^z (z − 2))/z³,
 ///   f3 = h (−4 − 3z − z² + e^z (4 − z))/z³.

@@ -22,9 +22,9 @@
 /// \file
 /// NumPy's NPY format: one array of double.
 ///
-/// Layout: \x93NUMPY, version (two bytes: 1.0, 2.0 or 3.0), length of the header (two bytes, from
-/// version 2.0 four, little endian), header, data. The header is a Python dictionary of exactly the
-/// keys 'descr' (the type), 'fortran_order' and 'shape', then spaces and a line feed.
+/// Layout: the byte 0x93 and NUMPY, version (two bytes: 1.0, 2.0 or 3.0), length of the header (two
+/// bytes, from version 2.0 four, little endian), header, data. The header is a Python dictionary of
+/// exactly the keys 'descr' (the type), 'fortran_order' and 'shape', then spaces and a line feed.
 /// Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 
 namespace dan {
