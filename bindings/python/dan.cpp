@@ -269,8 +269,9 @@ py::object assimilate(const std::string& problem, const std::string& method,
 }
 }  // namespace
 
-PYBIND11_MODULE(dan, module) {
+PYBIND11_MODULE(_dan, module) {
   using namespace py::literals;
+  module.attr("__name__") = "dan";  // the package, for help and messages
   module.doc() =
       "Data assimilation, learned and classical.\n\nProblems and methods are named as on the "
       "command "

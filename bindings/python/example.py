@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A truth made with NumPy, and methods of the library on its observations, one of them trained here.
 
-    PYTHONPATH=build/release/bindings python3 bindings/python/example.py [FOLDER]
+    PYTHONPATH=build/release/bindings/python python3 bindings/python/example.py [FOLDER]
 """
 # %% What there is
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 from collections.abc import Callable, Mapping
 from os import PathLike
 from typing import Any

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
+from ._dan import Method, __doc__, __version__, assimilate, problems, run, train
+
+__all__ = ["Method", "assimilate", "problems", "run", "train"]
