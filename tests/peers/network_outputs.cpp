@@ -145,10 +145,14 @@ int main(int argc, char** argv) try {
   write<pretrained::Sparse>(weights, folder, "sparse", SparseLorenz{});
   write<Members>(weights, folder, "members", lorenz);
   write<pretrained::Recurrent>(weights, folder, "recurrent", lorenz);
-  const Waves waves{.model = {.model = {}, .count = 2}};
-  write<WavesPlain>(weights, folder, "kuramoto_sivashinsky_plain_1", waves);
-  write<pretrained::KuramotoSivashinsky>(weights, folder, "kuramoto_sivashinsky_memory_1", waves);
-  write<SphereNetwork>(weights, folder, "sphere_512_regular", sphere());
+  for (const std::size_t dt : {1, 2}) {
+    const Waves waves{.model = {.model = {}, .count = 2 * dt}};
+    write<WavesPlain>(weights, folder, to_text("kuramoto_sivashinsky_plain_", dt), waves);
+    write<pretrained::KuramotoSivashinsky>(weights, folder,
+                                           to_text("kuramoto_sivashinsky_memory_", dt), waves);
+  }
+  for (const char* observed : {"512_regular", "128_regular", "128_random"})  // the same network
+    write<SphereNetwork>(weights, folder, to_text("sphere_", observed), sphere());
 } catch (const std::exception& e) {
   std::fprintf(stderr, "%s\n", e.what());
   return 1;
