@@ -93,8 +93,9 @@ def window_length(folder):
 def sweep(folder, name, parameter, label, title, references=(), **axes):
     """aRMSE and 95 % interval of every method against a parameter, of a figure of examples/figures."""
     data = json.loads((folder / f"{name}.json").read_text())
-    figure, ax = plt.subplots(figsize=(8, 5), constrained_layout=True)
     methods = dict.fromkeys(row["method"] for row in data["results"] if parameter in row)
+    many = len(methods) > 10
+    figure, ax = plt.subplots(figsize=(10.5 if many else 8, 5), constrained_layout=True)
     for n, method in enumerate(methods):
         rows = sorted((row for row in data["results"]
                        if row["method"] == method and row.get("analysis_rmse") is not None),
@@ -106,7 +107,8 @@ def sweep(folder, name, parameter, label, title, references=(), **axes):
                               for row in rows]).T
         at = [row[parameter] for row in rows]
         line = ax.errorbar(at, value, [value - low, high - value], marker="osD^vP*X"[n % 8], ms=5,
-                           capsize=2, lw=1.2, color=f"C{n}", label=method)
+                           capsize=2, lw=2.4 if method.startswith("DAN") else 1.2, label=method,
+                           color=plt.cm.tab20(n % 20) if many else f"C{n}")
         lost = [k for k, row in enumerate(rows) if "lost" in row or "failures" in row]
         ax.plot([at[k] for k in lost], value[lost], "o", ms=12, mfc="none", mec=line[0].get_color(),
                 zorder=3)
@@ -123,7 +125,8 @@ def sweep(folder, name, parameter, label, title, references=(), **axes):
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.grid(alpha=0.3, which="both")
-    ax.legend(fontsize=9, title="a ring: some runs lost the truth", title_fontsize=8)
+    ax.legend(fontsize=9, title="a ring: some runs lost the truth", title_fontsize=8,
+              **({"loc": "upper left", "bbox_to_anchor": (1.01, 1)} if many else {}))
     return [(name, figure)]
 
 
@@ -131,7 +134,7 @@ def kuramoto_sivashinsky(folder):
     """Scores against the time between observations; truth, analysis and error of a network."""
     name = "kuramoto_sivashinsky"
     figures = sweep(folder, name, "dt", "time between observations",
-                    "Kuramoto–Sivashinsky, 128 points, length 32π, R = I")
+                    "Kuramoto–Sivashinsky, 128 points, length 32π, R = I", yscale="log")
     results = json.loads((folder / f"{name}.json").read_text())["results"]
     fields = [row for row in results if row.get("truth")]
     if fields:
