@@ -151,7 +151,8 @@ int main(int argc, char** argv) try {
     write<pretrained::KuramotoSivashinsky>(weights, folder,
                                            to_text("kuramoto_sivashinsky_memory_", dt), waves);
   }
-  for (const char* observed : {"512_regular", "128_regular", "128_random"})  // the same network
+  for (const char* observed :
+       {"512_regular", "128_regular", "128_random", "all"})  // the same network
     write<SphereNetwork>(weights, folder, to_text("sphere_", observed), sphere());
 } catch (const std::exception& e) {
   std::fprintf(stderr, "%s\n", e.what());
