@@ -145,11 +145,12 @@ int main(int argc, char** argv) try {
   write<pretrained::Sparse>(weights, folder, "sparse", SparseLorenz{});
   write<Members>(weights, folder, "members", lorenz);
   write<pretrained::Recurrent>(weights, folder, "recurrent", lorenz);
-  for (const std::size_t dt : {1, 2}) {
+  for (const std::size_t dt : {1, 2, 4}) {
     const Waves waves{.model = {.model = {}, .count = 2 * dt}};
     write<WavesPlain>(weights, folder, to_text("kuramoto_sivashinsky_plain_", dt), waves);
-    write<pretrained::KuramotoSivashinsky>(weights, folder,
-                                           to_text("kuramoto_sivashinsky_memory_", dt), waves);
+    if (const auto name = to_text("kuramoto_sivashinsky_memory_", dt);
+        std::filesystem::exists(weights / (name + ".safetensors")))
+      write<pretrained::KuramotoSivashinsky>(weights, folder, name, waves);
   }
   for (const char* observed :
        {"512_regular", "128_regular", "128_random", "all"})  // the same network
