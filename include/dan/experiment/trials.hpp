@@ -23,7 +23,7 @@ struct TuneConfig {
   std::size_t threads = 1;       ///< trials at a time; 0: one per core; changes no bit of the table
   bool progress = false;         ///< show a progress bar if it takes long
   std::filesystem::path file{};  ///< trials are kept here; a search that was killed goes on from it
-  /// What is tuned on what; a file of another one is refused. `tune_analysis` sees itself whether
+  /// What is tuned on what; a file of another one is refused. `tune_experiment` sees itself whether
   /// problem and analysis are those of the file, the others know this text only.
   std::string problem{};
 };

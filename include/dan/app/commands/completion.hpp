@@ -44,7 +44,7 @@ inline std::string bash_completion(const CLI::App& app, const Menu& menu) {
                  " \" == *[\\ \\|]${COMP_WORDS[1]}[\\ \\|]* ]]; then\n",
                  "    if ((COMP_CWORD == 2)); then\n      names='", of_problems,
                  "'\n    else case ${COMP_WORDS[2]} in\n", methods, "    esac; fi\n  fi\n",
-                 "  mapfile -t COMPREPLY < <(compgen -W \"$names\" -- \"$word\")\n}\n",
+                 "  COMPREPLY=($(compgen -W \"$names\" -- \"$word\"))\n}\n",
                  "complete -o default -F ", function, " ", name, "\n");
 }
 }  // namespace detail
@@ -52,7 +52,7 @@ inline std::string bash_completion(const CLI::App& app, const Menu& menu) {
 /// `completion`: a script for the shell; files are completed where nothing else is.
 inline void add_completion(CLI::App& app, const Program& program) {
   auto* command = app.add_subcommand(
-      "completion", "Prints a script for bash: source <(… completion); zsh: after bashcompinit");
+      "completion", "Prints a script for bash: source <(… completion)");
   command->callback([&app, &menu = program.menu, &action = program.action] {
     action = [&app, &menu] { std::printf("%s", detail::bash_completion(app, menu).c_str()); };
   });
