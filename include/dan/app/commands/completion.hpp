@@ -51,8 +51,8 @@ inline std::string bash_completion(const CLI::App& app, const Menu& menu) {
 
 /// `completion`: a script for the shell; files are completed where nothing else is.
 inline void add_completion(CLI::App& app, const Program& program) {
-  auto* command = app.add_subcommand(
-      "completion", "Prints a script for bash: source <(… completion)");
+  auto* command =
+      app.add_subcommand("completion", "Prints a script for bash: source <(… completion)");
   command->callback([&app, &menu = program.menu, &action = program.action] {
     action = [&app, &menu] { std::printf("%s", detail::bash_completion(app, menu).c_str()); };
   });
