@@ -20,15 +20,7 @@ constexpr std::size_t points = 128;
 using Waves = Problem<Repeated<Etdrk4<KuramotoSivashinsky<points>>>, ObserveAll<points>,
                       KuramotoSivashinskyStart>;
 
-// Errors are as long as the waves, 11 points: kernels of 5, and gains that reach 16 points.
-// Products of products would be too large at the start of a training where no memory, empty at
-// first, is among the inputs.
-constexpr NetworkShape without_memory{.filters = 40,
-                                      .blocks = 4,
-                                      .sub_blocks = 2,
-                                      .kernel = 5,
-                                      .head = Head::gain,
-                                      .gain_radius = 16};
+constexpr NetworkShape without_memory = pretrained::KuramotoSivashinskyPlain::shape;
 constexpr NetworkShape with_memory = pretrained::KuramotoSivashinsky::shape;
 
 /// A field with four digits.

@@ -22,18 +22,6 @@ constexpr double climate_deviation = 2.67e-5;  // of vorticity, 1/s
 template <class Operator>
 using Sphere = Problem<Model, Operator, SphereStart<Harmonics>>;
 
-constexpr NetworkShape shape{.filters = 24,
-                             .blocks = 2,
-                             .sub_blocks = 2,
-                             .kernel = 3,
-                             .head = Head::gain,
-                             .memory = 8,
-                             .gain_levels = 3,
-                             .gain_radius = 3,
-                             .products = 16,
-                             .sees_precision = true,
-                             .sees_place = true};
-
 /// Every `Step`-th point both ways, from row Step/2 on.
 template <std::size_t Step>
 auto regular() {
@@ -85,8 +73,8 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const O
                         .finish = {.share = 0.5, .unroll = 4}};
   std::string name = "sphere_" + observed;
   std::ranges::replace(name, ' ', '_');
-  figure.add_shipped<AnalysisNetwork<shape, Grid>, 16>("DAN, one state and memory", setting,
-                                                       problem, recipe, name, scored(1));
+  figure.add_shipped<pretrained::Sphere, 16>("DAN, one state and memory", setting, problem, recipe,
+                                             name, scored(1));
   using Values = std::span<const double>;
   tuned("3D-Var, tuned", {{"x_B", {0.03, 0.1, 0.3, 1, 3}}}, [](const Here& here, Values v) {
     using Background = DistanceBackground<Grid, 1>;

@@ -3,7 +3,6 @@
 // FOLDER` writes, of some cycles of a twin experiment, NAME.inputs.npy and, computed in TYPE from
 // the inputs rounded to it (float32 or float64), NAME.TYPE.outputs.npy: cycles × lanes × numbers.
 // docs/weights.md has their order.
-#include <array>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -25,7 +24,6 @@
 #include "dan/network/weights.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/observe/random.hpp"
-#include "dan/observe/subset.hpp"
 #include "dan/problem/truth.hpp"
 #include "dan/transform/spherical_harmonics.hpp"
 
@@ -40,18 +38,7 @@ using Waves =
 using Grid = LatLon<32, 64, Latitudes::gaussian>;
 using Harmonics = SphericalHarmonics<21, Grid>;
 using Sphere = Problem<OnGrid<Harmonics, Rk4<QuasiGeostrophic<Harmonics>>>,
-                       ObserveSubset<Grid::points, 512>, SphereStart<Harmonics>>;
-
-/// As in examples/figures/sphere.cpp: every second point both ways.
-Sphere sphere() {
-  std::array<std::size_t, 512> seen{};
-  for (std::size_t j = 0; j < seen.size(); ++j)
-    seen[j] = (j / 32 * 2 + 1) * Grid::columns + j % 32 * 2;
-  return {.model = {{one_level<Harmonics>(), 3600, 12}},
-          .observe = ObserveSubset<Grid::points, 512>(seen),
-          .noise = DiagonalNoise<512>(5.6e-11),
-          .norm = {{2.67e-5}}};
-}
+                       ObserveAll<Grid::points>, SphereStart<Harmonics>>;
 
 constexpr NetworkShape members_shape = [] {
   NetworkShape shape = pretrained::Small::shape;
@@ -64,22 +51,6 @@ using Linear = AnalysisNetwork<
     Ring<40>>;
 using Simplified = AnalysisNetwork<
     NetworkShape{.filters = 40, .blocks = 2, .sub_blocks = 2, .sees_forecast = false}, Ring<40>>;
-using WavesPlain = AnalysisNetwork<
-    NetworkShape{
-        .filters = 40, .blocks = 4, .sub_blocks = 2, .head = Head::gain, .gain_radius = 16},
-    Ring<128>>;
-using SphereNetwork = AnalysisNetwork<NetworkShape{.filters = 24,
-                                                   .blocks = 2,
-                                                   .sub_blocks = 2,
-                                                   .kernel = 3,
-                                                   .head = Head::gain,
-                                                   .memory = 8,
-                                                   .gain_levels = 3,
-                                                   .gain_radius = 3,
-                                                   .products = 16,
-                                                   .sees_precision = true,
-                                                   .sees_place = true},
-                                      Grid>;
 
 constexpr std::size_t cycles = 6, lanes = 4;
 
@@ -145,16 +116,19 @@ int main(int argc, char** argv) try {
   write<pretrained::Sparse>(weights, folder, "sparse", SparseLorenz{});
   write<Members>(weights, folder, "members", lorenz);
   write<pretrained::Recurrent>(weights, folder, "recurrent", lorenz);
-  for (const std::size_t dt : {1, 2, 4}) {
+  for (std::size_t dt = 1; dt <= 4; dt *= 2) {
     const Waves waves{.model = {.model = {}, .count = 2 * dt}};
-    write<WavesPlain>(weights, folder, to_text("kuramoto_sivashinsky_plain_", dt), waves);
-    if (const auto name = to_text("kuramoto_sivashinsky_memory_", dt);
-        std::filesystem::exists(weights / (name + ".safetensors")))
-      write<pretrained::KuramotoSivashinsky>(weights, folder, name, waves);
+    write<pretrained::KuramotoSivashinskyPlain>(weights, folder,
+                                                to_text("kuramoto_sivashinsky_plain_", dt), waves);
+    write<pretrained::KuramotoSivashinsky>(weights, folder,
+                                           to_text("kuramoto_sivashinsky_memory_", dt), waves);
   }
+  const Sphere sphere{.model = {{one_level<Harmonics>(), 3600, 12}},
+                      .noise = DiagonalNoise<Grid::points>(5.6e-11),
+                      .norm = {{2.67e-5}}};
   for (const char* observed :
        {"512_regular", "128_regular", "128_random", "all"})  // the same network
-    write<SphereNetwork>(weights, folder, to_text("sphere_", observed), sphere());
+    write<pretrained::Sphere>(weights, folder, to_text("sphere_", observed), sphere);
 } catch (const std::exception& e) {
   std::fprintf(stderr, "%s\n", e.what());
   return 1;

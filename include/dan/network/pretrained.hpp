@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include "dan/geometry/lat_lon.hpp"
 #include "dan/geometry/ring.hpp"
 #include "dan/network/analysis_network.hpp"
 
@@ -45,9 +46,9 @@ using Sparse = AnalysisNetwork<[] {
 }(),
                                Ring<40>>;
 
-/// For the Kuramoto–Sivashinsky equation, all observed every unit of time
-/// (kuramoto_sivashinsky_memory_1): errors are as long as the waves, 11 points, so kernels of 5 and
-/// gains that reach 16 points.
+/// For the Kuramoto–Sivashinsky equation, all observed every 1, 2 or 4 units of time
+/// (kuramoto_sivashinsky_memory_1, …): errors are as long as the waves, 11 points, so kernels of 5
+/// and gains that reach 16 points.
 using KuramotoSivashinsky = AnalysisNetwork<NetworkShape{.filters = 40,
                                                          .blocks = 3,
                                                          .sub_blocks = 2,
@@ -57,5 +58,29 @@ using KuramotoSivashinsky = AnalysisNetwork<NetworkShape{.filters = 40,
                                                          .gain_radius = 16,
                                                          .products = 32},
                                             Ring<128>>;
+
+/// The same without memory (kuramoto_sivashinsky_plain_1, …). Products of products would be too
+/// large at the start of a training where no memory, empty at first, is among the inputs.
+using KuramotoSivashinskyPlain = AnalysisNetwork<NetworkShape{.filters = 40,
+                                                              .blocks = 4,
+                                                              .sub_blocks = 2,
+                                                              .kernel = 5,
+                                                              .head = Head::gain,
+                                                              .gain_radius = 16},
+                                                 Ring<128>>;
+
+/// For barotropic flow on the sphere (sphere_512_regular, …).
+using Sphere = AnalysisNetwork<NetworkShape{.filters = 24,
+                                            .blocks = 2,
+                                            .sub_blocks = 2,
+                                            .kernel = 3,
+                                            .head = Head::gain,
+                                            .memory = 8,
+                                            .gain_levels = 3,
+                                            .gain_radius = 3,
+                                            .products = 16,
+                                            .sees_precision = true,
+                                            .sees_place = true},
+                               LatLon<32, 64, Latitudes::gaussian>>;
 
 }  // namespace dan::pretrained
