@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -35,9 +36,14 @@ inline bool is_shape_of(std::span<const std::size_t> shape, std::size_t count) {
 [[nodiscard]] inline std::string read_file(std::string_view function,
                                            const std::filesystem::path& path) {
   std::error_code failure;
-  const auto size = std::filesystem::file_size(path, failure);
+  auto size = std::filesystem::file_size(path, failure);
   if (failure)
     throw FileError(to_text(function, ": cannot read ", path.string(), ": ", failure.message()));
+  // Of the file that is read, which another process may have put there in the meantime.
+  std::ifstream in(path, std::ios::binary);
+  if (in.seekg(0, std::ios::end)) size = static_cast<std::uintmax_t>(in.tellg());
+  in.clear();
+  in.seekg(0);
   std::string bytes;
   try {
     bytes.resize(size);
@@ -45,7 +51,6 @@ inline bool is_shape_of(std::span<const std::size_t> shape, std::size_t count) {
     throw FileError(to_text(function, ": cannot read ", path.string(), ": found ", size,
                             " bytes, expected a file that fits into memory"));
   }
-  std::ifstream in(path, std::ios::binary);
   if (!in.read(bytes.data(), static_cast<std::streamsize>(size)))
     throw FileError(to_text(function, ": cannot read ", path.string(), ": found ", in.gcount(),
                             " bytes, expected ", size, "; check that you may read it"));
