@@ -15,10 +15,10 @@
 using namespace dan;
 
 namespace {
-constexpr std::size_t points = 100;
+constexpr std::size_t size = 100;
 /// Stays as it is.
 struct Still {
-  static constexpr std::size_t points = ::points, channels = 1;
+  static constexpr std::size_t points = size, channels = 1;
   template <class T>
   void step(const T* x, T* y) const {
     if (x != y) std::copy_n(x, points, y);
@@ -39,7 +39,7 @@ struct Scaled {
 }  // namespace
 
 TEST_CASE("scale_inputs: mean and deviation, and room for the largest values") {
-  Problem<Still, ObserveAll<points>, Peak> problem;
+  Problem<Still, ObserveAll<size>, Peak> problem;
   Scaled network;
   scale_inputs(problem, network);
   CHECK(network.input_mean[0] == doctest::Approx(3).epsilon(1e-12));
