@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dan.h"
 
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -75,6 +77,10 @@ dan_status dan_open(const char* problem, const char* method, dan_method** opened
 }
 dan_status dan_open_with(const char* problem, const char* method, dan_step step, void* user,
                          dan_method** opened) {
+  return dan_open_runs(problem, method, 1, step, user, opened);
+}
+dan_status dan_open_runs(const char* problem, const char* method, size_t runs, dan_step step,
+                         void* user, dan_method** opened) {
   return guarded([&] {
     require(opened, "opened");
     *opened = nullptr;
@@ -82,11 +88,12 @@ dan_status dan_open_with(const char* problem, const char* method, dan_step step,
     require(method, "method");
     auto chosen = menu_of_bindings().choose(problem, method);
     if (step) chosen.choice.model = [step, user](const double* x, double* y) { step(x, y, user); };
-    *opened = new dan_method{chosen.method.cycler(chosen.choice)};
+    *opened = new dan_method{chosen.method.cycler(chosen.choice, runs)};
   });
 }
 void dan_close(dan_method* method) { delete method; }
 
+size_t dan_runs(const dan_method* method) { return method ? method->cycler->runs() : 0; }
 size_t dan_size(const dan_method* method) { return method ? method->cycler->size() : 0; }
 size_t dan_slots(const dan_method* method) { return method ? method->cycler->slots() : 0; }
 size_t dan_coordinates(const dan_method* method) {
@@ -96,8 +103,10 @@ size_t dan_states(const dan_method* method) { return method ? method->cycler->st
 size_t dan_cycle(const dan_method* method) { return method ? method->cycler->cycle() : 0; }
 
 dan_status dan_start(dan_method* method, const double* guess, double deviation, uint64_t seed) {
-  return guarded(
-      [&] { of(method).start(span(guess, "guess", dan_size(method)), deviation, seed); });
+  return guarded([&] {
+    auto& cycler = of(method);
+    cycler.start(span(guess, "guess", cycler.runs() * cycler.size()), deviation, seed);
+  });
 }
 dan_status dan_start_from_climate(dan_method* method, uint64_t seed) {
   return guarded([&] { of(method).start_from_climate(seed); });
@@ -109,7 +118,8 @@ dan_status dan_analyse(dan_method* method, const double* values, const double* v
                        const double* places) {
   return guarded([&] {
     auto& cycler = of(method);
-    const std::size_t slots = cycler.slots(), numbers = slots * cycler.coordinates();
+    const std::size_t slots = cycler.runs() * cycler.slots();
+    const std::size_t numbers = slots * cycler.coordinates();
     if (places && numbers == 0)
       throw dan::ConfigError(
           "dan_analyse: places is given, expected NULL: the problem has its own");
@@ -119,12 +129,15 @@ dan_status dan_analyse(dan_method* method, const double* values, const double* v
   });
 }
 dan_status dan_estimate(const dan_method* method, double* x) {
-  return guarded([&] { of(method).estimate(span(x, "x", dan_size(method))); });
+  return guarded([&] {
+    const auto& cycler = of(method);
+    cycler.estimate(span(x, "x", cycler.runs() * cycler.size()));
+  });
 }
 dan_status dan_spread(const dan_method* method, double* spread) {
   return guarded([&] {
-    require(spread, "spread");
-    *spread = of(method).spread();
+    const auto& cycler = of(method);
+    cycler.spread(span(spread, "spread", cycler.runs()));
   });
 }
 dan_status dan_state(const dan_method* method, size_t n, double* x) {
@@ -139,9 +152,9 @@ dan_status dan_save(const dan_method* method, const char* file) {
     of(method).save(file);
   });
 }
-dan_status dan_load(dan_method* method, const char* file, uint64_t seed) {
+dan_status dan_load(dan_method* method, const char* file, const uint64_t* seed) {
   return guarded([&] {
     require(file, "file");
-    of(method).load(file, seed);
+    of(method).load(file, seed ? std::optional<std::uint64_t>(*seed) : std::nullopt);
   });
 }

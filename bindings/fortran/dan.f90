@@ -12,6 +12,9 @@
 !   end do
 !   call method%close()
 !
+! A method may have several runs side by side, `call method%open('lorenz96', 'etkf', runs=8)`: arrays
+! then have one more dimension at the end, guess(size, runs).
+!
 ! Every procedure takes an optional `status`, 0 if all is well; without it an error stops the program
 ! with the message (see also dan_message); status 1 without a message is an array of another size. A
 ! method is not copied: assignment, which would make two owners of one, stops the program. What a name
@@ -38,17 +41,20 @@ module dan
   contains
     procedure :: open => open_method
     procedure :: close => close_method
+    procedure :: runs => runs_of
     procedure :: size => size_of
     procedure :: slots
     procedure :: coordinates
     procedure :: states
     procedure :: cycle => cycle_of
-    procedure :: start
+    procedure, private :: start_one, start_runs, analyse_one, analyse_runs
+    procedure, private :: estimate_one, estimate_runs, spread_one, spread_runs
+    generic :: start => start_one, start_runs
     procedure :: start_from_climate
     procedure :: forecast
-    procedure :: analyse
-    procedure :: estimate
-    procedure :: spread => spread_of
+    generic :: analyse => analyse_one, analyse_runs
+    generic :: estimate => estimate_one, estimate_runs
+    generic :: spread => spread_one, spread_runs
     procedure :: state => state_of
     procedure :: set_state
     procedure :: save => save_state
@@ -66,9 +72,11 @@ module dan
       import :: c_ptr
       type(c_ptr) :: text
     end function c_version
-    function c_open(problem, method, step, user, opened) bind(c, name='dan_open_with') result(status)
-      import :: c_int, c_char, c_ptr, c_funptr
+    function c_open(problem, method, runs, step, user, opened) bind(c, name='dan_open_runs') &
+      result(status)
+      import :: c_int, c_char, c_ptr, c_funptr, c_size_t
       character(kind=c_char), intent(in) :: problem(*), method(*)
+      integer(c_size_t), value :: runs
       type(c_funptr), value :: step
       type(c_ptr), value :: user
       type(c_ptr), intent(out) :: opened
@@ -78,6 +86,11 @@ module dan
       import :: c_ptr
       type(c_ptr), value :: method
     end subroutine c_close
+    function c_runs(method) bind(c, name='dan_runs') result(count)
+      import :: c_ptr, c_size_t
+      type(c_ptr), value :: method
+      integer(c_size_t) :: count
+    end function c_runs
     function c_size(method) bind(c, name='dan_size') result(count)
       import :: c_ptr, c_size_t
       type(c_ptr), value :: method
@@ -138,7 +151,7 @@ module dan
     function c_spread(method, spread) bind(c, name='dan_spread') result(status)
       import :: c_int, c_ptr, c_double
       type(c_ptr), value :: method
-      real(c_double), intent(out) :: spread
+      real(c_double), intent(out) :: spread(*)
       integer(c_int) :: status
     end function c_spread
     function c_state(method, n, x) bind(c, name='dan_state') result(status)
@@ -162,10 +175,9 @@ module dan
       integer(c_int) :: status
     end function c_save
     function c_load(method, file, seed) bind(c, name='dan_load') result(status)
-      import :: c_int, c_ptr, c_char, c_int64_t
-      type(c_ptr), value :: method
+      import :: c_int, c_ptr, c_char
+      type(c_ptr), value :: method, seed
       character(kind=c_char), intent(in) :: file(*)
-      integer(c_int64_t), value :: seed
       integer(c_int) :: status
     end function c_load
     function c_strlen(text) bind(c, name='strlen') result(length)
@@ -228,21 +240,38 @@ contains
     end if
   end function fits
 
-  subroutine open_method(self, problem, method, step, user, status)
+  !> The same of every dimension.
+  logical function fit(name, found, expected, status)
+    character(*), intent(in) :: name
+    integer, intent(in) :: found(:), expected(:)
+    integer, intent(out), optional :: status
+    integer :: i
+    fit = .false.
+    do i = 1, size(found)
+      if (.not. fits(name, found(i), expected(i), status)) return
+    end do
+    fit = .true.
+  end function fit
+
+  subroutine open_method(self, problem, method, step, user, status, runs)
     class(dan_method), intent(inout) :: self
     character(*), intent(in) :: problem, method
     procedure(dan_step), optional :: step
     type(c_ptr), intent(in), optional :: user
     integer, intent(out), optional :: status
+    integer, intent(in), optional :: runs
     type(c_funptr) :: call_back
     type(c_ptr) :: handed_on
+    integer(c_size_t) :: side_by_side
     call self%close()
     call_back = c_null_funptr
     if (present(step)) call_back = c_funloc(step)
     handed_on = c_null_ptr
     if (present(user)) handed_on = user
-    call finish(c_open(trim(problem)//c_null_char, trim(method)//c_null_char, call_back, handed_on, &
-                       self%handle), status)
+    side_by_side = 1
+    if (present(runs)) side_by_side = int(runs, c_size_t)
+    call finish(c_open(trim(problem)//c_null_char, trim(method)//c_null_char, side_by_side, call_back, &
+                       handed_on, self%handle), status)
   end subroutine open_method
 
   subroutine refuse_copy(to, from)
@@ -260,6 +289,10 @@ contains
     self%handle = c_null_ptr
   end subroutine close_method
 
+  integer function runs_of(self)
+    class(dan_method), intent(in) :: self
+    runs_of = int(c_runs(self%handle))
+  end function runs_of
   integer function size_of(self)
     class(dan_method), intent(in) :: self
     size_of = int(c_size(self%handle))
@@ -281,14 +314,24 @@ contains
     cycle_of = int(c_cycle(self%handle))
   end function cycle_of
 
-  subroutine start(self, guess, deviation, seed, status)
+  subroutine start_one(self, guess, deviation, seed, status)
     class(dan_method), intent(in) :: self
     real(c_double), intent(in) :: guess(:), deviation
     integer(c_int64_t), intent(in) :: seed
     integer, intent(out), optional :: status
-    if (.not. fits('guess', size(guess), self%size(), status)) return
+    if (.not. fits('guess', size(guess), self%size()*self%runs(), status)) return
     call finish(c_start(self%handle, guess, deviation, seed), status)
-  end subroutine start
+  end subroutine start_one
+
+  !> guess: size × runs.
+  subroutine start_runs(self, guess, deviation, seed, status)
+    class(dan_method), intent(in) :: self
+    real(c_double), intent(in) :: guess(:, :), deviation
+    integer(c_int64_t), intent(in) :: seed
+    integer, intent(out), optional :: status
+    if (.not. fit('guess', shape(guess), [self%size(), self%runs()], status)) return
+    call finish(c_start(self%handle, guess, deviation, seed), status)
+  end subroutine start_runs
 
   subroutine start_from_climate(self, seed, status)
     class(dan_method), intent(in) :: self
@@ -304,7 +347,7 @@ contains
   end subroutine forecast
 
   !> places: coordinates × slots.
-  subroutine analyse(self, values, variances, places, status)
+  subroutine analyse_one(self, values, variances, places, status)
     class(dan_method), intent(in) :: self
     real(c_double), intent(in) :: values(:)
     real(c_double), intent(in), contiguous, target, optional :: variances(:), places(:, :)
@@ -312,34 +355,77 @@ contains
     type(c_ptr) :: of_errors, of_places
     of_errors = c_null_ptr
     of_places = c_null_ptr
-    if (.not. fits('values', size(values), self%slots(), status)) return
+    if (.not. fits('values', size(values), self%slots()*self%runs(), status)) return
     if (present(variances)) then
-      if (.not. fits('variances', size(variances), self%slots(), status)) return
+      if (.not. fits('variances', size(variances), size(values), status)) return
       of_errors = c_loc(variances)
     end if
     if (present(places)) then
-      if (.not. fits('places', size(places), self%slots()*self%coordinates(), status)) return
+      if (.not. fits('places', size(places), size(values)*self%coordinates(), status)) return
       of_places = c_loc(places)
     end if
     call finish(c_analyse(self%handle, values, of_errors, of_places), status)
-  end subroutine analyse
+  end subroutine analyse_one
 
-  subroutine estimate(self, x, status)
+  !> values, variances: slots × runs; places: coordinates × slots × runs.
+  subroutine analyse_runs(self, values, variances, places, status)
+    class(dan_method), intent(in) :: self
+    real(c_double), intent(in) :: values(:, :)
+    real(c_double), intent(in), contiguous, target, optional :: variances(:, :), places(:, :, :)
+    integer, intent(out), optional :: status
+    type(c_ptr) :: of_errors, of_places
+    of_errors = c_null_ptr
+    of_places = c_null_ptr
+    if (.not. fit('values', shape(values), [self%slots(), self%runs()], status)) return
+    if (present(variances)) then
+      if (.not. fit('variances', shape(variances), shape(values), status)) return
+      of_errors = c_loc(variances)
+    end if
+    if (present(places)) then
+      if (.not. fit('places', shape(places), [self%coordinates(), shape(values)], status)) return
+      of_places = c_loc(places)
+    end if
+    call finish(c_analyse(self%handle, values, of_errors, of_places), status)
+  end subroutine analyse_runs
+
+  subroutine estimate_one(self, x, status)
     class(dan_method), intent(in) :: self
     real(c_double), intent(out) :: x(:)
     integer, intent(out), optional :: status
-    if (.not. fits('x', size(x), self%size(), status)) return
+    if (.not. fits('x', size(x), self%size()*self%runs(), status)) return
     call finish(c_estimate(self%handle, x), status)
-  end subroutine estimate
+  end subroutine estimate_one
 
-  subroutine spread_of(self, spread, status)
+  !> x: size × runs.
+  subroutine estimate_runs(self, x, status)
+    class(dan_method), intent(in) :: self
+    real(c_double), intent(out) :: x(:, :)
+    integer, intent(out), optional :: status
+    if (.not. fit('x', shape(x), [self%size(), self%runs()], status)) return
+    call finish(c_estimate(self%handle, x), status)
+  end subroutine estimate_runs
+
+  subroutine spread_one(self, spread, status)
     class(dan_method), intent(in) :: self
     real(c_double), intent(out) :: spread
     integer, intent(out), optional :: status
-    call finish(c_spread(self%handle, spread), status)
-  end subroutine spread_of
+    real(c_double) :: one(1)
+    one = 0
+    if (.not. fits('spread', 1, self%runs(), status)) return
+    call finish(c_spread(self%handle, one), status)
+    spread = one(1)
+  end subroutine spread_one
 
-  !> State n of the forecast, 1 ≤ n ≤ states.
+  !> A number for each run.
+  subroutine spread_runs(self, spread, status)
+    class(dan_method), intent(in) :: self
+    real(c_double), intent(out) :: spread(:)
+    integer, intent(out), optional :: status
+    if (.not. fits('spread', size(spread), self%runs(), status)) return
+    call finish(c_spread(self%handle, spread), status)
+  end subroutine spread_runs
+
+  !> State n of the forecast, 1 ≤ n ≤ runs · states.
   subroutine state_of(self, n, x, status)
     class(dan_method), intent(in) :: self
     integer, intent(in) :: n
@@ -365,13 +451,16 @@ contains
     call finish(c_save(self%handle, trim(file)//c_null_char), status)
   end subroutine save_state
 
-  !> seed: that of the start.
+  !> seed: for a file of an earlier version, which does not know that of its start.
   subroutine load_state(self, file, seed, status)
     class(dan_method), intent(in) :: self
     character(*), intent(in) :: file
-    integer(c_int64_t), intent(in) :: seed
+    integer(c_int64_t), intent(in), target, optional :: seed
     integer, intent(out), optional :: status
-    call finish(c_load(self%handle, trim(file)//c_null_char, seed), status)
+    type(c_ptr) :: given
+    given = c_null_ptr
+    if (present(seed)) given = c_loc(seed)
+    call finish(c_load(self%handle, trim(file)//c_null_char, given), status)
   end subroutine load_state
 
 end module dan

@@ -1,6 +1,7 @@
 ! SPDX-License-Identifier: BSD-3-Clause
 ! The example in C once more, with the same numbers: a truth of Lorenz 96, its observations, an EnKF-N
-! whose model is a procedure in Fortran, and a network whose forecast this program makes itself.
+! whose model is a procedure in Fortran, and a network whose forecast this program makes itself; then the
+! network on eight truths side by side.
 !
 !   example WEIGHTS [ERRORS.csv]
 module lorenz96
@@ -42,7 +43,7 @@ program example
   use dan
   use lorenz96
   implicit none
-  integer, parameter :: cycles = 600, burn_in = 100
+  integer, parameter :: cycles = 600, burn_in = 100, runs = 8
   type(dan_method) :: filter, network
   integer(c_int64_t) :: state = 7
   real(c_double) :: truth(n), guess(n), values(n), x(n), y(n), error(2), total(2)
@@ -91,6 +92,7 @@ program example
   end do
   print '(a,es24.17)', 'EnKF-N, 20 members: ', total(1)
   print '(a,es24.17)', 'network, one state: ', total(2)
+  print '(a,es24.17)', 'network, 8 runs: ', side_by_side('small:weights='//trim(weights))
   if (errors /= '') close (file)
   call filter%close()
   call network%close()
@@ -108,6 +110,50 @@ contains
     end do
     error_of = sqrt(squares/n)
   end function error_of
+
+  !> Truths of their own, each with its observations, and one method on all of them together.
+  real(c_double) function side_by_side(name) result(mean)
+    character(*), intent(in) :: name
+    type(dan_method) :: method
+    real(c_double) :: truths(n, runs), seen(n, runs), found(n, runs), squares
+    integer :: r, j, c
+    call method%open('lorenz96', name, runs=runs)
+    state = 11
+    mean = 0
+    do r = 1, runs
+      do j = 1, n
+        truths(j, r) = 8 + normal()
+      end do
+      do c = 1, 400
+        call step(truths(:, r), y, c_null_ptr)
+        truths(:, r) = y
+      end do
+      do j = 1, n
+        found(j, r) = truths(j, r) + normal()
+      end do
+    end do
+    call method%start(found, 1d0, 1_c_int64_t)
+    do c = 1, cycles
+      do r = 1, runs
+        call step(truths(:, r), y, c_null_ptr)
+        truths(:, r) = y
+        do j = 1, n
+          seen(j, r) = truths(j, r) + normal()
+        end do
+      end do
+      call method%forecast()
+      call method%analyse(seen)
+      call method%estimate(found)
+      do r = 1, merge(runs, 0, c > burn_in)
+        squares = 0
+        do j = 1, n
+          squares = squares + (found(j, r) - truths(j, r))*(found(j, r) - truths(j, r))
+        end do
+        mean = mean + sqrt(squares/n)/(runs*(cycles - burn_in))
+      end do
+    end do
+    call method%close()
+  end function side_by_side
 
   !> Uniform in (0, 1), then normal: enough for an example, and the same everywhere (integers wrap).
   real(c_double) function uniform()

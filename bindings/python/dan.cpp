@@ -6,8 +6,13 @@
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,22 +33,48 @@ namespace {
 using namespace dan;
 using Array = py::array_t<double, py::array::c_style | py::array::forcecast>;
 
+/// Up to three dimensions, without a word of memory.
+struct Shape {
+  std::array<std::size_t, 3> sizes{};
+  std::size_t dimensions = 0;
+
+  Shape(std::initializer_list<std::size_t> list) {
+    for (const std::size_t n : list) sizes[dimensions++] = n;
+  }
+  [[nodiscard]] bool of(const py::array& array) const {
+    return static_cast<std::size_t>(array.ndim()) == dimensions &&
+           std::equal(
+               array.shape(), array.shape() + dimensions, sizes.begin(),
+               [](py::ssize_t a, std::size_t b) { return static_cast<std::size_t>(a) == b; });
+  }
+  [[nodiscard]] static std::string text(const auto* numbers, std::size_t count) {
+    std::string all;
+    for (std::size_t n = 0; n < count; ++n)
+      all += (all.empty() ? "" : ", ") + std::to_string(numbers[n]);
+    return "(" + all + ")";
+  }
+};
+
+/// Whether what `Array::check_` found is aligned as well, as all that NumPy makes is.
+bool aligned(const py::array& array) {
+  return (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+}
+
 /// An argument as an array of doubles of this shape; throws ShapeError for another one, ConfigError
-/// for what is no real number. No copy of contiguous doubles.
+/// for what is no real number. Contiguous doubles are taken as they are, within a tenth of a
+/// microsecond.
 Array array_of(std::string_view function, std::string_view name, const py::object& given,
-               const std::vector<std::size_t>& shape) {
+               const Shape& shape) {
+  if (Array::check_(given) && aligned(py::reinterpret_borrow<py::array>(given)) &&
+      shape.of(py::reinterpret_borrow<py::array>(given)))
+    return py::reinterpret_borrow<Array>(given);
   const py::array plain = py::array::ensure(given);
   if (!plain || std::string_view("fiub").find(plain.dtype().kind()) == std::string_view::npos)
     throw ConfigError(to_text(function, ": ", name, " is no array of real numbers"));
-  const auto text = [](const auto& numbers) {
-    std::string all;
-    for (const auto n : numbers) all += (all.empty() ? "" : ", ") + std::to_string(n);
-    return "(" + all + ")";
-  };
-  const std::vector<std::size_t> found(plain.shape(), plain.shape() + plain.ndim());
-  if (found != shape)
-    throw ShapeError(
-        to_text(function, ": ", name, " has shape ", text(found), ", expected ", text(shape)));
+  if (!shape.of(plain))
+    throw ShapeError(to_text(function, ": ", name, " has shape ",
+                             Shape::text(plain.shape(), static_cast<std::size_t>(plain.ndim())),
+                             ", expected ", Shape::text(shape.sizes.data(), shape.dimensions)));
   return Array::ensure(plain);
 }
 std::span<const double> read(const Array& array) {
@@ -108,73 +139,130 @@ TwinConfig twin_of(std::size_t runs, std::size_t cycles, std::size_t burn_in, st
 class Method {
  public:
   Method(const std::string& problem, const std::string& method,
-         const std::optional<py::function>& model) {
+         const std::optional<py::function>& model, const std::optional<std::size_t>& runs)
+      : several_(runs.has_value()) {
     const auto chosen = choose(problem, method, model);
     const py::gil_scoped_release unlocked;  // a model in Python takes it for itself
-    cycler_ = chosen.method.cycler(chosen.choice);
+    cycler_ = chosen.method.cycler(chosen.choice, runs.value_or(1));
   }
 
-  /// What does not need the lock of the interpreter; use(cycler).
+  /// What takes long, without the lock of the interpreter; use(cycler).
   template <class Use>
-  decltype(auto) alone(const Use& use) {
-    if (busy_.exchange(true))
-      throw ConfigError(
-          "dan.Method: another call is not done yet; a method is for one thread, and "
-          "not for its own model");
-    struct Done {
-      std::atomic<bool>& busy;
-      ~Done() { busy = false; }
-    } const done{busy_};
+  void alone(const Use& use) {
+    const Busy busy(busy_);
     const py::gil_scoped_release unlocked;
-    return use(*cycler_);
+    use(*cycler_);
+  }
+  /// What takes less than giving the lock away and waiting for it; use(cycler).
+  template <class Use>
+  void briefly(const Use& use) {
+    const Busy busy(busy_);
+    use(*cycler_);
   }
   [[nodiscard]] const app::Cycler& sizes() const { return *cycler_; }
+  [[nodiscard]] std::optional<std::size_t> runs() const {
+    return several_ ? std::optional(cycler_->runs()) : std::nullopt;
+  }
 
   void start(const py::object& guess, double deviation, std::uint64_t seed) {
-    const Array x = array_of("start", "guess", guess, {cycler_->size()});
+    const Array x = array_of("start", "guess", guess, of_runs(cycler_->size()));
     const auto numbers = read(x);
     alone([&](app::Cycler& cycler) { cycler.start(numbers, deviation, seed); });
   }
-  [[nodiscard]] Array estimate() {
-    Array x(static_cast<py::ssize_t>(cycler_->size()));
-    const std::span<double> numbers(x.mutable_data(), cycler_->size());
-    alone([&](app::Cycler& cycler) { cycler.estimate(numbers); });
+  [[nodiscard]] Array estimate(const std::optional<py::object>& out) {
+    Array x = out ? writable(*out, of_runs(cycler_->size())) : made(of_runs(cycler_->size()));
+    const std::span<double> numbers(x.mutable_data(), static_cast<std::size_t>(x.size()));
+    briefly([&](app::Cycler& cycler) { cycler.estimate(numbers); });
     return x;
   }
   void analyse(const py::object& values, const std::optional<py::object>& variances,
                const std::optional<py::object>& places) {
     const std::size_t slots = cycler_->slots(), coordinates = cycler_->coordinates();
-    const Array y = array_of("analyse", "values", values, {slots});
-    const Array errors =
-        variances ? array_of("analyse", "variances", *variances, {slots}) : Array(0);
+    const auto given = [&](const char* name, const std::optional<py::object>& what,
+                           const Shape& shape) {
+      return what ? std::optional(array_of("analyse", name, *what, shape)) : std::nullopt;
+    };
+    const auto numbers = [](const std::optional<Array>& array) {
+      return array ? read(*array) : std::span<const double>();
+    };
+    const Array y = array_of("analyse", "values", values, of_runs(slots));
+    const auto errors = given("variances", variances, of_runs(slots));
     if (places && coordinates == 0)
       throw ConfigError("analyse: places is given, expected None: the problem has its own");
-    const Array at =
-        places ? array_of("analyse", "places", *places, {slots, coordinates}) : Array(0);
-    const auto a = read(y), b = read(errors), c = read(at);
+    const auto at = given("places", places, of_runs(slots, coordinates));
+    const auto a = read(y), b = numbers(errors), c = numbers(at);
     alone([&](app::Cycler& cycler) { cycler.analyse(a, b, c); });
   }
+  [[nodiscard]] py::object spread() {
+    if (several_) {
+      Array all(static_cast<py::ssize_t>(cycler_->runs()));
+      const std::span<double> numbers(all.mutable_data(), cycler_->runs());
+      briefly([&](app::Cycler& cycler) { cycler.spread(numbers); });
+      return all;
+    }
+    double one = 0;
+    briefly([&](app::Cycler& cycler) { cycler.spread({&one, 1}); });
+    return py::float_(one);
+  }
   [[nodiscard]] Array states() {
-    const std::size_t size = cycler_->size(), count = cycler_->states();
-    Array all({static_cast<py::ssize_t>(count), static_cast<py::ssize_t>(size)});
+    const std::size_t size = cycler_->size(), count = cycler_->runs() * cycler_->states();
+    Array all = made(of_runs(cycler_->states(), size));
     double* const to = all.mutable_data();
-    alone([&](app::Cycler& cycler) {
+    briefly([&](app::Cycler& cycler) {
       for (std::size_t n = 0; n < count; ++n) cycler.state(n, {to + n * size, size});
     });
-    all.attr("flags").attr("writeable") = false;  // a copy: what is written there would be lost
+    // A copy: what is written there would be lost.
+    py::detail::array_proxy(all.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
     return all;
   }
   void set_states(const py::object& given) {
-    const std::size_t size = cycler_->size(), count = cycler_->states();
-    const Array all = array_of("states", "the array", given, {count, size});
+    const std::size_t size = cycler_->size(), count = cycler_->runs() * cycler_->states();
+    const Array all = array_of("states", "the array", given, of_runs(cycler_->states(), size));
     const double* const from = all.data();
-    alone([&](app::Cycler& cycler) {
+    briefly([&](app::Cycler& cycler) {
       for (std::size_t n = 0; n < count; ++n) cycler.set_state(n, {from + n * size, size});
     });
   }
 
  private:
+  /// Marks a method as in use.
+  class Busy {
+   public:
+    explicit Busy(std::atomic<bool>& busy) : busy_(busy) {
+      if (busy_.exchange(true))
+        throw ConfigError(
+            "dan.Method: another call is not done yet; a method is for one thread, and "
+            "not for its own model");
+    }
+    Busy(const Busy&) = delete;
+    Busy& operator=(const Busy&) = delete;
+    ~Busy() { busy_ = false; }
+
+   private:
+    std::atomic<bool>& busy_;
+  };
+
+  /// Where runs are counted they come first.
+  [[nodiscard]] Shape of_runs(std::size_t n) const {
+    return several_ ? Shape{cycler_->runs(), n} : Shape{n};
+  }
+  [[nodiscard]] Shape of_runs(std::size_t n, std::size_t each) const {
+    return several_ ? Shape{cycler_->runs(), n, each} : Shape{n, each};
+  }
+  static Array made(const Shape& shape) {
+    return Array(std::vector<py::ssize_t>(
+        shape.sizes.begin(), shape.sizes.begin() + static_cast<std::ptrdiff_t>(shape.dimensions)));
+  }
+  /// An array that is written as it is.
+  static Array writable(const py::object& given, const Shape& shape) {
+    if (!Array::check_(given) || !aligned(py::reinterpret_borrow<py::array>(given)) ||
+        !py::reinterpret_borrow<py::array>(given).writeable())
+      throw ConfigError("estimate: out is no contiguous array of doubles that can be written");
+    return array_of("estimate", "out", given, shape);
+  }
+
   std::unique_ptr<app::Cycler> cycler_;
+  bool several_;
   std::atomic<bool> busy_ = false;
 };
 
@@ -322,9 +410,14 @@ PYBIND11_MODULE(_dan, module) {
 
   py::class_<Method>(
       module, "Method",
-      "A method, cycle by cycle: start, then forecast (or new `states`) and analyse.")
-      .def(py::init<const std::string&, const std::string&, const std::optional<py::function>&>(),
-           "problem"_a, "method"_a, "model"_a = py::none())
+      "A method, cycle by cycle: start, then forecast (or new `states`) and analyse.\n\nWith "
+      "`runs` as many side by side, which share nothing but the method: all arrays then begin with "
+      "them, runs x size.")
+      .def(py::init<const std::string&, const std::string&, const std::optional<py::function>&,
+                    const std::optional<std::size_t>&>(),
+           "problem"_a, "method"_a, "model"_a = py::none(), "runs"_a = py::none())
+      .def_property_readonly("runs", &Method::runs,
+                             "How many were asked for side by side, or None.")
       .def_property_readonly(
           "size", [](const Method& m) { return m.sizes().size(); }, "Elements of a state.")
       .def_property_readonly(
@@ -353,25 +446,29 @@ PYBIND11_MODULE(_dan, module) {
           "values: one for each slot, NaN where nothing was observed; variances: of their errors, "
           "else the problem's; places: slots x coordinates, where they come with the observations.",
           "values"_a, "variances"_a = py::none(), "places"_a = py::none())
-      .def("estimate", &Method::estimate, "The state, as an array.")
-      .def_property_readonly(
-          "spread",
-          [](Method& m) { return m.alone([](app::Cycler& cycler) { return cycler.spread(); }); },
-          "The method's own estimate of its error, NaN if it has none.")
+      .def("estimate", &Method::estimate,
+           "The state, as an array: a new one, or `out` (contiguous doubles).",
+           "out"_a = py::none())
+      .def_property_readonly("spread", &Method::spread,
+                             "The method's own estimate of its error, NaN if it has none.")
       .def_property(
           "states", &Method::states, &Method::set_states,
-          "What a forecast is made of (members x size, or 1 x size): a copy to be read, and "
+          "What a forecast is made of (members x size, or 1 x size, of each run): a copy to be "
+          "read, and "
           "to be replaced as a whole by forecasts of another model instead of forecast().")
       .def(
           "save",
           [](Method& m, const std::filesystem::path& file) {
             m.alone([&](app::Cycler& cycler) { cycler.save(file); });
           },
-          "Writes what is carried from cycle to cycle.", "file"_a)
+          "Writes what is carried from cycle to cycle, and the seed of the start.", "file"_a)
       .def(
           "load",
-          [](Method& m, const std::filesystem::path& file, std::uint64_t seed) {
+          [](Method& m, const std::filesystem::path& file,
+             const std::optional<std::uint64_t>& seed) {
             m.alone([&](app::Cycler& cycler) { cycler.load(file, seed); });
           },
-          "Goes on from there with the same bits; seed: that of the start.", "file"_a, "seed"_a);
+          "Goes on from there with the same bits; seed: for a file of an earlier version, which "
+          "does not know that of its start.",
+          "file"_a, "seed"_a = py::none());
 }

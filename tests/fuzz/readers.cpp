@@ -17,6 +17,7 @@
 
 #include "dan/analysis/carried.hpp"
 #include "dan/analysis/var3d.hpp"
+#include "dan/app/cycler.hpp"
 #include "dan/app/menu.hpp"
 #include "dan/geometry/lat_lon.hpp"
 #include "dan/integrate/rk4.hpp"
@@ -57,6 +58,13 @@ const std::map<std::string, std::pair<const char*, void (*)(const fs::path&)>> r
     {"safetensors", {".st", [](const fs::path& p) { (void)load_safetensors<float>(p); }}},
     {"weights", {".st", [](const fs::path& p) { (void)load_weights<Tiny>(p); }}},
     {"carried", {".st", [](const fs::path& p) { (void)load_carried(method(), p); }}},
+    // What comes after a right checksum: the bytes get one.
+    {"carried_whole",
+     {".st",
+      [](const fs::path& p) {
+        save_safetensors(p, load_safetensors<double>(p));
+        app::CyclerOf<Lorenz, Method>(Lorenz(), method()).load(p);
+      }}},
     {"name", {".txt", [](const fs::path& p) { (void)app::Name::parse(read_file("fuzz", p)); }}},
     {"toml",
      {".toml",

@@ -44,5 +44,9 @@ for reader in ("safetensors", "weights"):
     write(reader, "file", safetensors([("a.weight", [1, 2, 1], [1, 2]), ("a.bias", [1], [3])], metadata, "F32"))
 write("carried", "file", safetensors([("state", [3, 1], [1, 2, 3])],
                                      {"format": "dan carried 1", "method": "3D-Var", "cycle": "3"}, "F64"))
+write("carried_whole", "file", safetensors(
+    [("state", [3, 1], [1, 2, 3])],
+    {"format": "dan carried 1", "method": "Var3d", "cycle": "3", "time": "3", "seed": "7", "runs side by side": "1",
+     "sizes": "points 1, channels 3, slots 3, runs 1, 64-bit numbers"}, "F64"))
 write("name", "text", "etkf:members=20,inflation=1.02")
 write("toml", "file", "[run]\nnumber = 3\n")

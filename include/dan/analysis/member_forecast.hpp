@@ -57,8 +57,9 @@ void transfer_keys(std::span<RandomKey> keys, Archive& archive) {
   std::vector<double> numbers;
   for (const auto& key : keys)
     for (const std::uint64_t n : {key.seed, key.run, key.cycle}) {
-      numbers.push_back(static_cast<double>(n / half));
-      numbers.push_back(static_cast<double>(n % half));
+      const std::uint64_t high = n / half, low = n % half;
+      numbers.push_back(static_cast<double>(high));
+      numbers.push_back(static_cast<double>(low));
     }
   archive.numbers("keys", std::span<double>(numbers), 1);
   const auto read = [&](std::size_t at) {

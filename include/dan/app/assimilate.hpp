@@ -64,9 +64,10 @@ class AnalysesFile {
 }  // namespace detail
 
 /// Assimilates the observations of a file, from the climate or from where an earlier call stopped,
-/// into the folder `task.out`: run.json, what the run is of; analyses.csv: time, observations,
-/// spread (nan if the method has none) and the estimate of every element, a line for each cycle;
-/// state.safetensors. Interrupted, or where the analysis cannot go on, it keeps what it has.
+/// with a cycler of one run into the folder `task.out`: run.json, what the run is of; analyses.csv:
+/// time, observations, spread (nan if the method has none) and the estimate of every element, a
+/// line for each cycle; state.safetensors. Interrupted, or where the analysis cannot go on, it
+/// keeps what it has.
 ///
 /// Returns {"cycles": …, "last_cycle": …, "observations": …}. Throws FileError for what cannot be
 /// read or written, or is of another run; ConfigError for a cycle with more observations than the
@@ -113,6 +114,7 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
   const std::size_t end =
       std::max(first, task.cycles == 0 ? last : std::min(last, first + task.cycles));
   std::vector<double> x(cycler.size()), values, variances, places;
+  double spread = 0;
   std::size_t used = 0;
   Progress progress("assimilating", end - first, true);
   const auto save = [&] {
@@ -145,9 +147,10 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
       throw;
     }
     cycler.estimate(x);
+    cycler.spread({&spread, 1});
     used += seen.size();
     analyses.add(task.times.start + static_cast<double>(cycle) * task.times.interval, seen.size(),
-                 cycler.spread(), x);
+                 spread, x);
     progress.advance();
   }
   save();

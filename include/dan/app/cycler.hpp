@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -7,6 +9,7 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -22,7 +25,8 @@
 
 namespace dan::app {
 
-/// A method that goes cycle by cycle, whatever its type: what bindings hold.
+/// A method that goes cycle by cycle, whatever its type, in one run or in several side by side that
+/// share nothing but the method: what bindings hold.
 ///
 ///     cycler->start(guess, deviation, seed);
 ///     for (;;) {
@@ -30,59 +34,81 @@ namespace dan::app {
 ///       cycler->analyse(values, variances, places);
 ///       cycler->estimate(x);
 ///     }
-/// All arrays are contiguous doubles in units of the problem; sizes are checked (ShapeError). What
-/// is asked before `start` or `load` is a ConfigError.
+/// All arrays are contiguous doubles in units of the problem, runs × what is said; sizes are
+/// checked (ShapeError). What is asked before `start` or `load` is a ConfigError. Run r has the
+/// same bits for any number of runs; what it draws is keyed by (seed, r, cycle), as in a twin
+/// experiment.
 class Cycler {
  public:
-  Cycler() = default;
+  explicit Cycler(std::size_t runs) : runs_(runs) {
+    if (runs == 0 || runs >= climate_runs)
+      throw ConfigError(
+          to_text("runs is ", runs, ", expected from 1 to ", climate_runs - 1, ", side by side"));
+  }
   Cycler(const Cycler&) = delete;
   Cycler& operator=(const Cycler&) = delete;
   virtual ~Cycler() = default;
 
+  [[nodiscard]] std::size_t runs() const { return runs_; }
   [[nodiscard]] virtual std::size_t size() const = 0;   ///< elements of a state
   [[nodiscard]] virtual std::size_t slots() const = 0;  ///< observations in a cycle, at most
   /// Numbers of a place, where they come with the observations: its position and, of a state with
   /// several channels, which of them is seen; else 0.
   [[nodiscard]] virtual std::size_t coordinates() const = 0;
-  /// States that a forecast is made of, an ensemble or one; 0 if they cannot be exchanged.
+  /// States that a run's forecast is made of, an ensemble or one; 0 if they cannot be exchanged.
   [[nodiscard]] virtual std::size_t states() const = 0;
   /// Analyses since the start.
   [[nodiscard]] std::size_t cycle() const { return cycle_; }
 
-  /// A first guess with an error of this deviation, in units of the norm.
+  /// A first guess (size) with an error of this deviation, in units of the norm.
   virtual void start(std::span<const double> guess, double deviation, std::uint64_t seed) = 0;
   /// The same that knows the climate of the model only. Cost: 32,000 model steps.
   virtual void start_from_climate(std::uint64_t seed) = 0;
   virtual void forecast() = 0;
   /// `values`: one for each slot, NaN where it is silent; `variances` of their errors, empty: those
-  /// of the problem; `places`: slots × coordinates, where the problem has none of its own.
+  /// of the problem; `places`: slots × coordinates, where the problem has none of its own. After
+  /// an error in an observation all is as before; where the analysis of a run fails and that of
+  /// another one is done, there is no state any more.
   virtual void analyse(std::span<const double> values, std::span<const double> variances,
                        std::span<const double> places) = 0;
   virtual void estimate(std::span<double> x) const = 0;
-  /// The method's own, NaN if it has none.
-  [[nodiscard]] virtual double spread() const = 0;
-  /// State `n` of the forecast, to be read and to be replaced by one of the caller's model, which
-  /// then takes the place of `forecast`.
+  /// The method's own, one for each run, NaN if it has none.
+  virtual void spread(std::span<double> to) const = 0;
+  /// State `n` of the forecast (of run n / states), to be read and to be replaced by one of the
+  /// caller's model, which then takes the place of `forecast`.
   virtual void state(std::size_t n, std::span<double> x) const = 0;
   virtual void set_state(std::size_t n, std::span<const double> x) = 0;
-  /// What is carried, to go on with the same bits in another process; see save_carried. `seed` is
-  /// that of the start.
+  /// What is carried and the seed of the start, to go on with the same bits in another process; see
+  /// save_carried.
   virtual void save(const std::filesystem::path& file) const = 0;
-  virtual void load(const std::filesystem::path& file, std::uint64_t seed) = 0;
+  /// `seed`: needed for a file without one only, of an earlier version; throws ConfigError for
+  /// another one than the file's, which would not go on with the same bits.
+  virtual void load(const std::filesystem::path& file,
+                    std::optional<std::uint64_t> seed = std::nullopt) = 0;
 
  protected:
+  std::size_t runs_;
   std::size_t cycle_ = 0;
   std::uint64_t seed_ = 1;
 };
 
-/// The cycler of a method; one that holds several runs side by side has the same in all of them.
+/// The cycler of a method: its runs in groups of as many as the method computes side by side; what
+/// is left of the last group repeats the last run.
 template <class Problem, class Method>
 class CyclerOf : public Cycler {
  public:
   using Carried = typename Method::Carried;
   static constexpr bool moving = MovingOperator<typename Problem::Operator>;
+  static constexpr std::size_t lanes = Method::runs;
 
-  CyclerOf(const Problem& problem, Method method) : problem_(problem), method_(std::move(method)) {}
+  CyclerOf(const Problem& problem, Method method, std::size_t runs = 1)
+      : Cycler(runs),
+        problem_(problem),
+        method_(std::move(method)),
+        observed_((runs + lanes - 1) / lanes) {
+    for (std::size_t j = 0; j < Problem::slots; ++j)
+      variances_.push_back(problem_.noise.variance(j));
+  }
 
   [[nodiscard]] std::size_t size() const override { return Problem::size; }
   [[nodiscard]] std::size_t slots() const override { return Problem::slots; }
@@ -102,13 +128,20 @@ class CyclerOf : public Cycler {
   }
 
   void start(std::span<const double> guess, double deviation, std::uint64_t seed) override {
-    require_size("start", "guess", guess.size(), Problem::size, "state element");
+    require_runs_of("start", "guess", guess.size(), Problem::size, "state element");
     require_finite("start", "guess", guess);
-    typename Method::FirstGuessBatch batch;
-    for (std::size_t i = 0; i < Problem::size; ++i)
-      for (std::size_t l = 0; l < Method::runs; ++l) batch.at(i, l) = guess[i];
-    batch.repeat_last_lane();
-    carried_.emplace(method_.start(batch, deviation, {.seed = seed}));
+    std::vector<typename Method::FirstGuessBatch> batches(groups());
+    for (std::size_t r = 0; r < runs_; ++r)
+      for_lanes(r, [&](std::size_t l) {
+        for (std::size_t i = 0; i < Problem::size; ++i)
+          batches[r / lanes].at(i, l) = guess[r * Problem::size + i];
+      });
+    std::vector<Carried> carried;
+    for (std::size_t g = 0; g < groups(); ++g) {
+      batches[g].repeat_last_lane();
+      carried.push_back(method_.start(batches[g], deviation, key(seed, g, 0)));
+    }
+    carried_ = std::move(carried);
     seed_ = seed, cycle_ = 0;
   }
   void start_from_climate(std::uint64_t seed) override {
@@ -116,30 +149,183 @@ class CyclerOf : public Cycler {
     double square = 0;
     for (std::size_t i = 0; i < Problem::size; ++i)
       square += std::pow(climate.deviation[i] / problem_.unit(i), 2) / Problem::size;
-    start(span_of(climate.mean), std::sqrt(square), seed);
+    std::vector<double> guess;
+    for (std::size_t r = 0; r < runs_; ++r)
+      guess.insert(guess.end(), climate.mean.begin(), climate.mean.end());
+    start(guess, std::sqrt(square), seed);
   }
   /// Where a model throws, some members are a cycle ahead of the others: there is no state then.
   void forecast() override {
+    require_started("forecast");
     try {
-      method_.forecast(carried("forecast"));
+      for_groups([&](std::size_t g) { method_.forecast(carried_[g]); });
     } catch (...) {
-      carried_.reset();
+      carried_.clear();
       throw;
     }
   }
   void analyse(std::span<const double> values, std::span<const double> variances,
                std::span<const double> places) override {
-    Carried& now = carried("analyse");
-    require_size("analyse", "values", values.size(), Problem::slots, "slot");
-    std::vector<double> own;
-    if (variances.empty()) {
-      for (std::size_t j = 0; j < Problem::slots; ++j) own.push_back(problem_.noise.variance(j));
-      variances = own;
+    require_started("analyse");
+    constexpr std::size_t slots = Problem::slots;
+    const std::size_t numbers = slots * coordinates();
+    require_runs_of("analyse", "values", values.size(), slots, "slot");
+    if (!variances.empty())
+      require_runs_of("analyse", "variances", variances.size(), slots, "slot");
+    if (moving)
+      require_runs_of("analyse", "places", places.size(), numbers, "coordinate of a slot");
+    else
+      require_size("analyse", "places", places.size(), 0, "place: the problem has its own");
+    for (std::size_t r = 0; r < runs_; ++r)
+      naming(r, r, [&] {
+        observe(r, values.subspan(r * slots, slots),
+                variances.empty() ? variances_ : variances.subspan(r * slots, slots),
+                moving ? places.subspan(r * numbers, numbers) : places);
+      });
+    std::size_t done = 0;
+    try {
+      for_groups([&](std::size_t g) {
+        method_.analyse(carried_[g], observed_[g], key(seed_, g, cycle_ + 1));
+        ++done;
+      });
+    } catch (...) {
+      if (done > 0) carried_.clear();
+      throw;
     }
+    ++cycle_;
+  }
+  void estimate(std::span<double> x) const override {
+    require_runs_of("estimate", "x", x.size(), Problem::size, "state element");
+    require_started("estimate");
+    typename Method::Estimate estimate;
+    for (std::size_t g = 0; g < groups(); ++g) {
+      method_.estimate(carried_[g], estimate);
+      for (std::size_t r = g * lanes; r < end_of(g); ++r)
+        for (std::size_t i = 0; i < Problem::size; ++i)
+          x[r * Problem::size + i] = estimate.at(i, r % lanes);
+    }
+  }
+  void spread(std::span<double> to) const override {
+    require_runs_of("spread", "to", to.size(), 1, "run");
+    require_started("spread");
+    std::ranges::fill(to, std::numeric_limits<double>::quiet_NaN());
+    if constexpr (HasSpread<Method>) {
+      std::array<double, lanes> spreads{};
+      for (std::size_t g = 0; g < groups(); ++g) {
+        method_.spread(carried_[g], spreads);
+        std::copy_n(spreads.begin(), end_of(g) - g * lanes, &to[g * lanes]);
+      }
+    }
+  }
+  void state(std::size_t n, std::span<double> x) const override {
+    require_state("state", n, x.size());
+    if constexpr (exchanges) {
+      const std::size_t r = n / states();
+      for (std::size_t i = 0; i < Problem::size; ++i)
+        x[i] = static_cast<double>(
+            element(const_cast<Carried&>(carried_[r / lanes]), n % states(), i, r % lanes));
+    }
+  }
+  void set_state(std::size_t n, std::span<const double> x) override {
+    require_state("set_state", n, x.size());
+    require_finite("set_state", "x", x);
+    if constexpr (exchanges) {
+      const std::size_t r = n / states();
+      for_lanes(r, [&](std::size_t l) {
+        for (std::size_t i = 0; i < Problem::size; ++i) {
+          auto& to = element(carried_[r / lanes], n % states(), i, l);
+          to = static_cast<std::decay_t<decltype(to)>>(x[i]);
+        }
+      });
+    }
+  }
+  void save(const std::filesystem::path& file) const override {
+    require_started("save");
+    ArchiveWriter writer;
+    writer.same("runs side by side", runs_);
+    writer.same("seed", seed_);
+    auto cycle = cycle_;
+    transfer(const_cast<std::vector<Carried>&>(carried_), cycle, writer);  // which changes nothing
+    writer.save(file);
+  }
+  void load(const std::filesystem::path& file,
+            std::optional<std::uint64_t> seed = std::nullopt) override {
+    ArchiveReader reader("load", file);
+    if (runs_ > 1 || reader.has("runs side by side")) reader.same("runs side by side", runs_);
+    const std::vector<typename Method::FirstGuessBatch> nothing(1);
+    std::vector<Carried> carried;
+    for (std::size_t g = 0; g < groups(); ++g) carried.push_back(method_.start(nothing[0], 1, {}));
+    std::size_t cycle = 0;
+    transfer(carried, cycle, reader);
+    reader.finish();
+    std::uint64_t own = seed.value_or(0);
+    if (reader.has("seed"))
+      reader.count("seed", own, std::numeric_limits<std::uint64_t>::max());
+    else if (!seed)
+      throw FileError(to_text("load: ", file.string(),
+                              " has no seed, as files of an earlier version; give that of its "
+                              "start"));
+    if (seed && *seed != own)
+      throw ConfigError(to_text("load: seed is ", *seed, ", expected ", own, ", that of ",
+                                file.string(), ", or none"));
+    carried_ = std::move(carried);
+    cycle_ = cycle, seed_ = own;
+  }
+
+ private:
+  /// A window of past cycles, or a covariance, would be wrong beside another state.
+  static constexpr bool exchanges = [] {
+    return !requires(Carried c) { c.window; }
+    &&!requires(Carried c) { c.covariance; };
+  }();
+  /// Element i of state n in lane l: of an ensemble, of a network's states, of a state.
+  static auto& element(Carried& carried, std::size_t n, std::size_t i, std::size_t l) {
+    if constexpr (requires { carried.ensemble; })
+      return carried.ensemble.at(i, n);
+    else if constexpr (requires { carried.values; })
+      return carried.values.at(n * Problem::size + i, l);
+    else
+      return carried.state.at(i, l);
+  }
+
+  [[nodiscard]] std::size_t groups() const { return observed_.size(); }
+  /// After the last run of group g.
+  [[nodiscard]] std::size_t end_of(std::size_t g) const { return std::min((g + 1) * lanes, runs_); }
+  /// call(l) for the lanes of run r in its group: one, and what is left after the last run.
+  template <class Call>
+  void for_lanes(std::size_t r, const Call& call) const {
+    for (std::size_t l = r % lanes; l < (r + 1 == runs_ ? lanes : r % lanes + 1); ++l) call(l);
+  }
+  template <class Call>
+  void for_groups(const Call& call) const {
+    for (std::size_t g = 0; g < groups(); ++g) naming(g * lanes, end_of(g) - 1, [&] { call(g); });
+  }
+  /// Calls; an error says in which of several runs it was.
+  template <class Call>
+  void naming(std::size_t first, std::size_t last, const Call& call) const {
+    const auto named = [&](const auto& error) {
+      if (runs_ == 1) throw;
+      throw std::decay_t<decltype(error)>(
+          to_text("run ", first, last > first ? to_text(" to ", last) : "", ": ", error.what()));
+    };
+    try {
+      call();
+    } catch (const NumericalError& error) {
+      named(error);
+    } catch (const ConfigError& error) {
+      named(error);
+    }
+  }
+  static RandomKey key(std::uint64_t seed, std::size_t g, std::size_t cycle) {
+    return {.seed = seed, .run = g * lanes, .cycle = cycle};
+  }
+
+  /// Writes the observations of run r.
+  void observe(std::size_t r, std::span<const double> values, std::span<const double> variances,
+               [[maybe_unused]] std::span<const double> places) {
+    auto& observed = observed_[r / lanes];
     if constexpr (moving) {
-      require_size("analyse", "places", places.size(), Problem::slots * coordinates(),
-                   "coordinate of a slot");
-      using At = std::decay_t<decltype(observed_.places)>;
+      using At = std::decay_t<decltype(observed.places)>;
       std::vector<typename At::PlaceType> at(Problem::slots);
       for (std::size_t j = 0; j < Problem::slots; ++j) {
         const double* number = &places[j * coordinates()];
@@ -151,86 +337,38 @@ class CyclerOf : public Cycler {
                                     ", expected a whole number from 0 to ", Problem::channels - 1));
         at[j].channel = static_cast<std::size_t>(*number);
       }
-      for (std::size_t l = 0; l < Method::runs; ++l)
-        set_observations(observed_, l, values, variances,
+      for_lanes(r, [&](std::size_t l) {
+        set_observations(observed, l, values, variances,
                          std::span<const typename At::PlaceType>(at), MissingValues::unobserved);
+      });
     } else {
-      require_size("analyse", "places", places.size(), 0, "place: the problem has its own");
-      for (std::size_t l = 0; l < Method::runs; ++l)
-        set_observations(observed_, l, values, variances, MissingValues::unobserved);
+      for_lanes(r, [&](std::size_t l) {
+        set_observations(observed, l, values, variances, MissingValues::unobserved);
+      });
     }
-    method_.analyse(now, observed_, {.seed = seed_, .cycle = cycle_ + 1});
-    ++cycle_;
   }
-  void estimate(std::span<double> x) const override {
-    require_size("estimate", "x", x.size(), Problem::size, "state element");
-    typename Method::Estimate estimate;
-    method_.estimate(carried("estimate"), estimate);
-    for (std::size_t i = 0; i < Problem::size; ++i) x[i] = estimate.at(i, 0);
-  }
-  [[nodiscard]] double spread() const override {
-    double spread = std::numeric_limits<double>::quiet_NaN();
-    if constexpr (HasSpread<Method>) {
-      std::vector<double> spreads(Method::runs);
-      method_.spread(carried("spread"), spreads);
-      spread = spreads[0];
+  /// One run as save_carried writes it; several in a part for each group.
+  template <class Archive>
+  void transfer(std::vector<Carried>& carried, std::size_t& cycle, Archive& archive) const {
+    detail::transfer_identity<Method>(archive, cycle);
+    for (std::size_t g = 0; g < groups(); ++g) {
+      const auto group = [&](auto& part) { method_.transfer(carried[g], part); };
+      if (runs_ == 1)
+        group(archive);
+      else
+        archive.part(to_text("groups.", g), group);
     }
-    return spread;
-  }
-  void state(std::size_t n, std::span<double> x) const override {
-    require_state("state", n, x.size());
-    const auto& now = carried("state");
-    if constexpr (exchanges)
-      for (std::size_t i = 0; i < Problem::size; ++i) x[i] = element(now, n, i);
-  }
-  void set_state(std::size_t n, std::span<const double> x) override {
-    require_state("set_state", n, x.size());
-    require_finite("set_state", "x", x);
-    auto& now = carried("set_state");
-    if constexpr (exchanges)
-      for (std::size_t i = 0; i < Problem::size; ++i) put(now, n, i, x[i]);
-  }
-  void save(const std::filesystem::path& file) const override {
-    save_carried(method_, carried("save"), cycle_, file);
-  }
-  void load(const std::filesystem::path& file, std::uint64_t seed) override {
-    auto [carried, cycle] = load_carried(method_, file);
-    carried_.emplace(std::move(carried));
-    cycle_ = cycle, seed_ = seed;
   }
 
- private:
-  /// A window of past cycles, or a covariance, would be wrong beside another state.
-  static constexpr bool exchanges = [] {
-    return !requires(Carried c) { c.window; }
-    &&!requires(Carried c) { c.covariance; };
-  }();
-  /// Element i of state n: of an ensemble, of a network's states, of a state.
-  static double element(const Carried& carried, std::size_t n, std::size_t i) {
-    if constexpr (requires { carried.ensemble; })
-      return carried.ensemble.at(i, n);
-    else if constexpr (requires { carried.values; })
-      return static_cast<double>(carried.values.at(n * Problem::size + i, 0));
-    else
-      return carried.state.at(i, 0);
-  }
-  static void put(Carried& carried, std::size_t n, std::size_t i, double x) {
-    if constexpr (requires { carried.ensemble; })
-      carried.ensemble.at(i, n) = x;
-    else
-      for (std::size_t l = 0; l < Method::runs; ++l)
-        if constexpr (requires { carried.values; })
-          carried.values.at(n * Problem::size + i, l) = static_cast<typename Method::Real>(x);
-        else
-          carried.state.at(i, l) = x;
-  }
-  [[nodiscard]] const Carried& carried(std::string_view function) const {
-    if (!carried_)
+  void require_started(std::string_view function) const {
+    if (carried_.empty())
       throw ConfigError(to_text(function, ": there is no state yet; start it, or load one"));
-    return *carried_;
   }
-  [[nodiscard]] Carried& carried(std::string_view function) {
-    return const_cast<Carried&>(std::as_const(*this).carried(function));
+  void require_runs_of(std::string_view function, std::string_view name, std::size_t found,
+                       std::size_t each, std::string_view per) const {
+    if (found == runs_ * each) return;  // no text is made for nothing
+    require_size(function, name, found, runs_ * each,
+                 runs_ > 1 ? to_text(per, " of each of ", runs_, " runs") : std::string(per));
   }
   static void require_finite(std::string_view function, std::string_view name,
                              std::span<const double> numbers) {
@@ -240,16 +378,18 @@ class CyclerOf : public Cycler {
                                   ", expected a finite number"));
   }
   void require_state(std::string_view function, std::size_t n, std::size_t elements) const {
-    if (n >= states())
-      throw ConfigError(to_text(function, ": n is ", n, ", expected less than ", states(),
+    if (n >= runs_ * states())
+      throw ConfigError(to_text(function, ": n is ", n, ", expected less than ", runs_ * states(),
                                 ", the states of the method"));
     require_size(function, "x", elements, Problem::size, "state element");
+    require_started(function);
   }
 
   Problem problem_;
   Method method_;
-  std::optional<Carried> carried_{};
-  typename Method::Observed observed_{};
+  std::vector<typename Method::Observed> observed_;  ///< of each group
+  std::vector<Carried> carried_{};                   ///< of each group, or none
+  std::vector<double> variances_{};                  ///< the problem's
 };
 
 }  // namespace dan::app

@@ -85,7 +85,8 @@ class Entry {
       make(problem, Values(choice.method), use);
     };
     add_experiments(method, with);
-    add_cycles(method, with);
+    add_cycles(method, [with](const Problem& problem, const Choice& choice, std::size_t,
+                              const auto& use) { with(problem, choice, use); });
     entry_.methods.push_back(std::move(method));
     return *this;
   }
@@ -102,11 +103,17 @@ class Entry {
             to_text(name, " has no weights, expected ", name, ":weights=FILE; `train` makes them"));
       use(Analysis(problem, load_weights<Network>(choice.weights)));
     };
+    using Alone = Learned<Problem, Network, 1>;
+    using SideBySide = Learned<Problem, Network, 16>;
     add_experiments(method, [with](const Problem& problem, const Choice& choice, const auto& use) {
-      with(std::type_identity<Learned<Problem, Network, 16>>(), problem, choice, use);
+      with(std::type_identity<SideBySide>(), problem, choice, use);
     });
-    add_cycles(method, [with](const Problem& problem, const Choice& choice, const auto& use) {
-      with(std::type_identity<Learned<Problem, Network, 1>>(), problem, choice, use);
+    add_cycles(method, [with](const Problem& problem, const Choice& choice, std::size_t runs,
+                              const auto& use) {
+      if (runs > 1)
+        with(std::type_identity<SideBySide>(), problem, choice, use);
+      else
+        with(std::type_identity<Alone>(), problem, choice, use);
     });
     method.train = [recipe, make = Chosen{make_}](const Choice& choice, const Training& training) {
       if (training.out.extension() != ".safetensors")
@@ -249,21 +256,22 @@ class Entry {
       return json;
     };
   }
-  /// Cycles one by one, and those of a file; with(problem, choice, use) makes a method of one run.
+  /// Cycles one by one, and those of a file; with(problem, choice, runs, use) makes a method for so
+  /// many runs.
   template <class With>
   void add_cycles(Method& method, const With& with) {
-    method.cycler = [make = Chosen{make_}, with](const Choice& choice) {
+    method.cycler = [make = Chosen{make_}, with](const Choice& choice, std::size_t runs) {
       const Problem problem = make(choice);
       std::unique_ptr<Cycler> cycler;
-      with(problem, choice, [&](const auto& analysis) {
+      with(problem, choice, runs, [&](const auto& analysis) {
         using Analysis = std::decay_t<decltype(analysis)>;
-        cycler = std::make_unique<CyclerOf<Problem, Analysis>>(problem, analysis);
+        cycler = std::make_unique<CyclerOf<Problem, Analysis>>(problem, analysis, runs);
       });
       return cycler;
     };
     if constexpr (from_file)
       method.assimilate = [cycler = method.cycler](const Choice& choice, const Assimilation& task) {
-        return assimilate<typename Problem::Geometry, Problem::channels>(*cycler(choice), task);
+        return assimilate<typename Problem::Geometry, Problem::channels>(*cycler(choice, 1), task);
       };
   }
 

@@ -82,7 +82,8 @@ struct Method {
   std::function<nlohmann::ordered_json(const Choice&, const TwinConfig&)> diagnose{};
   std::function<nlohmann::ordered_json(const Choice&, const Assimilation&)> assimilate{};
   std::function<TrainReport(const Choice&, const Training&)> train{};
-  std::function<std::unique_ptr<Cycler>(const Choice&)> cycler{};
+  /// For so many runs side by side.
+  std::function<std::unique_ptr<Cycler>(const Choice&, std::size_t)> cycler{};
 };
 
 /// A problem and the methods that can solve it.

@@ -91,7 +91,7 @@ class Sweep {
   /// One setting more: `compute()` returns a JSON object. Throws ConfigError if there is such a
   /// setting already.
   template <class Compute>
-  void add(std::string method, Json parameters, const Compute& compute) {
+  void add(std::string method, const Json& parameters, const Compute& compute) {
     Json setting{{"method", std::move(method)}};
     setting.update(parameters);
     for (const Setting& other : settings_)

@@ -31,7 +31,8 @@ struct Torus {
   }
 
   static std::array<double, 2> position(std::size_t p) {
-    return {static_cast<double>(p / Columns), static_cast<double>(p % Columns)};
+    const std::size_t row = p / Columns, column = p % Columns;
+    return {static_cast<double>(row), static_cast<double>(column)};
   }
   /// The shortest way around, in grid steps.
   static double distance_between(const std::array<double, 2>& a, const std::array<double, 2>& b) {

@@ -2,7 +2,9 @@
 #pragma once
 #include <charconv>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -120,10 +122,15 @@ class ArchiveReader {
     if (a.is_object() && b.is_object() && a != b) fail("holds ", json_differences(a, b, whole));
     fail("holds ", whole, " = ", found, ", expected ", expected);
   }
-  void count(const std::string& name, std::size_t& n, std::size_t most = std::size_t{1} << 62) {
+  /// Whether there is a text, number or object of this name; of files that may lack it.
+  [[nodiscard]] bool has(const std::string& name) const {
+    return file_.metadata.contains(names_.of(name));
+  }
+  template <std::unsigned_integral Count>
+  void count(const std::string& name, Count& n, std::uint64_t most = std::uint64_t{1} << 62) {
     const std::string found = metadata(names_.of(name));
     const char* const end = found.data() + found.size();
-    std::size_t value = 0;
+    Count value = 0;
     const auto [stopped, error] = std::from_chars(found.data(), end, value);
     if (error != std::errc() || stopped != end || value > most)
       fail("holds ", names_.of(name), " = ", found, ", expected a whole number from 0 to ", most);

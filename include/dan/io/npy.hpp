@@ -86,7 +86,7 @@ class NpyHeaderReader {
       fail_("has a header with '", rest_.substr(0, 1), "' where '", std::string(1, c), "' belongs");
   }
   template <class T>
-  void set(std::string_view key, std::optional<T>& to, T&& value) {
+  void set(std::string_view key, std::optional<T>& to, T value) {
     if (to) fail_("has a header with '", key, "' twice");
     to = std::move(value);
   }

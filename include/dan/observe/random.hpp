@@ -19,7 +19,7 @@ namespace dan {
 template <std::size_t Points, std::size_t Channels = 1>
 class ObserveRandom : public ObserveAll<Points, Channels> {
  public:
-  static constexpr std::size_t slots = Points * Channels;
+  using ObserveAll<Points, Channels>::slots;
 
   /// Between `least` and `most` observations a cycle; throws ConfigError unless
   /// least ≤ most ≤ slots.
