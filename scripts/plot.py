@@ -438,7 +438,18 @@ def lyapunov(folder):
     axes[2].legend(fontsize=8)
     for ax in axes:
         ax.grid(alpha=0.3)
-    return [("lyapunov", figure)]
+
+    models, axes = plt.subplots(1, 3, figsize=(15, 4.4), constrained_layout=True)
+    for ax, row in zip(axes, data["models"]):
+        spectrum(ax, row, color="tab:blue")
+        ax.axhline(0, color="0.4", lw=0.8)
+        dimension = row["dimension"]  # null: beyond the exponents that were asked for
+        ax.set(xlabel="n", ylabel=f"exponent, per {row['per']}",
+               title=f"{row['system']}: largest {row['exponents'][0]:.3f}, "
+                     f"{sum(low > 0 for low, _ in row['intervals'])} positive"
+                     + (f",\nKaplan–Yorke dimension {dimension:.1f}" if dimension else ""))
+        ax.grid(alpha=0.3)
+    return [("lyapunov", figure), ("lyapunov_models", models)]
 
 
 def learned(folder):
