@@ -39,6 +39,7 @@
 #include "dan/geometry/ring.hpp"
 #include "dan/geometry/interval.hpp"
 #include "dan/geometry/torus.hpp"
+#include "dan/geometry/band.hpp"
 #include "dan/geometry/lat_lon.hpp"
 #include "dan/geometry/vector_channels.hpp"
 
@@ -93,6 +94,7 @@
 // Networks.
 #include "dan/network/activation.hpp"
 #include "dan/network/convolution.hpp"
+#include "dan/network/band_convolution.hpp"
 #include "dan/network/product.hpp"
 #include "dan/network/shape.hpp"
 #include "dan/network/features.hpp"
