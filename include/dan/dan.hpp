@@ -39,6 +39,7 @@
 #include "dan/geometry/ring.hpp"
 #include "dan/geometry/interval.hpp"
 #include "dan/geometry/torus.hpp"
+#include "dan/geometry/band.hpp"
 #include "dan/geometry/lat_lon.hpp"
 #include "dan/geometry/vector_channels.hpp"
 
@@ -93,6 +94,7 @@
 // Networks.
 #include "dan/network/activation.hpp"
 #include "dan/network/convolution.hpp"
+#include "dan/network/band_convolution.hpp"
 #include "dan/network/product.hpp"
 #include "dan/network/shape.hpp"
 #include "dan/network/features.hpp"
@@ -218,5 +220,6 @@
 #include "dan/io/npy.hpp"
 #include "dan/io/archive.hpp"
 #include "dan/io/packed.hpp"
+#include "dan/io/share.hpp"
 #include "dan/io/csv.hpp"
 #include "dan/io/safetensors.hpp"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Trains under MPI and prints a checksum of the weights; tests/mpi/run compares numbers of ranks.
+// Trains under MPI and prints a checksum of the weights; tests/mpi/run_train compares numbers of
+// ranks.
 //   train test UPDATES [CHECKPOINT]    a small network, four groups
 //   train speed UPDATES                the talk's network, two groups: updates in a second
 #include <chrono>

@@ -110,7 +110,8 @@ struct TwinView : TwinGroup<Problem, Method> {
 /// `after_forecast(view)` and `after_analysis(view)` in every cycle in which a run of the group
 /// goes on; in the end it calls `merge(copy)` on the original for the copies, in the order of the
 /// runs, so that the number of threads changes no bit. The copies of different groups are used at
-/// the same time: they must not share what they write to.
+/// the same time: they must not share what they write to. An experiment that is dealt out among
+/// processes also asks for `transfer(archive)` of what the copies found, see io/archive.hpp.
 template <class R, class Problem, class Method>
 concept Recorder = std::copy_constructible<R> &&
     requires(R recorder, const R other, const TwinGroup<Problem, Method>& group,
@@ -128,6 +129,20 @@ struct EmptyRecorder {
   void after_analysis(const auto&) {}
 };
 
+/// Rows of any length go through an archive.
+template <class Archive>
+void transfer_rows(std::vector<std::vector<double>>& rows, Archive& archive) {
+  std::size_t count = rows.size();
+  archive.count("rows", count);
+  rows.resize(count);
+  for (auto& row : rows) {
+    std::size_t size = row.size();
+    archive.count("size", size);
+    row.resize(size);
+    archive.numbers("row", std::span(row), 1);
+  }
+}
+
 /// Numbers of each run, one per cycle while it goes on.
 struct RunSeries {
   std::vector<std::vector<double>> runs{};
@@ -136,6 +151,10 @@ struct RunSeries {
   void add(const auto& group, std::span<const double> values) {
     for (std::size_t l = 0; l < group.runs; ++l)
       if (group.going(l)) runs[l].push_back(values[l]);
+  }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    transfer_rows(runs, archive);
   }
   /// Adds the runs that follow.
   void append(const RunSeries& next) {

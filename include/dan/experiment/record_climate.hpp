@@ -11,11 +11,11 @@ namespace dan {
 /// The deviation of the truth, √(mean over elements of the variance over all runs and cycles).
 ///
 /// Sums are taken about the truth before the first cycle, so that nothing is lost where the mean
-/// is large. Memory: three states per run.
+/// is large. Memory: three states per run, and the weights.
 class ClimateRecorder : public EmptyRecorder {
  public:
   void begin(const auto& group) {
-    weights_ = group.weights;
+    weights_.assign(group.weights.begin(), group.weights.end());
     for (std::size_t l = 0; l < group.runs; ++l) {
       Run& run = runs_.emplace_back();
       const auto& truth = group.twin.truth();
@@ -33,6 +33,20 @@ class ClimateRecorder : public EmptyRecorder {
         run.sum[i] += x, run.squares[i] += x * x;
       }
     }
+  }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    std::vector<std::vector<double>> rows{weights_};
+    for (Run& run : runs_) {
+      rows.push_back({static_cast<double>(run.cycles)});
+      rows.insert(rows.end(), {run.origin, run.sum, run.squares});
+    }
+    transfer_rows(rows, archive);
+    weights_ = rows[0];
+    runs_.resize(rows.size() / 4);
+    for (std::size_t r = 0; r < runs_.size(); ++r)
+      runs_[r] = {static_cast<std::size_t>(rows[4 * r + 1][0]), rows[4 * r + 2], rows[4 * r + 3],
+                  rows[4 * r + 4]};
   }
   void merge(const ClimateRecorder& next) {
     weights_ = next.weights_;
@@ -64,7 +78,7 @@ class ClimateRecorder : public EmptyRecorder {
     std::vector<double> origin{}, sum{}, squares{};  ///< of truth − origin
   };
   std::vector<Run> runs_;
-  std::span<const double> weights_;  ///< of the norm
+  std::vector<double> weights_;  ///< of the norm
 };
 
 }  // namespace dan

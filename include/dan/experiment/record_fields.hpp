@@ -25,6 +25,10 @@ struct FieldRecorder : EmptyRecorder {
     truth.push_back(lane(view.twin.truth()));
     analysis.push_back(lane(view.estimate));
   }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    transfer_rows(truth, archive), transfer_rows(analysis, archive);
+  }
   void merge(const FieldRecorder& next) {
     truth.insert(truth.end(), next.truth.begin(), next.truth.end());
     analysis.insert(analysis.end(), next.analysis.begin(), next.analysis.end());

@@ -27,6 +27,10 @@ struct ErrorRecorder {
   }
   void after_forecast(const auto& view) { forecast.add(view, view.rmse); }
   void after_analysis(const auto& view) { analysis.add(view, view.rmse); }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    forecast.transfer(archive), analysis.transfer(archive);
+  }
   void merge(const ErrorRecorder& next) {
     forecast.append(next.forecast);
     analysis.append(next.analysis);
@@ -47,6 +51,10 @@ struct ReadingRecorder : EmptyRecorder {
       Reading::read(view.method, view.carried, values);
       series.add(view, values);
     }
+  }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    series.transfer(archive);
   }
   void merge(const ReadingRecorder& next) { series.append(next.series); }
 };
@@ -118,6 +126,10 @@ struct SmootherRecorder : EmptyRecorder {
       longest_ = std::max(longest_, lag);
       while (truths_.size() > longest_ + 1) truths_.pop_front();
     }
+  }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    series.transfer(archive);
   }
   void merge(const SmootherRecorder& next) { series.append(next.series); }
 

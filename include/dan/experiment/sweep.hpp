@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -16,10 +16,11 @@
 
 #include "dan/core/error.hpp"
 #include "dan/core/interrupt.hpp"
-#include "dan/core/parallel.hpp"
+#include "dan/core/processes.hpp"
 #include "dan/core/progress.hpp"
 #include "dan/experiment/twin.hpp"
 #include "dan/io/json.hpp"
+#include "dan/io/share.hpp"
 #include "dan/version.hpp"
 
 namespace dan {
@@ -105,34 +106,47 @@ class Sweep {
   /// rows in the order of `add`; the file holds the same. Whatever a setting throws that is no
   /// NumericalError is passed on after the others were computed; when told to stop, Interrupted.
   /// The same call goes on after the rows that were finished.
-  Json run() {
-    std::mutex mutex;
+  ///
+  /// `processes`: settings are dealt out among them (`deal_out`), and all have all rows; rank 0
+  /// writes the file, also says what was in it, and shows progress.
+  template <Processes Ranks = OneProcess>
+  Json run(const Ranks& processes = {}) {
+    const bool first = processes.rank() == 0;
+    share(processes, kept_, 0);
     std::vector<Setting*> left;
     for (Setting& setting : settings_) {
       setting.row = kept(setting.setting);
       if (!setting.row) left.push_back(&setting);
     }
-    Progress progress(name_, settings_.size(), config_.progress, stderr,
-                      settings_.size() - left.size());
-    Threads(config_.threads == 0 ? std::min<std::size_t>(left.size(), cores()) : config_.threads)
-        .for_each(left.size(), [&](std::size_t n) {
-          Setting& setting = *left[n];
-          if (interrupted()) {
-            const std::lock_guard lock(mutex);
-            const auto done = std::ranges::count_if(
-                settings_, [](const Setting& one) { return one.row.has_value(); });
-            throw_if_interrupted("Sweep::run", done, " of ", settings_.size(), " settings; ",
-                                 config_.file.empty() ? "nothing is kept: give a file"
-                                                      : "the same call goes on from ",
-                                 config_.file.string());
-          }
-          Json row = computed(setting);
-          const std::lock_guard lock(mutex);
-          setting.row = std::move(row);
-          if (!config_.file.empty()) write_json(config_.file, json());
-          progress.advance(1, setting.setting.dump());
+    std::atomic<std::size_t> done = settings_.size() - left.size();
+    Progress progress(name_, settings_.size(), config_.progress && first, stderr, done);
+    const auto stop = [&] {
+      throw Interrupted(to_text(
+          "Sweep::run: interrupted after ", done.load(), " of ", settings_.size(), " settings; ",
+          config_.file.empty() ? "nothing is kept: give a file" : "the same call goes on from ",
+          config_.file.string()));
+    };
+    const auto write = [&] {
+      if (first && !config_.file.empty()) write_json(config_.file, json());
+    };
+    std::vector<Json> rows(left.size());
+    const bool all = deal_out(
+        processes,
+        config_.threads == 0 ? std::min<std::size_t>(left.size(), cores()) : config_.threads,
+        left.size(),
+        [&](std::size_t n) {
+          if (interrupted()) stop();
+          rows[n] = computed(*left[n]);
+        },
+        [&](std::size_t n, std::size_t owner) {
+          share(processes, rows[n], owner);
+          left[n]->row = std::move(rows[n]);
+          ++done;
+          write();
+          progress.advance(1, left[n]->setting.dump());
         });
-    if (!config_.file.empty()) write_json(config_.file, json());
+    if (!all) stop();
+    write();
     return json();
   }
 

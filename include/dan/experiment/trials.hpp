@@ -15,6 +15,7 @@
 #include "dan/core/error.hpp"
 #include "dan/core/interrupt.hpp"
 #include "dan/io/json.hpp"
+#include "dan/io/share.hpp"
 
 namespace dan {
 
@@ -54,14 +55,55 @@ class TrialRecord {
  public:
   using Check = std::function<double(std::span<const double>)>;
 
-  /// Throws FileError if the file is damaged or holds trials of other parameters, another problem,
-  /// or other than `check` tells.
-  TrialRecord(std::vector<std::string> names, const TuneConfig& config, Check check = nullptr)
+  /// Of several processes rank 0 has the file, and all have its trials. Throws FileError if the
+  /// file is damaged or holds trials of other parameters, another problem, or other than `check`
+  /// tells.
+  template <Processes Ranks = OneProcess>
+  TrialRecord(std::vector<std::string> names, const TuneConfig& config, Check check = nullptr,
+              const Ranks& processes = {})
       : names_(std::move(names)),
         file_(config.file),
+        writes_(!file_.empty() && processes.rank() == 0),
         problem_(config.problem),
         check_(std::move(check)) {
-    if (file_.empty() || !std::filesystem::exists(file_)) return;
+    if (writes_ && std::filesystem::exists(file_)) read();
+    std::vector<std::vector<double>> rows;  // values and score
+    for (const auto& [values, score] : trials_) rows.emplace_back(values).push_back(score);
+    share(processes, rows, 0);
+    trials_.clear();
+    for (const auto& row : rows) trials_.push_back({{row.begin(), row.end() - 1}, row.back()});
+  }
+
+  /// The score of `values`, from the file or by `evaluate()`. Throws Interrupted, and keeps no
+  /// score, when told to stop before or during a trial.
+  template <class Evaluate>
+  [[nodiscard]] double score(const std::vector<double>& values, const Evaluate& evaluate) {
+    if (const auto known = find(values)) return *known;
+    if (interrupted()) stop();
+    try {
+      const double found = evaluate();
+      add(values, found);
+      return found;
+    } catch (const Interrupted&) {
+      stop();
+    }
+  }
+
+  /// Keeps a score that another process found.
+  void keep(const std::vector<double>& values, double score) {
+    if (!find(values)) add(values, score);
+  }
+
+  /// Throws Interrupted.
+  [[noreturn]] void stop() {
+    throw Interrupted(
+        to_text("tune: interrupted after ", finished(), " trials; ",
+                file_.empty() ? "nothing is kept: give a file" : "the same call goes on from ",
+                file_.string()));
+  }
+
+ private:
+  void read() {
     const auto json = read_json(file_);
     const auto fail = [&](const auto&... found) {
       throw FileError(to_text("tune: ", file_.string(), " ", found..., "; remove it"));
@@ -100,29 +142,6 @@ class TrialRecord {
     }
   }
 
-  /// The score of `values`, from the file or by `evaluate()`. Throws Interrupted, and keeps no
-  /// score, when told to stop before or during a trial.
-  template <class Evaluate>
-  [[nodiscard]] double score(const std::vector<double>& values, const Evaluate& evaluate) {
-    if (const auto known = find(values)) return *known;
-    const auto stop = [&] {
-      throw_if_interrupted(
-          "tune", finished(), " trials; ",
-          file_.empty() ? "nothing is kept: give a file" : "the same call goes on from ",
-          file_.string());
-    };
-    stop();
-    try {
-      const double found = evaluate();
-      add(values, found);
-      return found;
-    } catch (const Interrupted&) {
-      stop();
-      throw;
-    }
-  }
-
- private:
   [[nodiscard]] std::size_t finished() {
     const std::lock_guard lock(mutex_);
     return trials_.size();
@@ -144,7 +163,7 @@ class TrialRecord {
           throw ConfigError(to_text("tune: a value to try is ", value,
                                     ", which no file keeps, expected finite values"));
     trials_.push_back({values, score});
-    if (file_.empty()) return;
+    if (!writes_) return;
     if (check_ && trials_.size() == 1) first_ = check_(values);
     nlohmann::json json{
         {"problem", problem_}, {"names", names_}, {"trials", nlohmann::json::array()}};
@@ -156,6 +175,7 @@ class TrialRecord {
 
   std::vector<std::string> names_;
   std::filesystem::path file_;
+  bool writes_;
   std::string problem_;
   Check check_;
   double first_ = 0;  ///< check_ of the first trial

@@ -13,10 +13,11 @@
 
 #include "dan/analysis/var3d.hpp"
 #include "dan/core/error.hpp"
-#include "dan/core/parallel.hpp"
+#include "dan/core/processes.hpp"
 #include "dan/core/progress.hpp"
 #include "dan/experiment/trials.hpp"
 #include "dan/experiment/twin.hpp"
+#include "dan/io/share.hpp"
 
 namespace dan {
 
@@ -40,9 +41,10 @@ inline void require_best(const Tuning& tuning, std::string_view function) {
 }
 
 /// See tune_on_grid; `check` as in TrialRecord.
-template <class Evaluate>
+template <class Evaluate, class Ranks>
 [[nodiscard]] Tuning tune_on_grid(const std::vector<TunedParameter>& grid, const Evaluate& evaluate,
-                                  const TuneConfig& config, TrialRecord::Check check) {
+                                  const TuneConfig& config, TrialRecord::Check check,
+                                  const Ranks& processes) {
   Tuning tuning;
   std::size_t count = grid.empty() ? 0 : 1;
   for (const auto& parameter : grid) {
@@ -57,15 +59,20 @@ template <class Evaluate>
       values[p] = grid[p].values[n % grid[p].values.size()];
     return values;
   };
-  TrialRecord record(tuning.names, config, std::move(check));
+  TrialRecord record(tuning.names, config, std::move(check), processes);
   std::vector<double> scores(count);
   {
-    Progress progress("tuning", count, config.progress);
-    Threads(config.threads).for_each(count, [&](std::size_t n) {
+    Progress progress("tuning", count, config.progress && processes.rank() == 0);
+    const auto evaluated = [&](std::size_t n) {
       const std::vector<double> values = point(n);
       scores[n] = record.score(values, [&] { return evaluate(std::span<const double>(values)); });
+    };
+    const auto settle = [&](std::size_t n, std::size_t owner) {
+      share(processes, scores[n], owner);
+      record.keep(point(n), scores[n]);
       progress.advance();
-    });
+    };
+    if (!deal_out(processes, config.threads, count, evaluated, settle)) record.stop();
   }
   for (std::size_t n = 0; n < count; ++n) tuning.add({point(n), scores[n]});
   require_best(tuning, "tune_on_grid");
@@ -83,20 +90,23 @@ template <class Evaluate>
 /// repeated. Throws ConfigError if there is no parameter or one has no
 /// value, NumericalError if no score is finite, FileError if the file does not fit, Interrupted
 /// when told to stop: with a file the same call goes on after the trials that were finished.
-template <class Evaluate>
+/// `processes`: trials are dealt out among them (`deal_out`), and all have the whole table, with
+/// the same bits as of one process; rank 0 has the file and shows progress.
+template <class Evaluate, Processes Ranks = OneProcess>
 [[nodiscard]] Tuning tune_on_grid(const std::vector<TunedParameter>& grid, const Evaluate& evaluate,
-                                  const TuneConfig& config = {}) {
-  return detail::tune_on_grid(grid, evaluate, config, nullptr);
+                                  const TuneConfig& config = {}, const Ranks& processes = {}) {
+  return detail::tune_on_grid(grid, evaluate, config, nullptr, processes);
 }
 
 /// The same for one parameter; evaluate(double).
-template <class Values = std::initializer_list<double>, class Evaluate>
+template <class Values = std::initializer_list<double>, class Evaluate,
+          Processes Ranks = OneProcess>
 requires requires(const Evaluate& evaluate) { evaluate(1.0); }
 [[nodiscard]] Tuning tune_on_grid(const Values& values, const Evaluate& evaluate,
-                                  const TuneConfig& config = {}) {
+                                  const TuneConfig& config = {}, const Ranks& processes = {}) {
   return tune_on_grid(
       {TunedParameter{"value", {std::begin(values), std::end(values)}}},
-      [&](std::span<const double> v) { return evaluate(v[0]); }, config);
+      [&](std::span<const double> v) { return evaluate(v[0]); }, config, processes);
 }
 
 /// Golden section for one parameter: shrinks [low, high] to 0.618 of it with every trial but the
@@ -155,10 +165,11 @@ template <class Evaluate>
 /// burn-in, seed and first guess belong to the `problem`, and the first 20 cycles of one run with
 /// the values of the first trial must give the same score as when the file began: another problem,
 /// analysis or program is refused. Cost: one experiment per point of the grid.
-template <class Score>
+template <class Score, Processes Ranks = OneProcess>
 [[nodiscard]] Tuning tune_experiment(const std::vector<TunedParameter>& grid, const Score& score,
                                      TwinConfig twin = tuning_twin(),
-                                     TuneConfig config = {.threads = 0}) {
+                                     TuneConfig config = {.threads = 0},
+                                     const Ranks& processes = {}) {
   twin.threads = 1;
   twin.progress = false;
   config.problem +=
@@ -168,22 +179,23 @@ template <class Score>
   brief.runs = 1, brief.cycles = 20, brief.burn_in = 0;
   return detail::tune_on_grid(
       grid, [&](std::span<const double> values) { return score(values, twin); }, config,
-      [&](std::span<const double> values) { return score(values, brief); });
+      [&](std::span<const double> values) { return score(values, brief); }, processes);
 }
 
 /// Tunes an analysis on a grid by its aRMSE in twin experiments, see tune_experiment.
 ///
 /// make(values) returns the analysis to try; a trial with a failed run loses.
-template <class Problem, class Make>
+template <class Problem, class Make, Processes Ranks = OneProcess>
 [[nodiscard]] Tuning tune_analysis(const Problem& problem, const std::vector<TunedParameter>& grid,
                                    const Make& make, const TwinConfig& twin = tuning_twin(),
-                                   const TuneConfig& config = {.threads = 0}) {
+                                   const TuneConfig& config = {.threads = 0},
+                                   const Ranks& processes = {}) {
   return tune_experiment(
       grid,
       [&](std::span<const double> values, const TwinConfig& experiment) {
         return score_to_tune(run_twin(problem, make(values), experiment));
       },
-      twin, config);
+      twin, config, processes);
 }
 
 /// Tunes the x_B of 3D-Var: the aRMSE of short twin experiments on a grid of values.

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "dan/core/interrupt.hpp"
 #include "dan/core/notice.hpp"
 #include "dan/core/parallel.hpp"
+#include "dan/core/processes.hpp"
 #include "dan/core/progress.hpp"
 #include "dan/experiment/loss_of_truth.hpp"
 #include "dan/experiment/record.hpp"
@@ -26,6 +28,7 @@
 #include "dan/experiment/record_fields.hpp"
 #include "dan/experiment/record_series.hpp"
 #include "dan/experiment/score.hpp"
+#include "dan/io/share.hpp"
 #include "dan/problem/truth.hpp"
 
 namespace dan {
@@ -157,23 +160,36 @@ std::vector<std::string> run_twin_group(const Problem& problem, const Method& an
   return failures;
 }
 
-/// Runs all groups in parallel and merges their recorders in the order of the runs; returns why
-/// each run ended early.
-template <class Problem, class Method, class... Recorders>
+template <class Ranks>
+inline constexpr bool alone = std::is_same_v<std::remove_const_t<Ranks>, OneProcess>;
+
+/// Runs all groups in parallel, dealt out among processes, and merges their recorders in the order
+/// of the runs; returns why each run ended early.
+template <class Problem, class Method, class Ranks, class... Recorders>
 std::vector<std::string> run_twin_groups(const Problem& problem, const Method& analysis,
                                          const TwinConfig& config, std::span<const double> weights,
-                                         Recorders&... recorders) {
+                                         Ranks& processes, Recorders&... recorders) {
   constexpr std::size_t width = Method::runs;
   const std::size_t groups = (config.runs + width - 1) / width;
   std::vector<std::optional<std::tuple<Recorders...>>> copies(groups);
   for (auto& copy : copies) copy.emplace(recorders...);
   std::vector<std::vector<std::string>> failures(groups);
-  Progress progress("twin experiment", config.runs * config.cycles, config.progress);
-  Threads(config.threads).for_each(groups, [&](std::size_t g) {
-    const std::size_t first = g * width, runs = std::min(width, config.runs - first);
+  Progress progress("twin experiment", config.runs * config.cycles,
+                    config.progress && processes.rank() == 0);
+  const auto first = [](std::size_t g) { return g * width; };
+  const auto runs = [&](std::size_t g) { return std::min(width, config.runs - first(g)); };
+  const auto run = [&](std::size_t g) {
     failures[g] =
-        run_twin_group(problem, analysis, config, weights, first, runs, progress, *copies[g]);
-  });
+        run_twin_group(problem, analysis, config, weights, first(g), runs(g), progress, *copies[g]);
+  };
+  const auto settle = [&](std::size_t g, std::size_t owner) {
+    if constexpr (!alone<Ranks>)
+      std::apply([&](auto&... own) { (share(processes, own, owner), ...); }, *copies[g]);
+    share(processes, failures[g], owner);
+    if (owner != processes.rank()) progress.advance(runs(g) * config.cycles);
+  };
+  if (!deal_out(processes, config.threads, groups, run, settle))
+    throw Interrupted("run_twin: interrupted; nothing is kept, run it again");
   std::vector<std::string> all;
   for (std::size_t g = 0; g < groups; ++g) {
     std::apply([&](const auto&... own) { (recorders.merge(own), ...); }, *copies[g]);
@@ -207,6 +223,10 @@ struct Scoring {
   ClimateRecorder climate{};
   FieldRecorder fields{};
 
+  template <class Archive>
+  void transfer(Archive& archive) {
+    for_each([&](auto& recorder) { recorder.transfer(archive); });
+  }
   template <class F>
   void for_each(const F& f) {
     f(errors), f(spread), f(bounds), f(way_back), f(replaced), f(smoother), f(climate), f(fields);
@@ -286,28 +306,41 @@ struct Scoring {
 /// is wanted, see Recorder. Throws ConfigError unless runs > 0, burn_in < cycles and the deviation
 /// is finite and not negative, and Interrupted when told to stop. Cost: truth and analysis; memory:
 /// up to 7 · runs · cycles numbers.
-template <class Problem, Analysis Method, Recorder<Problem, Method>... Recorders>
-TwinScores run_twin(const Problem& problem, const Method& analysis, const TwinConfig& config = {},
-                    Recorders&... recorders) {
+/// `processes`: groups are dealt out among them (`deal_out`), and all have the scores and what the
+/// recorders found, with the same bits as of one process; rank 0 shows progress.
+template <class Problem, Analysis Method, Processes Ranks, Recorder<Problem, Method>... Recorders>
+TwinScores run_twin(const Problem& problem, const Method& analysis, const TwinConfig& config,
+                    Ranks& processes, Recorders&... recorders) {
   static_assert(Method::points == Problem::points && Method::channels == Problem::channels &&
                     Method::slots == Problem::slots,
                 "run_twin: the analysis must be made for states and slots like the problem's: its "
                 "model may be another, but of the same points and channels");
+  static_assert(
+      detail::alone<Ranks> || (Transferred<Recorders> && ...),
+      "run_twin: among processes every recorder needs `transfer(archive)` of what it found "
+      "(io/archive.hpp)");
   config.require_valid("run_twin");
   const auto begin = std::chrono::steady_clock::now();
   const std::vector<double> weights = problem.weights();
   detail::Scoring<typename TwinTruth<Problem, Method::runs>::Truth> scoring{
       .fields = FieldRecorder(config.keep_fields)};
   const auto failures =
-      detail::run_twin_groups(problem, analysis, config, weights, scoring, recorders...);
+      detail::run_twin_groups(problem, analysis, config, weights, processes, scoring, recorders...);
   TwinScores scores = scoring.scores(config, failures);
   scores.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  if (config.progress && !scores.lost.empty())
+  if (config.progress && processes.rank() == 0 && !scores.lost.empty())
     notice(to_text("run_twin: ", scores.lost.size(), " of ", config.runs,
                    " runs lost the truth, and count: see TwinScores::lost; the first one, run ",
                    scores.lost[0].run, ", from cycle ", scores.lost[0].cycle, ": ",
                    scores.lost[0].reason));
   return scores;
+}
+
+template <class Problem, Analysis Method, Recorder<Problem, Method>... Recorders>
+TwinScores run_twin(const Problem& problem, const Method& analysis, const TwinConfig& config = {},
+                    Recorders&... recorders) {
+  constexpr OneProcess alone;
+  return run_twin(problem, analysis, config, alone, recorders...);
 }
 
 }  // namespace dan

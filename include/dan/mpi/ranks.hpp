@@ -48,7 +48,6 @@ class MpiRanks {
 
   /// Cost: the bytes, log₂(size) times.
   void broadcast(std::span<std::byte> bytes, std::size_t from) const {
-    constexpr std::size_t most = std::numeric_limits<int>::max();
     for (std::size_t at = 0; at < bytes.size(); at += most)
       MPI_Bcast(bytes.data() + at, static_cast<int>(std::min(most, bytes.size() - at)), MPI_BYTE,
                 static_cast<int>(from), among_);
@@ -59,7 +58,17 @@ class MpiRanks {
     return all != 0;
   }
 
+  void exchange(std::span<const std::byte> mine, std::size_t to, std::span<std::byte> theirs,
+                std::size_t from) const {
+    for (std::size_t at = 0; at < mine.size(); at += most) {
+      const int count = static_cast<int>(std::min(most, mine.size() - at));
+      MPI_Sendrecv(mine.data() + at, count, MPI_BYTE, static_cast<int>(to), 0, theirs.data() + at,
+                   count, MPI_BYTE, static_cast<int>(from), 0, among_, MPI_STATUS_IGNORE);
+    }
+  }
+
  private:
+  static constexpr std::size_t most = std::numeric_limits<int>::max();  ///< bytes at a time
   MPI_Comm among_;
   std::size_t rank_ = 0, size_ = 1;
 };

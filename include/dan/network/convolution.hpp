@@ -152,12 +152,24 @@ struct Convolution {
     });
   }
 
-  /// d_w[k, i, o] += Σ_p Σ_lanes in[tap(p, k), i] · d_z[p, o].
+  /// `count` ranges of `length` points, the first one from point `first` on; what is found in a
+  /// range is `apart` numbers behind that of the one before.
+  struct Ranges {
+    std::size_t first = 0, length = points, count = 1, apart = 0;
+  };
+
+  /// d_w[k, i, o] += Σ_p Σ_lanes in[tap(p, k), i] · d_z[p, o], over all points.
+  template <class Real, class T>
+  static void backward_weights(const T* in, const T* d_z, Real* d_w) {
+    backward_weights(in, d_z, d_w, Ranges{});
+  }
+
+  /// The same over ranges of points, each for itself.
   ///
   /// Works on copies that hold the channels of a tile together for all points, and on a stretch of
   /// points at a time: the operands then stay in a near cache while the taps go over them.
   template <class Real, class T>
-  static void backward_weights(const T* in, const T* d_z, Real* d_w) {
+  static void backward_weights(const T* in, const T* d_z, Real* d_w, const Ranges& ranges) {
     using Register = register_t<T>;
     using Tile = detail::TileShape<Register>;
     constexpr std::size_t R = registers_of<T>, stretch = 64;
@@ -171,13 +183,13 @@ struct Convolution {
       detail::blocked<In, Tile::weights_in>([&](std::size_t i0, auto tile_in) {
         constexpr std::size_t no = tile_out, ni = tile_in;
         const Register *x_tile = x + i0 * points * R, *d_tile = d + o0 * points * R;
-        for (std::size_t first = 0; first < points; first += stretch)
+        for_each_stretch(ranges, stretch, d_w, [&](std::size_t first, std::size_t end, Real* to) {
           for (std::size_t k = 0; k < taps; ++k) {
             Register acc[ni * no];
             detail::unrolled<ni * no>([&](auto n) __attribute__((always_inline)) {
               acc[n] = Register(Real(0));
             });
-            for (std::size_t p = first; p < std::min(points, first + stretch); ++p) {
+            for (std::size_t p = first; p < end; ++p) {
               const Register* xp = x_tile + tap(p, k) * ni * R;
               const Register* dp = d_tile + p * no * R;
               for (std::size_t r = 0; r < R; ++r) {
@@ -194,9 +206,10 @@ struct Convolution {
               }
             }
             detail::unrolled<ni * no>([&](auto n) __attribute__((always_inline)) {
-              d_w[(k * In + i0 + n / no) * Out + o0 + n % no] += sum_register(acc[n]);
+              to[(k * In + i0 + n / no) * Out + o0 + n % no] += sum_register(acc[n]);
             });
           }
+        });
       });
     });
   }
@@ -240,6 +253,17 @@ struct Convolution {
         out[i] = z;
       else
         out[i] = Activation::apply(z, cache.derivative[i]);
+    }
+  }
+
+  /// use(first, end, where its sum goes) for every range of points, in pieces of `stretch`.
+  template <class Real, class Use>
+  static void for_each_stretch(const Ranges& ranges, std::size_t stretch, Real* d_w,
+                               const Use& use) {
+    for (std::size_t n = 0; n < ranges.count; ++n) {
+      const std::size_t begin = ranges.first + n * ranges.length, end = begin + ranges.length;
+      for (std::size_t first = begin; first < end; first += stretch)
+        use(first, std::min(end, first + stretch), d_w + n * ranges.apart);
     }
   }
 

@@ -17,7 +17,7 @@
 #include "dan/core/processes.hpp"
 #include "dan/core/progress.hpp"
 #include "dan/io/archive.hpp"
-#include "dan/io/packed.hpp"
+#include "dan/io/share.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/problem/describe.hpp"
 #include "dan/problem/scaling.hpp"
@@ -264,13 +264,8 @@ class Trainer {
 
   /// Everyone has the runs of a group that process `from` has.
   void share_runs(typename TheLearner::Group& group, std::size_t from) {
-    if (processes_.size() == 1) return;
-    PackedWriter packed;
-    learner_.transfer(group, packed);
-    processes_.broadcast(std::as_writable_bytes(std::span(packed.values())), from);
-    if (processes_.rank() == from) return;
-    PackedReader reader(packed.values());
-    learner_.transfer(group, reader);
+    share(
+        processes_, [&](auto& archive) { learner_.transfer(group, archive); }, from);
   }
 
   static const TrainConfig& checked(const TrainConfig& config,
