@@ -92,6 +92,8 @@
 
 // Networks.
 #include "dan/network/activation.hpp"
+#include "dan/network/toom_cook.hpp"
+#include "dan/network/minimal_filtering.hpp"
 #include "dan/network/convolution.hpp"
 #include "dan/network/product.hpp"
 #include "dan/network/shape.hpp"
