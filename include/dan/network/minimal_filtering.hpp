@@ -21,8 +21,8 @@ namespace detail {
 /// and O output channels i and o, R registers of a pack. A, B, G are the matrices of `ToomCook`.
 /// What they do is linear, so that channels are summed between them: a product of matrices for
 /// every α. Backward are the transposed maps, with the same numbers:
-///   z = Aᵀ Σ_i (G w) ⊙ (Bᵀ x),  d_x = B Σ_o (G w) ⊙ (A d_z),  d_w = Gᵀ Σ_t Σ_lanes (Bᵀ x) ⊙ (A
-///   d_z).
+///   z = Aᵀ Σ_i (G w) ⊙ (Bᵀ x),  d_x = B Σ_o (G w) ⊙ (A d_z),
+///   d_w = Gᵀ Σ_t Σ_lanes (Bᵀ x) ⊙ (A d_z).
 /// Where P is no multiple of M the last tile goes on around the ring; what it gives for points that
 /// are not there is dropped. Cost: 2 · (M + K − 1)/M · P·I·O flops per lane and map, and some 10 to
 /// 20 per element of input and output; memory: P/M · A · (I + O) numbers per lane.
@@ -106,8 +106,7 @@ class MinimalFiltering {
     return Ring<Points>::tap(tile * M, j, Taps);
   }
 
-  /// call(n, Numbers()) for the pairs of channels n, …: a register of them, and one by one the
-  /// rest.
+  /// call(n, Numbers()) for the pairs of channels n, …: registers of them, then one by one.
   template <class Real, class Call>
   static void for_each_pair(const Call& call) {
     std::size_t n = 0;
