@@ -93,6 +93,8 @@
 
 // Networks.
 #include "dan/network/activation.hpp"
+#include "dan/network/toom_cook.hpp"
+#include "dan/network/minimal_filtering.hpp"
 #include "dan/network/convolution.hpp"
 #include "dan/network/band_convolution.hpp"
 #include "dan/network/product.hpp"

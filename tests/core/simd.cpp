@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <limits>
 #include <type_traits>
+#include <vector>
 
 namespace {
 using namespace dan;
@@ -152,6 +153,17 @@ TEST_CASE_TEMPLATE("simd: choices and sums, for packs and for plain numbers", Re
   CHECK(sum_register(Real(4)) == Real(4));
   const Twice<Real> twos(Real(2));
   CHECK(sum_register(load_once(&twos.part[0])) == static_cast<Real>(2 * simd_width<Real>));
+}
+
+TEST_CASE_TEMPLATE("simd: sums of several registers come in their order", Real, float, double) {
+  constexpr std::size_t N = 2 * simd_width<Real>;
+  Pack<Real, N * simd_width<Real>> registers;
+  for (std::size_t i = 0; i < N * simd_width<Real>; ++i)
+    registers[i] = static_cast<Real>(i % 7 + i / simd_width<Real> * 100);
+  std::vector<Real> sums(N), right(N);
+  for (std::size_t n = 0; n < N; ++n) right[n] = sum_register(registers.part[n]);
+  sum_registers<N>(registers.part, sums.data());
+  CHECK(sums == right);  // of whole numbers, in whatever order
 }
 
 TEST_CASE("simd: lanes are numbered from zero and can be written") {

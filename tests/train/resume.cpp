@@ -72,6 +72,19 @@ TEST_CASE("trainer: saved after any update and resumed, it ends with the same bi
   T wide(problem, network, config);
   CHECK_THROWS_WITH_AS(wide.resume(folder / "narrow"),
                        doctest::Contains("holds training.simd = [1,1], expected ["), FileError);
+  // Of other kernels, or of a version that knew no others.
+  Trainer<Full, Small, lanes, NoTeacher, Keep::everything, float, SupervisedLoss, OneProcess,
+          Kernels::direct>
+      direct(problem, network, config);
+  CHECK_THROWS_WITH_AS(
+      direct.resume(file),
+      doctest::Contains("holds training.kernels = \"minimal\", expected \"direct\""), FileError);
+  training = nlohmann::json::parse(load_safetensors<double>(file).metadata.at("training"));
+  training.erase("kernels");
+  narrow.metadata["training"] = training.dump();
+  save_safetensors(folder / "old", narrow);
+  CHECK_THROWS_WITH_AS(wide.resume(folder / "old"), doctest::Contains("training.kernels"),
+                       FileError);
   std::filesystem::resize_file(file, 1000);
   T damaged(problem, network, config);
   CHECK_THROWS_AS(damaged.run(file), FileError);

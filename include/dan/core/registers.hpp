@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 #include <xsimd/xsimd.hpp>
+
+#include "dan/core/unrolled.hpp"
 
 /// \file
 /// The only header that names xsimd: SIMD registers, and what kernels do with them.
@@ -91,6 +96,41 @@ template <class Register>
 #else
     return reduce_add(a);
 #endif
+}
+
+namespace detail {
+/// x_l + x_{l + Half} in the elements l of even blocks of `Half`, y_l + y_{l − Half} in the others.
+template <int Half, class Register>
+[[nodiscard, gnu::always_inline]] inline Register fold(const Register& x, const Register& y) {
+  return [&]<int... L>(std::integer_sequence<int, L...>) __attribute__((always_inline)) {
+    constexpr int size = sizeof...(L);
+    return Register(__builtin_shufflevector(x.data, y.data, ((L & Half) == 0 ? L : size + L)...) +
+                    __builtin_shufflevector(x.data, y.data,
+                                            ((L & Half) == 0 ? L ^ Half : size + (L ^ Half))...));
+  }
+  (std::make_integer_sequence<int, Register::size>{});
+}
+}  // namespace detail
+
+/// sums[n] = the sum over the elements of a[n] for N registers, a multiple of their size, which are
+/// overwritten. (xsimd 8's `haddp` gives the sums of AVX-512's floats in another order.)
+template <std::size_t N, class Register, class Real>
+[[gnu::always_inline]] inline void sum_registers(Register* a, Real* sums) {
+  if constexpr (std::is_floating_point_v<Register>) {
+    std::copy_n(a, N, sums);
+  } else {
+    constexpr std::size_t size = Register::size;
+    static_assert(N % size == 0);
+    for (std::size_t n = 0; n < N; n += size, a += size, sums += size) {
+      detail::unrolled<std::bit_width(size) - 1>([&](auto step) __attribute__((always_inline)) {
+        constexpr std::size_t half = size >> (step + 1);
+        detail::unrolled<half>([&](auto i) __attribute__((always_inline)) {
+          a[i] = detail::fold<half>(a[i], a[i + half]);
+        });
+      });
+      a->store_unaligned(sums);
+    }
+  }
 }
 
 }  // namespace dan

@@ -18,4 +18,14 @@ template <std::size_t N, class F>
   (std::make_index_sequence<N>{});
 }
 
+/// Runs call(first, size) over 0…Total in blocks of `Block` and one compile-time remainder.
+template <std::size_t Total, std::size_t Block, class F>
+inline void blocked(const F& call) {
+  std::size_t first = 0;
+  for (; first + Block <= Total; first += Block)
+    call(first, std::integral_constant<std::size_t, Block>{});
+  if constexpr (Total % Block != 0)
+    call(first, std::integral_constant<std::size_t, Total % Block>{});
+}
+
 }  // namespace dan::detail

@@ -51,17 +51,17 @@ struct ActivationOf<Nonlinearity::identity> {
 };
 
 /// What a residual block adds.
-template <NetworkShape S, class Geometry>
+template <NetworkShape S, class Geometry, Kernels By>
 struct BlockOf {
   using Hidden = Convolution<Geometry, S.filters, S.filters, S.kernel,
-                             typename ActivationOf<S.activation>::type>;
+                             typename ActivationOf<S.activation>::type, By>;
   using type = Repeat<S.sub_blocks, Hidden>;
 };
-template <NetworkShape S, class Geometry>
-requires(S.products > 0) struct BlockOf<S, Geometry> {
-  using type = Chain<Convolution<Geometry, S.filters, 2 * S.products, S.kernel>,
+template <NetworkShape S, class Geometry, Kernels By>
+requires(S.products > 0) struct BlockOf<S, Geometry, By> {
+  using type = Chain<Convolution<Geometry, S.filters, 2 * S.products, S.kernel, Identity, By>,
                      Product<Geometry::points, S.products>,
-                     Convolution<Geometry, S.products, S.filters, S.kernel>>;
+                     Convolution<Geometry, S.products, S.filters, S.kernel, Identity, By>>;
 };
 
 /// How the last layer's output becomes an increment.
@@ -110,9 +110,11 @@ struct AnalysisBounds {
 /// gives and its transpose, because a perfect one would be: a Kalman filter's increment is P^a Hᵀ
 /// R⁻¹ δ = P^a ζ. `backward` takes a gradient with respect to U of one level as well. Memory: m ← g
 /// m + (1 − g) tanh c with gate g = 1/(1 + e^{−s}), s and c from the output layer. Parameters do
-/// not depend on the number of points: weights carry over to any domain size. Source: Bocquet et
-/// al., Chaos 34 (2024) 091104 (plain head); gain head after its equation for a_θ(x, ζ) ≈ P^a(x) ζ.
-template <NetworkShape Shape, class Geometry, std::size_t Channels = 1>
+/// not depend on the number of points: weights carry over to any domain size, and to other kernels
+/// (`with`). Source: Bocquet et al., Chaos 34 (2024) 091104 (plain head); gain head after its
+/// equation for a_θ(x, ζ) ≈ P^a(x) ζ.
+template <NetworkShape Shape, class Geometry, std::size_t Channels = 1,
+          Kernels By = Kernels::direct>
 struct AnalysisNetwork {
   static_assert(
       GeometryLike<Geometry>,
@@ -148,9 +150,9 @@ struct AnalysisNetwork {
   static constexpr bool gain = gains > 0;
 
   using Activation = typename detail::ActivationOf<Shape.activation>::type;
-  using InputLayer = Convolution<Geometry, features, Shape.filters, Shape.kernel, Activation>;
-  using OutputLayer = Convolution<Geometry, Shape.filters, raw, Shape.kernel, Identity>;
-  using Block = typename detail::BlockOf<Shape, Geometry>::type;
+  using InputLayer = Convolution<Geometry, features, Shape.filters, Shape.kernel, Activation, By>;
+  using OutputLayer = Convolution<Geometry, Shape.filters, raw, Shape.kernel, Identity, By>;
+  using Block = typename detail::BlockOf<Shape, Geometry, By>::type;
   using Layers = Chain<InputLayer, Repeat<Shape.blocks, Residual<Block>>, OutputLayer>;
   static constexpr std::size_t parameters = Layers::parameters;
 
@@ -159,6 +161,14 @@ struct AnalysisNetwork {
   std::array<double, Channels> input_deviation = ones();
 
   Layers layers{};
+
+  /// The same network, computed by other kernels.
+  template <Kernels Other>
+  using With = AnalysisNetwork<Shape, Geometry, Channels, Other>;
+  template <Kernels Other>
+  [[nodiscard]] With<Other> with() const {
+    return {.input_mean = input_mean, .input_deviation = input_deviation};
+  }
 
   template <class T>
   struct Cache {

@@ -13,6 +13,7 @@
 #include "dan/core/unrolled.hpp"
 #include "dan/geometry/concepts.hpp"
 #include "dan/network/activation.hpp"
+#include "dan/network/minimal_filtering.hpp"
 
 /// \file
 /// The convolution layer and its three kernels: forward, backward to the input, backward to the
@@ -21,7 +22,8 @@
 ///
 /// All kernels are register-blocked products: a tile of a few channels × a few *columns* (a column
 /// is one register of lanes at one point) stays in registers while the sum runs over taps and
-/// channels. Lanes never mix before the weight gradient's final sum.
+/// channels. Lanes never mix before the weight gradient's final sum. Minimal filtering is in a
+/// header of its own.
 
 namespace dan {
 
@@ -37,16 +39,6 @@ struct TileShape {
   static constexpr std::size_t weights_out = register_count == 32 ? 5 : 2;  ///< of the tile of d_w
 };
 
-/// Runs call(first, size) over 0…Total in blocks of `Block` and one compile-time remainder.
-template <std::size_t Total, std::size_t Block, class F>
-inline void blocked(const F& call) {
-  std::size_t first = 0;
-  for (; first + Block <= Total; first += Block)
-    call(first, std::integral_constant<std::size_t, Block>{});
-  if constexpr (Total % Block != 0)
-    call(first, std::integral_constant<std::size_t, Total % Block>{});
-}
-
 }  // namespace detail
 
 /// A convolution with bias and pointwise nonlinearity on a geometry, with a stencil `Kernel` points
@@ -55,9 +47,10 @@ inline void blocked(const F& call) {
 /// z[p, o] = b[o] + Σ_k Σ_i w[k, i, o] · x[tap(p, k), i],  out[p, o] = φ(z[p, o]).
 /// Input P × I, output P × O elements of T (points × channels, contiguous).
 /// Parameters: weights K × I × O (row-major), then O biases.
-/// Cache: φ' at every output. Cost: 2·P·K·I·O flops per lane forward, twice that backward.
+/// Cache: φ' at every output. Cost: 2·P·K·I·O flops per lane forward, twice that backward; with
+/// `Kernels::minimal`, for packs on a ring, about half (see detail::MinimalFiltering).
 template <class Geometry, std::size_t In, std::size_t Out, std::size_t Kernel,
-          class Activation = Identity>
+          class Activation = Identity, Kernels By = Kernels::direct>
 struct Convolution {
   static_assert(GeometryLike<Geometry>,
                 "Convolution: needs a geometry (geometry/concepts.hpp), such as Ring<40>");
@@ -72,6 +65,11 @@ struct Convolution {
   static constexpr std::size_t weights = taps * In * Out, parameters = weights + Out;
   static constexpr bool linear = std::is_same_v<Activation, Identity>;
   using Neighbours = detail::Stencil<Geometry, Kernel>;
+  using Minimal = detail::MinimalKernels<Geometry, In, Out, Kernel>;
+  /// Whether a `T` takes the kernels of minimal filtering.
+  template <class T>
+  static constexpr bool minimal =
+      lanes_of<T> > 1 && !DualNumber<T> && Minimal::faster && By == Kernels::minimal;
 
   /// φ'(z), kept for the backward pass; nothing for a linear layer.
   template <class T>
@@ -92,21 +90,27 @@ struct Convolution {
       const Real* bias = params + weights;
       auto* to = reinterpret_cast<Register*>(out);
       auto* slope = reinterpret_cast<Register*>(cache.derivative.data());
-      gather<In, Out, Out, 1>(
-          params, in, Neighbours::tap(),
-          [&](std::size_t, std::size_t o)
-              __attribute__((always_inline)) { return Register(bias[o]); },
-          [&](std::size_t column, std::size_t o, Register z) {
-            const std::size_t at = ((column / R) * Out + o) * R + column % R;
-            if constexpr (linear) {
-              to[at] = z;
-            } else {
-              Register derivative;
-              const auto value = apply(z, derivative);
-              to[at] = value;
-              slope[at] = derivative;
-            }
-          });
+      const auto finish = [&](std::size_t column, std::size_t o, Register z) {
+        const std::size_t at = ((column / R) * Out + o) * R + column % R;
+        if constexpr (linear) {
+          to[at] = z;
+        } else {
+          Register derivative;
+          const auto value = apply(z, derivative);
+          to[at] = value;
+          slope[at] = derivative;
+        }
+      };
+      if constexpr (minimal<T>)
+        Minimal::forward(params, in, [&](std::size_t column, std::size_t o, Register sum) {
+          finish(column, o, Register(bias[o]) + sum);
+        });
+      else
+        gather<In, Out, Out, 1>(
+            params, in, Neighbours::tap(),
+            [&](std::size_t, std::size_t o)
+                __attribute__((always_inline)) { return Register(bias[o]); },
+            finish);
     }
   }
 
@@ -124,8 +128,12 @@ struct Convolution {
         d_bias[o] = p == 0 ? d_z[at] : d_bias[o] + d_z[at];
       }
     for (std::size_t o = 0; o < Out; ++o) d_params[weights + o] += sum_lanes(d_bias[o]);
-    backward_input(params, d_z, d_in);
-    backward_weights(in, d_z, d_params);
+    if constexpr (minimal<T>) {
+      Minimal::backward(params, in, d_z, d_in, d_params);
+    } else {
+      backward_input(params, d_z, d_in);
+      backward_weights(in, d_z, d_params);
+    }
   }
 
   /// d_x[tap(p, k), i] += Σ_o w[k, i, o] d_z[p, o], gathered at q = tap(p, k); taps that go across
@@ -218,8 +226,8 @@ struct Convolution {
   template <class Real, class T>
   void tangent(const Real* params, const Real* d_params, const T* in, const T* d_in, T* out,
                T* d_out) const {
-    const Convolution<Geometry, In, Out, Kernel> plain;
-    typename Convolution<Geometry, In, Out, Kernel>::template Cache<T> unused;
+    const Convolution<Geometry, In, Out, Kernel, Identity, By> plain;
+    typename decltype(plain)::template Cache<T> unused;
     Scratch<T> by_weights(outputs);
     plain.forward(d_params, in, by_weights.data(), unused);
     Scratch<Real> without_bias(parameters);

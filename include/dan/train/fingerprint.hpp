@@ -53,7 +53,7 @@ template <class Problem>
 
 /// Architecture, start, problem, teacher and configuration as a text: all that must agree for the
 /// same bits. `teacher`: a number that changes with it.
-template <std::size_t Lanes, class Problem, class Network, class Real>
+template <std::size_t Lanes, Kernels By, class Problem, class Network, class Real>
 [[nodiscard]] std::string training_description(const Problem& problem,
                                                const Trained<Network, Real>& start,
                                                const TrainConfig& config, double teacher) {
@@ -65,6 +65,7 @@ template <std::size_t Lanes, class Problem, class Network, class Real>
       {"lanes", Lanes},
       {"bytes", sizeof(Real)},
       {"simd", {simd_width<Real>, simd_width<double>}},
+      {"kernels", By == Kernels::minimal ? "minimal" : "direct"},
       {"setting", fingerprint(problem)},
       {"scaling", {start.network.input_mean, start.network.input_deviation}},
       {"teacher", teacher},

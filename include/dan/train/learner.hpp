@@ -68,6 +68,7 @@ class Learner {
   Learner(const Problem& problem, const Network& network, const TrainConfig& config,
           const Teacher& teacher)
       : problem_(problem),
+        network_(network),
         norm_(problem.weights()),
         deviations_(observation_deviations(problem, network)),
         config_(in_units(config)),
@@ -85,8 +86,7 @@ class Learner {
   }
 
   /// The next cycles, in update number `update`, with these weights; then some runs start anew.
-  void learn(Group& group, const Trained<Network, Real>& now, std::size_t cycles,
-             std::size_t update) {
+  void learn(Group& group, const Tensor<Real, 1>& weights, std::size_t cycles, std::size_t update) {
     auto* const lesson = lessons_.teach_in(update) ? &*group.lesson : nullptr;
     for (std::size_t n = 0; n < cycles; ++n) {
       runs_.next(group.runs, group.observed[n], group.target[n]);
@@ -95,11 +95,11 @@ class Learner {
     }
     const std::size_t before = group.runs.twin.cycle() - cycles;
     const auto cycle = [&](std::size_t n) {
-      return lessons_.cycle({problem_, now.network, group.observed[n], deviations_, bounds_,
+      return lessons_.cycle({problem_, network_, group.observed[n], deviations_, bounds_,
                              static_cast<double>(before + n)},
                             lesson, n);
     };
-    const Real* const params = now.parameters.data();
+    const Real* const params = weights.data();
     auto chain = unrolled_.take();
     std::copy_n(group.runs.carried.data(), Cycle::carried, chain->state(0));
     chain->forward(params, cycle, cycles);
@@ -175,6 +175,7 @@ class Learner {
   }
 
   Problem problem_;
+  Network network_;
   std::vector<double> norm_;        ///< weights of the norm
   std::vector<double> deviations_;  ///< s, see LearnedCycle
   TrainConfig config_;

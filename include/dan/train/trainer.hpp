@@ -54,12 +54,15 @@ namespace dan {
 /// A model without an adjoint (a `BlackBox`) can be trained on with `unroll` 1: the gradient then
 /// ends at the forecast.
 ///
+/// Convolutions are computed `By` minimal filtering where that is faster: the last bits of
+/// gradients are others than by direct sums, what is learned is as good (docs/performance.md).
+///
 /// Memory: threads × the memory of one `Unrolled`; groups × unroll × observations and targets, and
 /// the teacher's. Source: Bocquet et al., Chaos 34 (2024) 091104, section II; persistent runs,
 /// restarts and teacher are ours.
 template <class Problem_, class Network_, std::size_t Lanes, class Teacher = NoTeacher,
           Keep Policy = Keep::everything, class Real = float, class Loss = SupervisedLoss,
-          Processes Ranks = OneProcess>
+          Processes Ranks = OneProcess, Kernels By = Kernels::minimal>
 class Trainer {
  public:
   using Problem = Problem_;
@@ -81,7 +84,7 @@ class Trainer {
       : config_(checked(config, start)),
         schedule_{
             .peak = config.learning_rate, .warm_up = config.warm_up, .updates = config.updates},
-        learner_(problem, start.network, config, teacher),
+        learner_(problem, start.network.template with<By>(), config, teacher),
         team_(config.threads),
         processes_(processes),
         now_{.trained = start,
@@ -103,8 +106,8 @@ class Trainer {
     now_.average.mean.trained_for = now_.trained.trained_for;
     for (std::size_t g = 0; g < config.groups; ++g) now_.groups.push_back(learner_.group(g));
     team_.for_each(config.groups, [&](std::size_t g) { learner_.start(now_.groups[g]); });
-    description_ = training_description<Lanes>(problem, start, config,
-                                               learner_.fingerprint(now_.groups.front()));
+    description_ = training_description<Lanes, By>(problem, start, config,
+                                                   learner_.fingerprint(now_.groups.front()));
   }
 
   /// One unroll of every run and one update of the parameters; returns the RMSE from the target.
@@ -113,7 +116,7 @@ class Trainer {
     const std::size_t cycles = first ? config_.first_unroll : config_.unroll;
     team_.for_each(config_.groups, [&](std::size_t g) {
       if (owner_of(processes_, g) == processes_.rank())
-        learner_.learn(now_.groups[g], now_.trained, cycles, now_.updates);
+        learner_.learn(now_.groups[g], now_.trained.parameters, cycles, now_.updates);
     });
     for (std::size_t g = 0; g < config_.groups; ++g)
       now_.groups[g].share(processes_, owner_of(processes_, g));
@@ -229,7 +232,7 @@ class Trainer {
   [[nodiscard]] const TrainReport& report() const { return now_.report; }
 
  private:
-  using TheRuns = Runs<Problem, Network, Lanes, Real>;
+  using TheRuns = Runs<Problem, typename Network::template With<By>, Lanes, Real>;
   using TheLearner = Learner<TheRuns, Lessons<Teacher, TheRuns>, Loss, Policy>;
 
   /// All that changes from update to update.

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Direct sums and minimal filtering, in alternation: the ratio of their times (processor time of
+// one thread, median of 15), and the relative root mean square error of outputs and gradients
+// against direct sums in double, of normal numbers.
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+#include <memory>
+#include <vector>
+
+#include "dan/core/random.hpp"
+#include "dan/geometry/ring.hpp"
+#include "dan/network/convolution.hpp"
+#include "peak.hpp"
+
+namespace {
+using namespace dan;
+
+/// A layer with its arrays, the same numbers in whatever type.
+template <class Map, class Real, std::size_t Lanes>
+struct Layer {
+  using T = lanes_t<Real, Lanes>;
+  Map map;
+  Scratch<Real> params{Map::parameters}, d_params{Map::parameters};
+  Scratch<T> in{Map::inputs}, out{Map::outputs}, d_in{Map::inputs}, d_out{Map::outputs};
+  std::unique_ptr<typename Map::template Cache<T>> cache =
+      std::make_unique<typename Map::template Cache<T>>();
+
+  Layer() {
+    fill(reinterpret_cast<Real*>(in.data()), Map::inputs * Lanes, 1, 1);
+    fill(reinterpret_cast<Real*>(d_out.data()), Map::outputs * Lanes, 2, 1);
+    fill(params.data(), Map::weights, 3, 0.05F);
+    forward(), backward();
+  }
+  static void fill(Real* to, std::size_t count, std::uint64_t stream, float scale) {
+    std::vector<float> numbers(count);
+    fill_normal<float>({1, Purpose::user, stream}, numbers);
+    for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Real>(scale * numbers[i]);
+  }
+  void forward() { map.forward(params.data(), in.data(), out.data(), *cache); }
+  void backward() {
+    map.backward(params.data(), in.data(), *cache, d_out.data(), d_in.data(), d_params.data());
+  }
+};
+
+/// Relative root mean square difference, all lanes together.
+template <class T, class U>
+double error(const T& found, const U& right) {
+  constexpr std::size_t lanes = lanes_of<typename T::value_type>;
+  double squares = 0, whole = 0;
+  for (std::size_t i = 0; i < found.size() * lanes; ++i) {
+    const double a = lane_of(found[i / lanes], i % lanes), b = lane_of(right[i / lanes], i % lanes);
+    squares += (a - b) * (a - b), whole += b * b;
+  }
+  return std::sqrt(squares / whole);
+}
+
+/// Seconds of a call, over some 10 ms.
+template <class F>
+double time_of(const F& call) {
+  const std::clock_t begin = std::clock();
+  int calls = 0;
+  while (std::clock() - begin < CLOCKS_PER_SEC / 100) call(), ++calls;
+  return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC / calls;
+}
+
+template <std::size_t Points, std::size_t In, std::size_t Out, std::size_t Taps, std::size_t Lanes,
+          class Activation>
+void compare(const char* activation) {
+  using Direct = Convolution<Ring<Points>, In, Out, Taps, Activation>;
+  using Minimal = Convolution<Ring<Points>, In, Out, Taps, Activation, Kernels::minimal>;
+  Layer<Direct, float, Lanes> direct;
+  Layer<Minimal, float, Lanes> minimal;
+  const Layer<Direct, double, Lanes> right;
+  const auto errors = [&](const auto& layer, double* to) {
+    to[0] = error(layer.out, right.out), to[1] = error(layer.d_in, right.d_in);
+    to[2] = error(layer.d_params, right.d_params);
+  };
+  double e[2][3];
+  errors(direct, e[0]), errors(minimal, e[1]);
+  std::vector<double> forward, backward, all;
+  for (int n = 0; n < 15; ++n) {
+    const double f[] = {time_of([&] { direct.forward(); }), time_of([&] { minimal.forward(); })};
+    const double b[] = {time_of([&] { direct.backward(); }), time_of([&] { minimal.backward(); })};
+    forward.push_back(f[0] / f[1]), backward.push_back(b[0] / b[1]);
+    all.push_back((f[0] + b[0]) / (f[1] + b[1]));
+  }
+  std::printf(
+      "%4zu %4zu %4zu %4zu %4zu  %-8s %7.2f %8.2f %5.2f    %.1e %.1e %.1e    %.1e %.1e %.1e\n",
+      Points, In, Out, Taps, Lanes, activation, bench::median(forward), bench::median(backward),
+      bench::median(all), e[0][0], e[0][1], e[0][2], e[1][0], e[1][1], e[1][2]);
+}
+}  // namespace
+
+int main() {
+  std::puts("                                    direct/minimal          error of out, d_in, d_w");
+  std::puts(
+      "ring   in  out taps lanes          forward backward both    direct                     "
+      "minimal");
+  compare<40, 40, 40, 5, 32, Silu>("silu");
+  compare<40, 24, 24, 5, 16, Silu>("silu");
+  compare<40, 64, 96, 3, 16, Identity>("");
+  compare<40, 48, 64, 3, 16, Identity>("");
+  compare<40, 40, 64, 3, 16, Identity>("");
+  compare<40, 32, 40, 3, 16, Identity>("");
+  compare<40, 34, 64, 3, 16, Silu>("silu");
+  compare<40, 64, 84, 3, 16, Identity>("");
+  compare<128, 40, 64, 5, 16, Identity>("");
+}
