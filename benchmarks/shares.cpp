@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where the time of a training update goes, on one core: the parts measured one by one at the shape
-// that they have in the update, as a share of the whole. "not told apart" is the rest: what the
-// parts cost more when the caches hold the others' data, residual sums, heads, summing gradients.
+// Where the time of a training update goes, on one core, with direct sums: the parts measured one
+// by one at the shape that they have in the update, as a share of the whole. "not told apart" is
+// the rest: what the parts cost more when the caches hold the others' data, residual sums, heads,
+// summing gradients.
 #include <algorithm>
 #include <cstdio>
 #include <limits>
@@ -63,13 +64,15 @@ void shares() {
   Network network;
   scale_inputs(problem, network);
   const auto update_time = [&](bool muon) {
-    Trainer<Lorenz, Network, Lanes> trainer(problem, network,
-                                            {.updates = 100000,
-                                             .groups = 1,
-                                             .unroll = unroll,
-                                             .use_muon = muon,
-                                             .threads = 1,
-                                             .progress = false});
+    Trainer<Lorenz, Network, Lanes, NoTeacher, Keep::everything, float, SupervisedLoss, OneProcess,
+            Kernels::direct>
+        trainer(problem, network,
+                {.updates = 100000,
+                 .groups = 1,
+                 .unroll = unroll,
+                 .use_muon = muon,
+                 .threads = 1,
+                 .progress = false});
     return time_of([&] { trainer.update(); });
   };
   const double whole = update_time(false), with_muon = update_time(true);

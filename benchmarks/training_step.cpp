@@ -6,6 +6,7 @@
 
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
+#include "dan/network/pretrained.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/train/trainer.hpp"
 #include "peak.hpp"
@@ -48,6 +49,33 @@ void training_step(benchmark::State& state) {
   state.counters["share_of_peak"] = bench::median(share);
 }
 
+/// Direct sums and minimal filtering, in alternation: the ratio of the times of an update (median
+/// of 15), one thread.
+template <class Network, std::size_t Lanes, std::size_t Unroll>
+void minimal_filtering(benchmark::State& state) {
+  using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
+  const Lorenz problem;
+  Network network;
+  scale_inputs(problem, network);
+  const TrainConfig config{
+      .updates = 100000, .groups = 2, .unroll = Unroll, .threads = 1, .progress = false};
+  Trainer<Lorenz, Network, Lanes, NoTeacher, Keep::everything, float, SupervisedLoss, OneProcess,
+          Kernels::direct>
+      direct(problem, network, config);
+  Trainer<Lorenz, Network, Lanes> minimal(problem, network, config);
+  const auto time_of = [](auto& trainer) {
+    const double begin = bench::seconds();
+    int updates = 0;
+    while (bench::seconds() - begin < 0.2) trainer.update(), ++updates;
+    return (bench::seconds() - begin) / updates;
+  };
+  direct.update(), minimal.update();
+  std::vector<double> ratio;
+  for (auto _ : state)
+    for (int n = 0; n < 15; ++n) ratio.push_back(time_of(direct) / time_of(minimal));
+  state.counters["direct/minimal"] = bench::median(ratio);
+}
+
 constexpr NetworkShape reference{.filters = 40, .blocks = 5, .sub_blocks = 5};
 constexpr NetworkShape small{.filters = 24, .blocks = 3, .sub_blocks = 3};
 
@@ -61,6 +89,18 @@ BENCHMARK(training_step<small, 16, 4>)
     ->Name("training_step/24_filters_9_layers/threads")
     ->Arg(1)
     ->Arg(2)
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(minimal_filtering<pretrained::Plain, 32, 4>)
+    ->Name("minimal_filtering/40_filters_25_layers")
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(minimal_filtering<pretrained::Small, 16, 8>)
+    ->Name("minimal_filtering/small")
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(minimal_filtering<pretrained::Recurrent, 16, 8>)
+    ->Name("minimal_filtering/recurrent")
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
 
