@@ -118,7 +118,7 @@ void lyapunov(const example::Options& options, const std::string& weights) {
       .exponents = 32, .spin_up = 1000, .cycles = 60'000 / shorter, .every = 8};
   const LyapunovConfig narrow{
       .exponents = 8, .spin_up = 1000, .cycles = 300'000 / shorter, .every = 20};
-  const LyapunovConfig flow{.exponents = 40, .spin_up = 60 / shorter, .cycles = 800 / shorter};
+  const LyapunovConfig flow{.exponents = 120, .spin_up = 60 / shorter, .cycles = 800 / shorter};
   ordered_json models{
       waves_row<128>("Kuramoto–Sivashinsky, L = 32π", 32 * std::numbers::pi, 0.5, wide),
       waves_row<64>("Kuramoto–Sivashinsky, L = 22", 22, 0.25, narrow), sphere_row(flow)};
