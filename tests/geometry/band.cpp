@@ -28,7 +28,7 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
 /// Row and column of every point, and which channel: what a filled halo must hold.
 template <class Whole, std::size_t Rows, std::size_t Width>
 void check_exchange() {
-  using Cut = Band<Whole, Rows, Width>;
+  using Cut = TorusBand<Whole, Rows, Width>;
   constexpr std::size_t length = Whole::columns * 2;
   ThreadRanks::run(Cut::bands, [&](const ThreadRanks& ranks) {
     const auto halo = test::halo_of<Cut>(ranks);
@@ -46,7 +46,7 @@ void check_exchange() {
 /// ⟨E u, v⟩ = ⟨u, Eᵀ v⟩, u own rows of all ranks, v all rows with halos.
 template <class Whole, std::size_t Rows, std::size_t Width>
 void check_adjoint() {
-  using Cut = Band<Whole, Rows, Width>;
+  using Cut = TorusBand<Whole, Rows, Width>;
   std::vector<double> differences(Cut::bands), sizes(Cut::bands);
   ThreadRanks::run(Cut::bands, [&](const ThreadRanks& ranks) {
     const auto halo = test::halo_of<Cut>(ranks);
@@ -123,12 +123,12 @@ TEST_CASE("band: a model's steps have the bits of the whole torus, their adjoint
 }
 
 TEST_CASE("band: what does not fit is refused") {
-  using Cut = Band<Torus<12, 5>, 4, 1>;
+  using Cut = TorusBand<Torus<12, 5>, 4, 1>;
   CHECK_THROWS_WITH_AS(Halo<Cut>(),
                        "Halo: processes has 1 ranks, expected 3, one for each band of 4 of the "
                        "torus's 12 rows",
                        ConfigError);
-  const Halo<Band<Torus<4, 5>, 4, 1>> halo;
+  const Halo<TorusBand<Torus<4, 5>, 4, 1>> halo;
   std::vector<double> x(31);
   CHECK_THROWS_WITH_AS(halo.exchange(std::span(x)),
                        "Halo::exchange: x has 31 elements, expected a multiple of 30, the points "

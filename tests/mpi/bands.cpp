@@ -69,7 +69,7 @@ void report(const MpiRanks& ranks, const char* what, std::size_t bytes, double e
 void run_speed(const MpiRanks& ranks) {
   using Whole = Torus<64, 64>;
   {
-    using Cut = Band<Whole, 32, 2>;
+    using Cut = TorusBand<Whole, 32, 2>;
     using Layer = BandConvolution<Cut, 40, 40, 5, Silu>;
     using T = Pack<float, simd_width<float>>;
     const auto halo = test::halo_of<Cut>(ranks);
@@ -95,7 +95,7 @@ void run_speed(const MpiRanks& ranks) {
       if (ranks.rank() == 0) std::printf("sum of the weights' gradient: %.3f ms\n", of_sum);
     }
   }
-  using Cut = Band<Whole, 32, 8>;
+  using Cut = TorusBand<Whole, 32, 8>;
   using T = Pack<double, simd_width<double>>;
   const auto halo = test::halo_of<Cut>(ranks);
   const Rk4<test::Burgers<Cut>> model;

@@ -22,37 +22,37 @@ namespace dan::test {
 
 /// N(0, 1) for every own point of a band, alike in all lanes but for a factor, the same for every
 /// cut; the halo is what nobody has filled.
-template <class Band, class T>
+template <class TorusBand, class T>
 std::vector<T> random_band(const auto& halo, std::size_t channels, std::uint64_t seed) {
-  std::vector<double> whole(Band::bands * Band::own * channels);
+  std::vector<double> whole(TorusBand::bands * TorusBand::own * channels);
   fill_normal<double>(RandomKey{.seed = seed}, whole);
-  const double* from = &whole[halo.first_row() / Band::own_rows * Band::own * channels];
-  std::vector<T> x(Band::points * channels, T(real_t<T>(7e7)));
-  for (std::size_t n = 0; n < Band::own * channels; ++n)
+  const double* from = &whole[halo.first_row() / TorusBand::own_rows * TorusBand::own * channels];
+  std::vector<T> x(TorusBand::points * channels, T(real_t<T>(7e7)));
+  for (std::size_t n = 0; n < TorusBand::own * channels; ++n)
     for (std::size_t l = 0; l < lanes_of<T>; ++l)
-      lane_of(x[Band::first * channels + n], l) =
+      lane_of(x[TorusBand::first * channels + n], l) =
           static_cast<real_t<T>>(from[n] * (1 + 0.1 * static_cast<double>(l)));
   return x;
 }
 
 /// Own rows of all ranks, one after the other.
-template <class Band, class T>
+template <class TorusBand, class T>
 std::vector<double> joined(const auto& halo, const std::vector<T>& x) {
-  const std::size_t channels = x.size() / Band::points;
-  std::vector<double> whole, rows(Band::own * channels * lanes_of<T>);
-  for (std::size_t rank = 0; rank < Band::bands; ++rank) {
+  const std::size_t channels = x.size() / TorusBand::points;
+  std::vector<double> whole, rows(TorusBand::own * channels * lanes_of<T>);
+  for (std::size_t rank = 0; rank < TorusBand::bands; ++rank) {
     for (std::size_t n = 0; n < rows.size(); ++n)
       rows[n] = static_cast<double>(
-          lane_of(x[Band::first * channels + n / lanes_of<T>], n % lanes_of<T>));
+          lane_of(x[TorusBand::first * channels + n / lanes_of<T>], n % lanes_of<T>));
     halo.processes().broadcast(std::as_writable_bytes(std::span(rows)), rank);
     whole.insert(whole.end(), rows.begin(), rows.end());
   }
   return whole;
 }
 
-template <class Band>
+template <class TorusBand>
 auto halo_of(const auto& ranks) {
-  return Halo<Band, std::remove_cvref_t<decltype(ranks)>>(ranks);
+  return Halo<TorusBand, std::remove_cvref_t<decltype(ranks)>>(ranks);
 }
 
 /// What all ranks have found, rows in the order of the torus.
@@ -73,7 +73,7 @@ inline std::vector<float> random_parameters(std::size_t count) {
 /// A convolution, forward and both ways back, on a torus in bands of `Rows`.
 template <class Whole, std::size_t Rows, std::size_t Kernel>
 Found convolution_in_bands(const auto& ranks) {
-  using Cut = Band<Whole, Rows, Kernel / 2>;
+  using Cut = TorusBand<Whole, Rows, Kernel / 2>;
   using Layer = BandConvolution<Cut, channels_in, channels_out, Kernel, Silu>;
   using T = Pack<float, simd_width<float>>;
   const auto halo = halo_of<Cut>(ranks);
@@ -92,7 +92,7 @@ Found convolution_in_bands(const auto& ranks) {
 /// The same on the torus as it is.
 template <class Whole, std::size_t Kernel>
 Found convolution_of_whole() {
-  using One = Band<Whole, Whole::rows, 0>;
+  using One = TorusBand<Whole, Whole::rows, 0>;
   using Layer = Convolution<Whole, channels_in, channels_out, Kernel, Silu>;
   using T = Pack<float, simd_width<float>>;
   const Halo<One> halo;
@@ -137,7 +137,7 @@ enum class Adjoint {
 /// needs no halo.
 template <class Whole, std::size_t Rows, std::size_t Width, Adjoint adjoint = Adjoint::gather>
 Found model_in_bands(const auto& ranks) {
-  using Cut = Band<Whole, Rows, Width>;
+  using Cut = TorusBand<Whole, Rows, Width>;
   using T = Pack<double, simd_width<double>>;
   const auto halo = halo_of<Cut>(ranks);
   const Rk4<Burgers<Cut>> model;

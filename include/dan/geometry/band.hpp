@@ -23,13 +23,13 @@ namespace dan {
 /// radius r, is what the whole torus has there, with the same bits; what is nearer is of no use.
 /// Every use of a stencil takes r rows of the halo, and the next `Halo::exchange` gives them back.
 template <class Whole, std::size_t Rows, std::size_t Width>
-struct Band : Torus<Rows + 2 * Width, Whole::columns> {
+struct TorusBand : Torus<Rows + 2 * Width, Whole::columns> {
   static_assert(
       Rows > 0 && Whole::rows % Rows == 0,
-      "Band: Rows does not divide the rows of the torus, expected as many for every band");
+      "TorusBand: Rows does not divide the rows of the torus, expected as many for every band");
   static_assert(
       Width <= Rows,
-      "Band: Width is more than Rows, expected at most as many rows of halo: it comes from "
+      "TorusBand: Width is more than Rows, expected at most as many rows of halo: it comes from "
       "the next band only; take fewer ranks, or exchange more often");
   static constexpr std::size_t own_rows = Rows, width = Width, bands = Whole::rows / Rows;
   static constexpr std::size_t own = Rows * Whole::columns;     ///< number of own points
@@ -38,22 +38,23 @@ struct Band : Torus<Rows + 2 * Width, Whole::columns> {
 
 /// Fills the halo of a band from its neighbours: rank n has rows n · Rows … (n + 1) · Rows − 1.
 ///
-/// All ranks make the same calls. States are Band::points × channels elements of any type that is
-/// copied as bytes. A call sends 2 · Width · columns · channels elements, to two neighbours.
-template <class Band, Processes Ranks = OneProcess>
+/// All ranks make the same calls. States are TorusBand::points × channels elements of any type that
+/// is copied as bytes. A call sends 2 · Width · columns · channels elements, to two neighbours.
+template <class TorusBand, Processes Ranks = OneProcess>
 class Halo {
  public:
   /// Throws ConfigError unless there is a rank for every band.
   explicit Halo(const Ranks& processes = {}) : processes_(processes) {
-    if (processes_.size() != Band::bands)
+    if (processes_.size() != TorusBand::bands)
       throw ConfigError(to_text("Halo: processes has ", processes_.size(), " ranks, expected ",
-                                Band::bands, ", one for each band of ", Band::own_rows,
-                                " of the torus's ", Band::bands * Band::own_rows, " rows"));
+                                TorusBand::bands, ", one for each band of ", TorusBand::own_rows,
+                                " of the torus's ", TorusBand::bands * TorusBand::own_rows,
+                                " rows"));
   }
 
   [[nodiscard]] const Ranks& processes() const { return processes_; }
   /// The torus's row that is the first own one.
-  [[nodiscard]] std::size_t first_row() const { return processes_.rank() * Band::own_rows; }
+  [[nodiscard]] std::size_t first_row() const { return processes_.rank() * TorusBand::own_rows; }
 
   /// x, whose own rows are known, gets its halo. Throws ShapeError unless its size is a multiple of
   /// the points.
@@ -91,19 +92,19 @@ class Halo {
     std::span<T> low, first, last, high;
 
     Parts(const char* function, std::span<T> x) {
-      if (x.size() % Band::points != 0)
+      if (x.size() % TorusBand::points != 0)
         throw ShapeError(to_text(function, ": x has ", x.size(),
-                                 " elements, expected a multiple of ", Band::points,
+                                 " elements, expected a multiple of ", TorusBand::points,
                                  ", the points of a band with its halo"));
-      const std::size_t channels = x.size() / Band::points, n = Band::first * channels;
-      low = x.first(n), first = x.subspan(n, n), last = x.subspan(Band::own * channels, n);
+      const std::size_t channels = x.size() / TorusBand::points, n = TorusBand::first * channels;
+      low = x.first(n), first = x.subspan(n, n), last = x.subspan(TorusBand::own * channels, n);
       high = x.last(n);
     }
   };
 
-  [[nodiscard]] std::size_t next() const { return (processes_.rank() + 1) % Band::bands; }
+  [[nodiscard]] std::size_t next() const { return (processes_.rank() + 1) % TorusBand::bands; }
   [[nodiscard]] std::size_t previous() const {
-    return (processes_.rank() + Band::bands - 1) % Band::bands;
+    return (processes_.rank() + TorusBand::bands - 1) % TorusBand::bands;
   }
   template <class T>
   void pass(std::span<T> mine, std::size_t to, std::span<T> theirs, std::size_t from) const {
