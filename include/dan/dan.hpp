@@ -222,6 +222,6 @@
 #include "dan/io/npy.hpp"
 #include "dan/io/archive.hpp"
 #include "dan/io/packed.hpp"
-#include "dan/io/share.hpp"
+#include "dan/io/deal_out.hpp"
 #include "dan/io/csv.hpp"
 #include "dan/io/safetensors.hpp"

@@ -101,7 +101,7 @@ int main(int argc, char** argv) {
     const std::string mine =
         run(ranks, argc < 2 ? "" : argv[1], arguments.subspan(argc < 2 ? 1 : 2)).dump();
     std::string first = mine;
-    share(ranks, first, 0);
+    broadcast_value(ranks, first, 0);
     if (ranks.any(first != mine)) throw NumericalError("experiments: the ranks do not agree");
     if (ranks.rank() == 0) std::puts(mine.c_str());
   });

@@ -22,37 +22,37 @@ namespace dan::test {
 
 /// N(0, 1) for every own point of a band, alike in all lanes but for a factor, the same for every
 /// cut; the halo is what nobody has filled.
-template <class TorusBand, class T>
+template <class Band, class T>
 std::vector<T> random_band(const auto& halo, std::size_t channels, std::uint64_t seed) {
-  std::vector<double> whole(TorusBand::bands * TorusBand::own * channels);
+  std::vector<double> whole(Band::bands * Band::own * channels);
   fill_normal<double>(RandomKey{.seed = seed}, whole);
-  const double* from = &whole[halo.first_row() / TorusBand::own_rows * TorusBand::own * channels];
-  std::vector<T> x(TorusBand::points * channels, T(real_t<T>(7e7)));
-  for (std::size_t n = 0; n < TorusBand::own * channels; ++n)
+  const double* from = &whole[halo.first_row() / Band::own_rows * Band::own * channels];
+  std::vector<T> x(Band::points * channels, T(real_t<T>(7e7)));
+  for (std::size_t n = 0; n < Band::own * channels; ++n)
     for (std::size_t l = 0; l < lanes_of<T>; ++l)
-      lane_of(x[TorusBand::first * channels + n], l) =
+      lane_of(x[Band::first * channels + n], l) =
           static_cast<real_t<T>>(from[n] * (1 + 0.1 * static_cast<double>(l)));
   return x;
 }
 
 /// Own rows of all ranks, one after the other.
-template <class TorusBand, class T>
+template <class Band, class T>
 std::vector<double> joined(const auto& halo, const std::vector<T>& x) {
-  const std::size_t channels = x.size() / TorusBand::points;
-  std::vector<double> whole, rows(TorusBand::own * channels * lanes_of<T>);
-  for (std::size_t rank = 0; rank < TorusBand::bands; ++rank) {
+  const std::size_t channels = x.size() / Band::points;
+  std::vector<double> whole, rows(Band::own * channels * lanes_of<T>);
+  for (std::size_t rank = 0; rank < Band::bands; ++rank) {
     for (std::size_t n = 0; n < rows.size(); ++n)
       rows[n] = static_cast<double>(
-          lane_of(x[TorusBand::first * channels + n / lanes_of<T>], n % lanes_of<T>));
+          lane_of(x[Band::first * channels + n / lanes_of<T>], n % lanes_of<T>));
     halo.processes().broadcast(std::as_writable_bytes(std::span(rows)), rank);
     whole.insert(whole.end(), rows.begin(), rows.end());
   }
   return whole;
 }
 
-template <class TorusBand>
+template <class Band>
 auto halo_of(const auto& ranks) {
-  return Halo<TorusBand, std::remove_cvref_t<decltype(ranks)>>(ranks);
+  return Halo<Band, std::remove_cvref_t<decltype(ranks)>>(ranks);
 }
 
 /// What all ranks have found, rows in the order of the torus.

@@ -19,8 +19,8 @@
 #include "dan/core/processes.hpp"
 #include "dan/core/progress.hpp"
 #include "dan/experiment/twin.hpp"
+#include "dan/io/deal_out.hpp"
 #include "dan/io/json.hpp"
-#include "dan/io/share.hpp"
 #include "dan/version.hpp"
 
 namespace dan {
@@ -112,7 +112,7 @@ class Sweep {
   template <Processes Ranks = OneProcess>
   Json run(const Ranks& processes = {}) {
     const bool first = processes.rank() == 0;
-    share(processes, kept_, 0);
+    broadcast_value(processes, kept_, 0);
     std::vector<Setting*> left;
     for (Setting& setting : settings_) {
       setting.row = kept(setting.setting);
@@ -139,7 +139,7 @@ class Sweep {
           rows[n] = computed(*left[n]);
         },
         [&](std::size_t n, std::size_t owner) {
-          share(processes, rows[n], owner);
+          broadcast_value(processes, rows[n], owner);
           left[n]->row = std::move(rows[n]);
           ++done;
           write();

@@ -14,8 +14,8 @@
 
 #include "dan/core/error.hpp"
 #include "dan/core/interrupt.hpp"
+#include "dan/io/deal_out.hpp"
 #include "dan/io/json.hpp"
-#include "dan/io/share.hpp"
 
 namespace dan {
 
@@ -69,7 +69,7 @@ class TrialRecord {
     if (writes_ && std::filesystem::exists(file_)) read();
     std::vector<std::vector<double>> rows;  // values and score
     for (const auto& [values, score] : trials_) rows.emplace_back(values).push_back(score);
-    share(processes, rows, 0);
+    broadcast_value(processes, rows, 0);
     trials_.clear();
     for (const auto& row : rows) trials_.push_back({{row.begin(), row.end() - 1}, row.back()});
   }

@@ -17,7 +17,7 @@
 #include "dan/core/progress.hpp"
 #include "dan/experiment/trials.hpp"
 #include "dan/experiment/twin.hpp"
-#include "dan/io/share.hpp"
+#include "dan/io/deal_out.hpp"
 
 namespace dan {
 
@@ -68,7 +68,7 @@ template <class Evaluate, class Ranks>
       scores[n] = record.score(values, [&] { return evaluate(std::span<const double>(values)); });
     };
     const auto settle = [&](std::size_t n, std::size_t owner) {
-      share(processes, scores[n], owner);
+      broadcast_value(processes, scores[n], owner);
       record.keep(point(n), scores[n]);
       progress.advance();
     };

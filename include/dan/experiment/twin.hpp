@@ -28,7 +28,7 @@
 #include "dan/experiment/record_fields.hpp"
 #include "dan/experiment/record_series.hpp"
 #include "dan/experiment/score.hpp"
-#include "dan/io/share.hpp"
+#include "dan/io/deal_out.hpp"
 #include "dan/problem/truth.hpp"
 
 namespace dan {
@@ -184,8 +184,8 @@ std::vector<std::string> run_twin_groups(const Problem& problem, const Method& a
   };
   const auto settle = [&](std::size_t g, std::size_t owner) {
     if constexpr (!alone<Ranks>)
-      std::apply([&](auto&... own) { (share(processes, own, owner), ...); }, *copies[g]);
-    share(processes, failures[g], owner);
+      std::apply([&](auto&... own) { (broadcast_value(processes, own, owner), ...); }, *copies[g]);
+    broadcast_value(processes, failures[g], owner);
     if (owner != processes.rank()) progress.advance(runs(g) * config.cycles);
   };
   if (!deal_out(processes, config.threads, groups, run, settle))

@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <span>
 #include <type_traits>
-#include <vector>
 
 #include "dan/core/error.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/processes.hpp"
 #include "dan/core/simd.hpp"
 #include "dan/geometry/torus.hpp"
@@ -38,23 +38,22 @@ struct TorusBand : Torus<Rows + 2 * Width, Whole::columns> {
 
 /// Fills the halo of a band from its neighbours: rank n has rows n · Rows … (n + 1) · Rows − 1.
 ///
-/// All ranks make the same calls. States are TorusBand::points × channels elements of any type that
+/// All ranks make the same calls. States are Band::points × channels elements of any type that
 /// is copied as bytes. A call sends 2 · Width · columns · channels elements, to two neighbours.
-template <class TorusBand, Processes Ranks = OneProcess>
+template <class Band, Processes Ranks = OneProcess>
 class Halo {
  public:
   /// Throws ConfigError unless there is a rank for every band.
   explicit Halo(const Ranks& processes = {}) : processes_(processes) {
-    if (processes_.size() != TorusBand::bands)
+    if (processes_.size() != Band::bands)
       throw ConfigError(to_text("Halo: processes has ", processes_.size(), " ranks, expected ",
-                                TorusBand::bands, ", one for each band of ", TorusBand::own_rows,
-                                " of the torus's ", TorusBand::bands * TorusBand::own_rows,
-                                " rows"));
+                                Band::bands, ", one for each band of ", Band::own_rows,
+                                " of the torus's ", Band::bands * Band::own_rows, " rows"));
   }
 
   [[nodiscard]] const Ranks& processes() const { return processes_; }
   /// The torus's row that is the first own one.
-  [[nodiscard]] std::size_t first_row() const { return processes_.rank() * TorusBand::own_rows; }
+  [[nodiscard]] std::size_t first_row() const { return processes_.rank() * Band::own_rows; }
 
   /// x, whose own rows are known, gets its halo. Throws ShapeError unless its size is a multiple of
   /// the points.
@@ -74,8 +73,8 @@ class Halo {
   void exchange_adjoint(std::span<T> d_x) const {
     const Parts<T> parts("Halo::exchange_adjoint", d_x);
     const auto add = [&](std::span<T> halo, std::size_t to, std::span<T> own, std::size_t from) {
-      std::vector<T> received(halo.size());
-      pass(halo, to, std::span(received), from);
+      Scratch<T> received(halo.size(), Unset{});
+      pass(halo, to, std::span<T>(received), from);
       for (std::size_t i = 0; i < own.size(); ++i) own[i] += received[i];
     };
     add(parts.low, previous(), parts.last, next());
@@ -92,19 +91,19 @@ class Halo {
     std::span<T> low, first, last, high;
 
     Parts(const char* function, std::span<T> x) {
-      if (x.size() % TorusBand::points != 0)
+      if (x.size() % Band::points != 0)
         throw ShapeError(to_text(function, ": x has ", x.size(),
-                                 " elements, expected a multiple of ", TorusBand::points,
+                                 " elements, expected a multiple of ", Band::points,
                                  ", the points of a band with its halo"));
-      const std::size_t channels = x.size() / TorusBand::points, n = TorusBand::first * channels;
-      low = x.first(n), first = x.subspan(n, n), last = x.subspan(TorusBand::own * channels, n);
+      const std::size_t channels = x.size() / Band::points, n = Band::first * channels;
+      low = x.first(n), first = x.subspan(n, n), last = x.subspan(Band::own * channels, n);
       high = x.last(n);
     }
   };
 
-  [[nodiscard]] std::size_t next() const { return (processes_.rank() + 1) % TorusBand::bands; }
+  [[nodiscard]] std::size_t next() const { return (processes_.rank() + 1) % Band::bands; }
   [[nodiscard]] std::size_t previous() const {
-    return (processes_.rank() + TorusBand::bands - 1) % TorusBand::bands;
+    return (processes_.rank() + Band::bands - 1) % Band::bands;
   }
   template <class T>
   void pass(std::span<T> mine, std::size_t to, std::span<T> theirs, std::size_t from) const {
@@ -124,12 +123,12 @@ void sum_rows(Processes auto& processes, std::span<const Real> rows, std::span<R
     throw ShapeError(to_text("sum_rows: rows has ", rows.size(),
                              " numbers, expected a multiple of ", sum.size(),
                              ", those of the sum"));
-  std::vector<Real> total(sum.size());
+  Scratch<Real> total(sum.size());
   for (std::size_t rank = 0; rank < processes.size(); ++rank) {
     if (rank == processes.rank())
       for (std::size_t row = 0; row < rows.size(); row += total.size())
         for (std::size_t i = 0; i < total.size(); ++i) total[i] += rows[row + i];
-    processes.broadcast(std::as_writable_bytes(std::span(total)), rank);
+    processes.broadcast(std::as_writable_bytes(std::span<Real>(total)), rank);
   }
   for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += total[i];
 }

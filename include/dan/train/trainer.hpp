@@ -17,7 +17,7 @@
 #include "dan/core/processes.hpp"
 #include "dan/core/progress.hpp"
 #include "dan/io/archive.hpp"
-#include "dan/io/share.hpp"
+#include "dan/io/deal_out.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/problem/describe.hpp"
 #include "dan/problem/scaling.hpp"
@@ -267,7 +267,7 @@ class Trainer {
 
   /// Everyone has the runs of a group that process `from` has.
   void share_runs(typename TheLearner::Group& group, std::size_t from) {
-    share(
+    broadcast_value(
         processes_, [&](auto& archive) { learner_.transfer(group, archive); }, from);
   }
 

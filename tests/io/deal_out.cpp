@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dan/io/share.hpp"
+#include "dan/io/deal_out.hpp"
 
 #include <doctest/doctest.h>
 
@@ -15,7 +15,7 @@
 using namespace dan;
 using test::ThreadRanks;
 
-TEST_CASE("share: everyone has what one has found") {
+TEST_CASE("broadcast_value: everyone has what one has found") {
   using Json = nlohmann::ordered_json;
   const Json json{{"z", 0.1}, {"a", {1, -2, nullptr}}, {"inf", INFINITY}};
   ThreadRanks::run(3, [&](const ThreadRanks& ranks) {
@@ -27,9 +27,10 @@ TEST_CASE("share: everyone has what one has found") {
     if (mine) rows = {{}, {1, std::nan("")}, {-0.0}};
     Json row = mine ? json : Json();
     std::size_t counted = mine ? 7 : 0;
-    share(ranks, number, 2), share(ranks, word, 2), share(ranks, words, 2), share(ranks, rows, 2);
-    share(ranks, row, 2);
-    share(
+    broadcast_value(ranks, number, 2), broadcast_value(ranks, word, 2),
+        broadcast_value(ranks, words, 2), broadcast_value(ranks, rows, 2);
+    broadcast_value(ranks, row, 2);
+    broadcast_value(
         ranks, [&](auto& archive) { archive.count("counted", counted); }, 2);
     CHECK(number == 0.1);
     CHECK(word == "two");
@@ -57,7 +58,7 @@ TEST_CASE("deal_out: its owner does a task, all settle it, in their order") {
               squares[n] = n * n;
             },
             [&](std::size_t n, std::size_t owner) {
-              share(ranks, squares[n], owner);
+              broadcast_value(ranks, squares[n], owner);
               order.push_back(n);
             });
         CHECK(all);

@@ -31,7 +31,7 @@ concept Transferred = requires(T& part, PackedWriter& archive) {
 /// or a callable like it (io/archive.hpp), or a vector of such. Processes are of the same program,
 /// so that nothing but lengths is told.
 template <class T>
-void share(Processes auto& processes, T&& value, std::size_t from) {
+void broadcast_value(Processes auto& processes, T&& value, std::size_t from) {
   using Value = std::remove_cvref_t<T>;
   if (processes.size() == 1) return;
   if constexpr (std::is_arithmetic_v<Value>) {
@@ -39,22 +39,22 @@ void share(Processes auto& processes, T&& value, std::size_t from) {
   } else if constexpr (requires { Value::from_cbor(Value::to_cbor(value)); }) {
     std::vector<std::uint8_t> bytes;
     if (processes.rank() == from) bytes = Value::to_cbor(value);
-    share(processes, bytes, from);
+    broadcast_value(processes, bytes, from);
     if (processes.rank() != from) value = Value::from_cbor(bytes);
   } else if constexpr (Transferred<Value> || std::is_invocable_v<Value&, PackedWriter&>) {
     PackedWriter packed;
     if (processes.rank() == from) packed.part("", value);
-    share(processes, packed.values(), from);
+    broadcast_value(processes, packed.values(), from);
     PackedReader reader(packed.values());
     if (processes.rank() != from) reader.part("", value);
   } else {
     std::size_t size = value.size();
-    share(processes, size, from);
+    broadcast_value(processes, size, from);
     value.resize(size);
     if constexpr (std::is_arithmetic_v<typename Value::value_type>)
       processes.broadcast(std::as_writable_bytes(std::span(value)), from);
     else
-      for (auto& one : value) share(processes, one, from);
+      for (auto& one : value) broadcast_value(processes, one, from);
   }
 }
 
@@ -81,7 +81,7 @@ template <class Work, class Settle>
     return true;
   }
   std::size_t each = team.threads();
-  share(processes, each, 0);
+  broadcast_value(processes, each, 0);
   const std::size_t ranks = processes.size();
   for (std::size_t first = 0; first < count; first += each * ranks) {
     const std::size_t end = std::min(count, first + each * ranks);
@@ -99,7 +99,7 @@ template <class Work, class Settle>
     const bool stopped = std::ranges::any_of(mine, [&](auto n) { return done[n - first] == 0; });
     for (std::size_t n = first; n < end; ++n) {
       const std::size_t owner = owner_of(processes, n);
-      share(processes, done[n - first], owner);
+      broadcast_value(processes, done[n - first], owner);
       if (done[n - first] == 1) settle(n, owner);
     }
     if (processes.any(stopped || (end < count && interrupted()))) return false;
