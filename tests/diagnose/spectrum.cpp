@@ -118,12 +118,12 @@ TEST_CASE("covariance recorder: of an ensemble filter its analysed ensemble's, e
     CHECK(values(8) > 1e-6);
   }
   // Its trace is the square of the filter's own spread.
-  SpreadRecorder spread;
+  SeriesRecorder series;
   CovarianceRecorder each(1);
-  run_twin(problem, filter, config, spread, each);
+  run_twin(problem, filter, config, series, each);
   double trace = 0;
   for (std::size_t i = 0; i < 12; ++i) trace += each.covariances[1][4](i, i);
-  CHECK(std::sqrt(trace / 12) == doctest::Approx(spread.series.runs[1][2 + 4]));
+  CHECK(std::sqrt(trace / 12) == doctest::Approx(series.spread.runs[1][2 + 4]));
   CHECK_THROWS_WITH_AS(CovarianceRecorder(0), doctest::Contains("every is 0"), ConfigError);
 }
 

@@ -158,7 +158,7 @@ struct RunSeries {
   }
   /// Adds the runs that follow.
   void append(const RunSeries& next) {
-    runs.insert(runs.end(), next.runs.begin(), next.runs.end());
+    for (const auto& run : next.runs) runs.push_back(run);
   }
   /// Each run without its first `burn_in` numbers; those that have no more are left out.
   [[nodiscard]] std::vector<std::span<const double>> after(std::size_t burn_in) const {

@@ -50,7 +50,7 @@ class ClimateRecorder : public EmptyRecorder {
   }
   void merge(const ClimateRecorder& next) {
     weights_ = next.weights_;
-    runs_.insert(runs_.end(), next.runs_.begin(), next.runs_.end());
+    for (const Run& run : next.runs_) runs_.push_back(run);
   }
 
   /// Of all runs; not a number without a cycle.

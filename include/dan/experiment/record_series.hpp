@@ -16,88 +16,45 @@
 
 namespace dan {
 
-/// The error of forecasts and analyses, in the norm, in every cycle, burn-in included. Memory: two
-/// numbers each.
-struct ErrorRecorder {
-  RunSeries forecast{}, analysis{};
+/// Each run in every cycle, burn-in included: its error in the norm, and what the method itself
+/// tells after the analysis, if it does. Memory: up to six numbers each.
+struct SeriesRecorder {
+  RunSeries forecast{}, analysis{};  ///< error
+  RunSeries spread{};                ///< how large the method believes its error to be
+  RunSeries at_bounds{};             ///< share of the state at the method's bounds
+  RunSeries went_back{};             ///< whether the analysis was a fallback
+  RunSeries replaced{};              ///< share of the members that failed and were replaced
 
   void begin(const auto& group) {
-    forecast.runs.resize(group.runs);
-    analysis.runs.resize(group.runs);
+    for (const auto one : all()) (this->*one).runs.resize(group.runs);
   }
   void after_forecast(const auto& view) { forecast.add(view, view.rmse); }
-  void after_analysis(const auto& view) { analysis.add(view, view.rmse); }
-  template <class Archive>
-  void transfer(Archive& archive) {
-    forecast.transfer(archive), analysis.transfer(archive);
-  }
-  void merge(const ErrorRecorder& next) {
-    forecast.append(next.forecast);
-    analysis.append(next.analysis);
-  }
-};
-
-/// A number of each run after every analysis that the method itself tells, if it is one that does:
-/// `Reading::known<Method>`, `Reading::read(method, carried, span)`.
-template <class Reading>
-struct ReadingRecorder : EmptyRecorder {
-  RunSeries series{};
-
-  void begin(const auto& group) { series.runs.resize(group.runs); }
   void after_analysis(const auto& view) {
     using Method = std::decay_t<decltype(view.method)>;
-    if constexpr (Reading::template known<Method>) {
-      std::array<double, Method::runs> values;
-      Reading::read(view.method, view.carried, values);
-      series.add(view, values);
-    }
+    analysis.add(view, view.rmse);
+    [[maybe_unused]] std::array<double, Method::runs> told;
+    if constexpr (HasSpread<Method>) view.method.spread(view.carried, told), spread.add(view, told);
+    if constexpr (HasBounds<Method>)
+      view.method.at_bounds(view.carried, told), at_bounds.add(view, told);
+    if constexpr (HasWayBack<Method>)
+      view.method.went_back(view.carried, told), went_back.add(view, told);
+    if constexpr (HasReplaced<Method>)
+      view.method.replaced(view.carried, told), replaced.add(view, told);
   }
   template <class Archive>
   void transfer(Archive& archive) {
-    series.transfer(archive);
+    for (const auto one : all()) (this->*one).transfer(archive);
   }
-  void merge(const ReadingRecorder& next) { series.append(next.series); }
-};
+  void merge(const SeriesRecorder& next) {
+    for (const auto one : all()) (this->*one).append(next.*one);
+  }
 
-/// The method's own spread.
-struct SpreadReading {
-  template <class Method>
-  static constexpr bool known = HasSpread<Method>;
-  static void read(const auto& method, const auto& carried, std::span<double> to) {
-    method.spread(carried, to);
+ private:
+  static constexpr std::array<RunSeries SeriesRecorder::*, 6> all() {
+    using S = SeriesRecorder;
+    return {&S::forecast, &S::analysis, &S::spread, &S::at_bounds, &S::went_back, &S::replaced};
   }
 };
-using SpreadRecorder = ReadingRecorder<SpreadReading>;
-
-/// The share of the state at the method's bounds.
-struct BoundsReading {
-  template <class Method>
-  static constexpr bool known = HasBounds<Method>;
-  static void read(const auto& method, const auto& carried, std::span<double> to) {
-    method.at_bounds(carried, to);
-  }
-};
-using BoundsRecorder = ReadingRecorder<BoundsReading>;
-
-/// Whether the analysis was a fallback.
-struct WayBackReading {
-  template <class Method>
-  static constexpr bool known = HasWayBack<Method>;
-  static void read(const auto& method, const auto& carried, std::span<double> to) {
-    method.went_back(carried, to);
-  }
-};
-using WayBackRecorder = ReadingRecorder<WayBackReading>;
-
-/// The share of the members that failed and were replaced.
-struct ReplacedReading {
-  template <class Method>
-  static constexpr bool known = HasReplaced<Method>;
-  static void read(const auto& method, const auto& carried, std::span<double> to) {
-    method.replaced(carried, to);
-  }
-};
-using ReplacedRecorder = ReadingRecorder<ReplacedReading>;
 
 /// The RMSE of a Smoother's oldest estimate, against the truth of its time, in the scored cycles
 /// in which its window is full. Memory: truths of the group for the length of the window.
@@ -113,19 +70,17 @@ struct SmootherRecorder : EmptyRecorder {
   }
   void after_analysis(const auto& view) {
     using Method = std::decay_t<decltype(view.method)>;
-    if constexpr (Smoother<Method>) {
-      truths_.push_back(view.twin.truth());
-      typename Method::Estimate estimate;
-      const std::size_t lag = view.method.smoothed(view.carried, estimate);
-      if (lag >= longest_ && view.scored()) {
-        std::array<double, Method::runs> errors{};
-        for (std::size_t l = 0; l < view.runs; ++l)
-          errors[l] = rmse(estimate, truths_[truths_.size() - 1 - lag], l, view.weights);
-        series.add(view, errors);
-      }
-      longest_ = std::max(longest_, lag);
-      while (truths_.size() > longest_ + 1) truths_.pop_front();
+    truths_.push_back(view.twin.truth());
+    typename Method::Estimate estimate;
+    const std::size_t lag = view.method.smoothed(view.carried, estimate);
+    if (lag >= longest_ && view.scored()) {
+      std::array<double, Method::runs> errors{};
+      for (std::size_t l = 0; l < view.runs; ++l)
+        errors[l] = rmse(estimate, truths_[truths_.size() - 1 - lag], l, view.weights);
+      series.add(view, errors);
     }
+    longest_ = std::max(longest_, lag);
+    while (truths_.size() > longest_ + 1) truths_.pop_front();
   }
   template <class Archive>
   void transfer(Archive& archive) {
@@ -136,6 +91,14 @@ struct SmootherRecorder : EmptyRecorder {
  private:
   std::deque<Truth> truths_{};  ///< the newest last
   std::size_t longest_ = 0;     ///< lag so far
+};
+
+/// Of a method that is no Smoother: nothing.
+struct NoSmootherRecorder : EmptyRecorder {
+  RunSeries series{};
+
+  void transfer(auto&) {}
+  void merge(const NoSmootherRecorder&) {}
 };
 
 }  // namespace dan

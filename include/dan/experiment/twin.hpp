@@ -194,7 +194,7 @@ std::vector<std::string> run_twin_groups(const Problem& problem, const Method& a
   for (std::size_t g = 0; g < groups; ++g) {
     std::apply([&](const auto&... own) { (recorders.merge(own), ...); }, *copies[g]);
     copies[g].reset();  // not all twice in memory
-    all.insert(all.end(), failures[g].begin(), failures[g].end());
+    for (auto& reason : failures[g]) all.push_back(std::move(reason));
   }
   return all;
 }
@@ -212,48 +212,41 @@ inline std::vector<double> mean_over_runs(const RunSeries& series, std::size_t k
 }
 
 /// The recorders of TwinScores, as one.
-template <class Truth>
+template <class Problem, class Method>
 struct Scoring {
-  ErrorRecorder errors{};
-  SpreadRecorder spread{};
-  BoundsRecorder bounds{};
-  WayBackRecorder way_back{};
-  ReplacedRecorder replaced{};
-  SmootherRecorder<Truth> smoother{};
+  using Truth = typename TwinTruth<Problem, Method::runs>::Truth;
+
+  SeriesRecorder series{};
   ClimateRecorder climate{};
   FieldRecorder fields{};
+  std::conditional_t<Smoother<Method>, SmootherRecorder<Truth>, NoSmootherRecorder> smoother{};
 
   template <class Archive>
   void transfer(Archive& archive) {
-    for_each([&](auto& recorder) { recorder.transfer(archive); });
-  }
-  template <class F>
-  void for_each(const F& f) {
-    f(errors), f(spread), f(bounds), f(way_back), f(replaced), f(smoother), f(climate), f(fields);
+    series.transfer(archive), climate.transfer(archive), fields.transfer(archive);
+    smoother.transfer(archive);
   }
   void begin(const auto& group) {
-    for_each([&](auto& recorder) { recorder.begin(group); });
+    series.begin(group), climate.begin(group), smoother.begin(group);
   }
-  void after_forecast(const auto& view) {
-    for_each([&](auto& recorder) { recorder.after_forecast(view); });
-  }
+  void after_forecast(const auto& view) { series.after_forecast(view); }
   void after_analysis(const auto& view) {
-    for_each([&](auto& recorder) { recorder.after_analysis(view); });
+    series.after_analysis(view), climate.after_analysis(view), fields.after_analysis(view);
+    smoother.after_analysis(view);
   }
   void merge(const Scoring& next) {
-    errors.merge(next.errors), spread.merge(next.spread), bounds.merge(next.bounds);
-    way_back.merge(next.way_back), replaced.merge(next.replaced), smoother.merge(next.smoother);
-    climate.merge(next.climate), fields.merge(next.fields);
+    series.merge(next.series), climate.merge(next.climate), fields.merge(next.fields);
+    smoother.merge(next.smoother);
   }
 
   /// `failures`: why each run ended early, empty if it did not.
   [[nodiscard]] TwinScores scores(const TwinConfig& config,
                                   const std::vector<std::string>& failures) const {
     TwinScores out;
-    const auto mean_of = [&](const RunSeries& series) {
-      return interval_of(series.after(config.burn_in)).mean;
+    const auto mean_of = [&](const RunSeries& one) {
+      return interval_of(one.after(config.burn_in)).mean;
     };
-    const auto analyses = errors.analysis.after(config.burn_in);
+    const auto analyses = series.analysis.after(config.burn_in);
     for (const auto& run : analyses) {
       out.cycles += run.size();
       out.run_rmse.push_back(interval_of({run}).mean);
@@ -262,19 +255,19 @@ struct Scoring {
     out.analysis_rmse = out.interval.mean;
     out.smoothing_interval = interval_of(smoother.series.after(0));
     out.smoothing_rmse = out.smoothing_interval.mean;
-    out.forecast_rmse = mean_of(errors.forecast);
-    out.spread = mean_of(spread.series);
-    out.went_back = mean_of(way_back.series);
-    out.replaced = mean_of(replaced.series);
+    out.forecast_rmse = mean_of(series.forecast);
+    out.spread = mean_of(series.spread);
+    out.went_back = mean_of(series.went_back);
+    out.replaced = mean_of(series.replaced);
     const double deviation = climate.deviation();
     for (std::size_t r = 0; r < config.runs; ++r) {
-      const auto& error = errors.analysis.runs[r];
+      const auto& error = series.analysis.runs[r];
       if (!failures[r].empty()) out.failures.push_back({r, error.size() + 1, failures[r]});
       const auto [cycle, reason] = first_lost_cycle(
-          {error, spread.series.runs[r], bounds.series.runs[r]}, config.burn_in, deviation);
+          {error, series.spread.runs[r], series.at_bounds.runs[r]}, config.burn_in, deviation);
       if (cycle > 0) out.lost.push_back({r, cycle, reason});
     }
-    out.series = mean_over_runs(errors.analysis, std::min(config.keep_series, config.cycles));
+    out.series = mean_over_runs(series.analysis, std::min(config.keep_series, config.cycles));
     out.truth = fields.truth;
     out.analysis = fields.analysis;
     return out;
@@ -322,8 +315,7 @@ TwinScores run_twin(const Problem& problem, const Method& analysis, const TwinCo
   config.require_valid("run_twin");
   const auto begin = std::chrono::steady_clock::now();
   const std::vector<double> weights = problem.weights();
-  detail::Scoring<typename TwinTruth<Problem, Method::runs>::Truth> scoring{
-      .fields = FieldRecorder(config.keep_fields)};
+  detail::Scoring<Problem, Method> scoring{.fields = FieldRecorder(config.keep_fields)};
   const auto failures =
       detail::run_twin_groups(problem, analysis, config, weights, processes, scoring, recorders...);
   TwinScores scores = scoring.scores(config, failures);
