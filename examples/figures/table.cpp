@@ -164,6 +164,8 @@ void table_of_the_talk(const example::Options& options, const TableOptions& tabl
   table.classical("EnSRF, 64 members, rotated, inflation 1.015", "-", [&] {
     return Ensrf<example::Lorenz, 64>(problem, {.inflation = 1.015, .rotation = true});
   });
+  table.classical("Kalman's covariance along 20 cycles back from x^f", "-",
+                  [&] { return BackwardKalman<example::Lorenz>(problem); });
   example::for_each_row([&](const auto& row) { table.learned(row); });
 
   Table<example::SparseProblem> sparse(

@@ -126,6 +126,7 @@
 // Analyses, and a cycle of them.
 #include "dan/analysis/climatology.hpp"
 #include "dan/analysis/ekf.hpp"
+#include "dan/analysis/backward_kalman.hpp"
 #include "dan/analysis/var3d.hpp"
 #include "dan/analysis/window_trajectory.hpp"
 #include "dan/analysis/gauss_newton.hpp"

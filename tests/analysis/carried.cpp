@@ -11,6 +11,7 @@
 
 #include "../support/battery.hpp"
 #include "../support/temporary_folder.hpp"
+#include "dan/analysis/backward_kalman.hpp"
 #include "dan/analysis/climatology.hpp"
 #include "dan/analysis/denkf.hpp"
 #include "dan/analysis/ekf.hpp"
@@ -140,6 +141,7 @@ TEST_CASE(
                               {.lag = 4, .shift = shift, .use = WindowUse::all});
     });
   check_resumed(problem, [&] { return Ekf<Sparse>(problem); });
+  check_resumed(problem, [&] { return BackwardKalman<Sparse>(problem, {.cycles = 3}); });
   const Inflation inflation{.factor = 1.05};
   check_resumed(problem, [&] { return Enkf<Sparse, 11>(problem, {.inflation = inflation}); });
   check_resumed(problem, [&] { return Denkf<Sparse, 11>(problem, {.inflation = inflation}); });

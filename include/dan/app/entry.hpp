@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "dan/analysis/backward_kalman.hpp"
 #include "dan/analysis/ekf.hpp"
 #include "dan/analysis/enkf.hpp"
 #include "dan/analysis/enkf_n.hpp"
@@ -191,6 +192,16 @@ class Entry {
              [](const Problem& p, Values v, const auto& use) {
                use(Ekf<Problem>(p, {.inflation = v[0]}));
              });
+      if constexpr (ReversibleModel<typename Problem::Model>)
+        method("backward-kalman", "Kalman's covariance along `cycles` back from the forecast",
+               {{"cycles", "of the way back", 20, {8, 12, 16, 20, 24}},
+                {"variance", "at its beginning", 0.01, {0.005, 0.01, 0.02}},
+                {"inflation", "of deviations", 1.015, {1, 1.01, 1.015, 1.025}}},
+               [](const Problem& p, Values v, const auto& use) {
+                 use(BackwardKalman<Problem>(p, {.cycles = detail::whole("cycles", v[0], 1),
+                                                 .start_variance = v[1],
+                                                 .inflation = v[2]}));
+               });
     }
     if constexpr (!from_file)
       method("ienks", "IEnKS-N of 40 members: iterative, finite-size",

@@ -34,6 +34,10 @@ struct Repeated {
   [[nodiscard]] double cycle_length() const requires requires(const Model& m) { m.cycle_length(); }
   { return model.cycle_length() * static_cast<double>(count); }
 
+  /// The same in reverse time, if the model has one.
+  [[nodiscard]] auto backward() const requires requires(const Model& m) { m.backward(); }
+  { return Repeated<decltype(model.backward())>{.model = model.backward(), .count = count}; }
+
   /// In words, if the model has some.
   [[nodiscard]] std::string describe() const requires requires(const Model& m) { m.describe(); }
   { return to_text(model.describe(), ", ", count, " times"); }

@@ -46,6 +46,12 @@ struct RungeKutta {
   /// Length of one cycle in time units of the equation.
   [[nodiscard]] double cycle_length() const { return time_step * static_cast<double>(steps); }
 
+  /// The same in reverse time: a step of it undoes one of this, to the order of the scheme. Where
+  /// something decays fast, it would explode.
+  [[nodiscard]] RungeKutta backward() const requires(!KnowsDecay<Ode> && !Timed<Ode>) {
+    return {.ode = ode, .time_step = -time_step, .steps = steps};
+  }
+
   /// In words, if the equation has some.
   [[nodiscard]] std::string describe() const requires requires(const Ode& o) { o.describe(); }
   { return to_text(ode.describe(), ", ", Tableau::name, ", ", steps, " × ", time_step); }
