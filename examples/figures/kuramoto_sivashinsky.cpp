@@ -102,8 +102,9 @@ class Rows {
   /// A stretch of the analyses is kept.
   template <NetworkShape Shape>
   void learned(const std::string& method, const std::string& name) const {
-    Recipe<EnsrfTeacher<64>> recipe{.training = training_with_memory(4000),
-                                    .finish = {.share = 0.5}};
+    Recipe<EnsrfTeacher<64>> recipe{
+        .training = training_with_memory(4000),
+        .finish = {.share = 0.5, .unroll = Shape.memory > 0 ? 64U : 32U}};
     if (figure_.quick())
       recipe.training.learning_rate /= 10;  // a warm-up of 4 updates is too short
     TwinConfig twin = unseen();
