@@ -160,7 +160,7 @@ void table_of_the_talk(const example::Options& options, const TableOptions& tabl
                   [&] { return EnkfN<example::Lorenz, 20>(problem); });
   table.classical("EnKF-N, 40 members", "0.179",
                   [&] { return EnkfN<example::Lorenz, 40>(problem); });
-  // As the learned rows' teacher, with an inflation at which no run is lost (docs/training.md).
+  // As the learned rows' teacher, with an inflation at which no run is lost (docs/notebook.md).
   table.classical("EnSRF, 64 members, rotated, inflation 1.015", "-", [&] {
     return Ensrf<example::Lorenz, 64>(problem, {.inflation = 1.015, .rotation = true});
   });

@@ -40,7 +40,7 @@ struct EnsrfConfig {
 /// With `rotation`, X ← X U, U = H D H / N, keyed by run and cycle: H is the Hadamard matrix of
 /// order N, whose first column is ones, D random signs, the first +1; U Uᵀ = I and U 1 = 1. It
 /// prevents outliers, members that carry much of the variance: on Lorenz 96 more members give a
-/// larger error without it and a smaller one with it (docs/training.md).
+/// larger error without it and a smaller one with it (docs/notebook.md).
 /// With `localisation`, the covariances X y are multiplied by the taper of the distance between
 /// the observation and what is updated, state or slot; what it does not reach is not computed.
 /// The constructor throws ConfigError unless inflation > 0, N a power of two if it is to rotate,
