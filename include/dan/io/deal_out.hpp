@@ -58,6 +58,10 @@ void broadcast_value(Processes auto& processes, T&& value, std::size_t from) {
   }
 }
 
+/// Of one process it has its own.
+template <class T>
+void broadcast_value(const OneProcess&, T&&, std::size_t) {}
+
 /// Deals out tasks 0 … count − 1 among processes and their threads: rank `owner_of(n)` does
 /// `work(n)`, in any order and perhaps at once with others; then all ranks call
 /// `settle(n, owner)`, one after the other, which shares what was found.
@@ -68,18 +72,21 @@ void broadcast_value(Processes auto& processes, T&& value, std::size_t from) {
 /// rank was told to stop before all was done (what was finished is settled), of one process never:
 /// Interrupted passes, as all else that a task throws, after the others of its round were done.
 template <class Work, class Settle>
+bool deal_out(const OneProcess&, std::size_t threads, std::size_t count, const Work& work,
+              const Settle& settle) {
+  std::mutex mutex;
+  Threads(threads).for_each(count, [&](std::size_t n) {
+    work(n);
+    const std::lock_guard lock(mutex);
+    settle(n, std::size_t{0});
+  });
+  return true;
+}
+template <class Work, class Settle>
 [[nodiscard]] bool deal_out(Processes auto& processes, std::size_t threads, std::size_t count,
                             const Work& work, const Settle& settle) {
+  if (processes.size() == 1) return deal_out(OneProcess(), threads, count, work, settle);
   Threads team(threads);
-  if (processes.size() == 1) {
-    std::mutex mutex;
-    team.for_each(count, [&](std::size_t n) {
-      work(n);
-      const std::lock_guard lock(mutex);
-      settle(n, std::size_t{0});
-    });
-    return true;
-  }
   std::size_t each = team.threads();
   broadcast_value(processes, each, 0);
   const std::size_t ranks = processes.size();
