@@ -30,6 +30,9 @@ struct LearnedRow {
 
 /// The talk's wide network.
 inline constexpr dan::NetworkShape wide_shape{.filters = 100, .blocks = 5, .sub_blocks = 5};
+/// One state without memory at its best: a gain head.
+inline constexpr dan::NetworkShape memoryless_shape{
+    .filters = 48, .blocks = 5, .sub_blocks = 3, .head = dan::Head::gain, .gain_radius = 9};
 // The talk's linear and simplified networks, with fewer layers than the talk's.
 inline constexpr dan::NetworkShape linear_shape{
     .filters = 40, .blocks = 2, .sub_blocks = 2, .activation = dan::Nonlinearity::identity};
@@ -56,6 +59,13 @@ void for_each_row(const Call& call) {
       "100 filters",
       "0.185",
       {.training = training_without_memory(4000), .finish = {.share = 0.25, .unroll = 32}}});
+  TrainConfig memoryless = training_with_memory(30000);
+  memoryless.unroll = memoryless.first_unroll;  // there is nothing to be kept for later
+  call(LearnedRow<AnalysisNetwork<memoryless_shape, Ring<40>>, 16>{
+      "memoryless",
+      "gain head, no memory",
+      "-",
+      {.training = memoryless, .finish = {.share = 0.25, .unroll = 32}}});
   call(LearnedRow<AnalysisNetwork<linear_shape, Ring<40>>, 32, Lorenz, NoTeacher>{
       "linear", "linear", "0.384", {.training = {.updates = 3000, .groups = 2, .unroll = 4}}});
   call(LearnedRow<AnalysisNetwork<simplified_shape, Ring<40>>, 32, Lorenz, NoTeacher>{
