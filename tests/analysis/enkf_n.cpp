@@ -156,7 +156,7 @@ TEST_CASE("enkf_n: the Hessian's last term widens the ensemble along w only") {
     filter.estimate(carried, mean);
     double spread = 0;
     filter.spread(carried, {&spread, 1});
-    return std::pair(mean.array(), spread);
+    return std::pair(array_of(mean), spread);
   };
   const auto [mean, spread] = analysis(false);
   const auto [radial_mean, radial_spread] = analysis(true);

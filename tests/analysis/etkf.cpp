@@ -89,9 +89,9 @@ TEST_CASE("etkf: silent slots change nothing, and without observations the ensem
                            Etkf<test::Silent, 5>(test::Silent{}));
   const Etkf<test::Half, 5> filter(test::Half{});
   auto carried = filter.start({}, 1, {});
-  const auto before = carried.ensemble.array();
+  const auto before = array_of(carried.ensemble);
   filter.analyse(carried, {}, {});
-  const auto after = carried.ensemble.array();
+  const auto after = array_of(carried.ensemble);
   for (std::size_t i = 0; i < before.size(); ++i)
     CHECK(after.data()[i] == doctest::Approx(before.data()[i]).epsilon(1e-13));
 }

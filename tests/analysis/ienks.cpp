@@ -310,9 +310,9 @@ TEST_CASE("ienks: silent slots, observations before the first forecast, and no o
     for (std::size_t m = 0; m < 5; ++m)
       CHECK(std::abs(a.ensemble.at(i, m) - b.ensemble.at(i, m)) < 1e-12);
   filter.forecast(a);
-  const auto before = a.ensemble.array();
+  const auto before = array_of(a.ensemble);
   filter.analyse(a, {}, {});
-  const auto after = a.ensemble.array();
+  const auto after = array_of(a.ensemble);
   CHECK(a.converged);
   for (std::size_t i = 0; i < before.size(); ++i)
     CHECK(std::abs(after.data()[i] - before.data()[i]) < 1e-12);

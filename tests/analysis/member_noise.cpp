@@ -24,6 +24,7 @@
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/problem/climate.hpp"
+#include "dan/problem/dense_model_noise.hpp"
 #include "support/battery.hpp"
 #include "support/linear.hpp"
 

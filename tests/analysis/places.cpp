@@ -264,7 +264,7 @@ void check_between(const A& by_hand, const B& at) {
     }
     typename Method::Estimate estimate;
     method.estimate(carried, estimate);
-    return estimate.array();
+    return array_of(estimate);
   };
   const auto expected = analysed(by_hand), found = analysed(at);
   for (std::size_t n = 0; n < expected.size(); ++n)

@@ -103,15 +103,15 @@ TEST_CASE("compiler: no default of ours has it") {
   using Model = Rk4<Lorenz96<40>>;
   using Lorenz = Problem<Model, ObserveAll<40>>;
   using Channels1 = AnalysisNetwork<NetworkShape{}, Ring<40>>;
-  check_defaults<ClimateConfig, DenkfConfig, EkfConfig, EnkfConfig, EnkfNConfig, EnsrfConfig,
-                 EtkfConfig, FiniteSizePrior, IenksConfig, Inflation, LetkfConfig, Localisation,
-                 Var4dConfig, TaylorFit, RandomKey, GaussianStart, KuramotoSivashinskyStart,
-                 KuramotoSivashinsky<64>, Etdrk4Coefficients, ConfidenceInterval, TruthConfig,
-                 TwinConfig, NetworkShape, AnalysisBounds<1>, AdamConfig, MuonConfig, NormLimit,
-                 CosineSchedule, Upsets, StoredTruths, TrainConfig, Watch, Finish, EnsrfTeacher<64>,
-                 ForecastConfig, LearnedConfig, ShockConfig, Corner, CycleTimes, ObservationRow<1>,
-                 LyapunovConfig, CovariantConfig, MeanAndDeviation, SampledInnovations, Belief,
-                 SpreadSkillBin>();
+  check_defaults<BackwardKalmanConfig, ClimateConfig, DenkfConfig, EkfConfig, EnkfConfig,
+                 EnkfNConfig, EnsrfConfig, EtkfConfig, FiniteSizePrior, IenksConfig, Inflation,
+                 LetkfConfig, Localisation, Var4dConfig, TaylorFit, RandomKey, GaussianStart,
+                 KuramotoSivashinskyStart, KuramotoSivashinsky<64>, Etdrk4Coefficients,
+                 ConfidenceInterval, TruthConfig, TwinConfig, NetworkShape, AnalysisBounds<1>,
+                 AdamConfig, MuonConfig, NormLimit, CosineSchedule, Upsets, StoredTruths,
+                 TrainConfig, Watch, Finish, EnsrfTeacher<64>, ForecastConfig, LearnedConfig,
+                 ShockConfig, Corner, CycleTimes, ObservationRow<1>, LyapunovConfig,
+                 CovariantConfig, MeanAndDeviation, SampledInnovations, Belief, SpreadSkillBin>();
   check_defaults<Model, Lorenz, Lorenz63, Rk4<Lorenz63>, DiagonalNoise<4>, DiagonalNoise<8>,
                  Channels1>();
 }

@@ -28,8 +28,8 @@ TEST_CASE_TEMPLATE("tensor: a batch keeps what it was made from", Real, float, d
   using States = Batch<Real, 3, 2, lanes>;
   auto array = zero_tensor<Real>(3, 2, lanes);
   for (std::size_t i = 0; i < array.size(); ++i) array.data()[i] = static_cast<Real>(i);
-  const auto states = States::from(array);
-  CHECK(states.array() == array);
+  const auto states = batch_of<States>(array);
+  CHECK(array_of(states) == array);
   CHECK(States::padded == 2 * simd_width<Real>);
   CHECK(States::size == 6);
   CHECK(states.at(2 * 1 + 1, 4 % lanes) == array(1, 1, 4 % lanes));
@@ -55,7 +55,7 @@ TEST_CASE("tensor: a batch of the wrong shape says both shapes") {
   using States = Batch<double, 40, 1, 20>;
   std::string message;
   try {
-    static_cast<void>(States::from(zero_tensor<double>(40, 2, 20)));
+    static_cast<void>(batch_of<States>(zero_tensor<double>(40, 2, 20)));
   } catch (const ShapeError& e) {
     message = e.what();
   }

@@ -14,6 +14,7 @@
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/problem/climate.hpp"
+#include "dan/problem/dense_model_noise.hpp"
 #include "dan/problem/truth.hpp"
 #include "dan/train/fingerprint.hpp"
 #include "support/battery.hpp"

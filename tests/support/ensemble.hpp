@@ -126,7 +126,7 @@ void check_observations(const Method& method, const std::string& function) {
     method.analyse(carried, observed, {});
     typename Method::Estimate estimate;
     method.estimate(carried, estimate);
-    return estimate.array();
+    return array_of(estimate);
   };
   using Bad = std::pair<double, double>;
   for (const auto& [value, precision] :

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "dan/core/batch.hpp"
 #include "dan/core/error.hpp"
-#include "dan/core/tensor.hpp"
 #include "dan/problem/problem.hpp"
 
 namespace dan {

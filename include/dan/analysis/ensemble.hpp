@@ -10,11 +10,11 @@
 
 #include "dan/analysis/inflation.hpp"
 #include "dan/analysis/member_forecast.hpp"
+#include "dan/core/batch.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/graded_rows.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/symmetric_eigen.hpp"
-#include "dan/core/tensor.hpp"
 #include "dan/problem/problem.hpp"
 
 /// \file

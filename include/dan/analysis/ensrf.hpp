@@ -11,9 +11,9 @@
 
 #include "dan/analysis/member_forecast.hpp"
 #include "dan/analysis/reaches.hpp"
+#include "dan/core/batch.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
-#include "dan/core/tensor.hpp"
 #include "dan/problem/problem.hpp"
 
 namespace dan {

@@ -11,9 +11,9 @@
 #include "dan/analysis/gauss_newton.hpp"
 #include "dan/analysis/window.hpp"
 #include "dan/analysis/window_trajectory.hpp"
+#include "dan/core/batch.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/memory.hpp"
-#include "dan/core/tensor.hpp"
 #include "dan/problem/background/dense.hpp"
 #include "dan/problem/problem.hpp"
 

@@ -7,7 +7,6 @@
 
 #include "dan/analysis/window.hpp"
 #include "dan/core/memory.hpp"
-#include "dan/core/tensor.hpp"
 #include "dan/problem/problem.hpp"
 
 namespace dan {

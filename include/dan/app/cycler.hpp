@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "dan/analysis/carried.hpp"
+#include "dan/core/batch.hpp"
 #include "dan/core/error.hpp"
-#include "dan/core/tensor.hpp"
 #include "dan/experiment/record.hpp"
 #include "dan/observe/observations.hpp"
 #include "dan/observe/places.hpp"

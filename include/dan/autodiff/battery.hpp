@@ -16,7 +16,6 @@
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/simd.hpp"
-#include "dan/core/tensor.hpp"
 
 /// \file
 /// What every model, equation and observation operator must pass, yours too:

@@ -5,18 +5,15 @@
 #else
 #include <xtensor/xtensor.hpp>
 #endif
-#include <algorithm>
-#include <array>
 #include <cstddef>
-#include <new>
 #include <span>
 
+#include "dan/core/batch.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/memory.hpp"
-#include "dan/core/simd.hpp"
 
 /// \file
-/// Storage: `Tensor`, an aligned xtensor container, and `Batch`, many states side by side.
+/// Arrays: `Tensor`, an aligned xtensor container, and how batches of states become some.
 /// This header and, for xtensor-blas, core/linalg.hpp are the only ones that name xtensor.
 
 namespace dan {
@@ -46,92 +43,29 @@ template <class T, std::size_t Rank>
   return {tensor.data(), tensor.size()};
 }
 
-/// Many states side by side: `Lanes` states of `Points × Channels` numbers.
-///
-/// Layout: points × channels × lanes, row-major, lanes contiguous and padded to a whole number of
-/// SIMD registers. A lane is an ensemble member (filters) or an independent run (training). A
-/// padding lane repeats a valid lane (see `repeat_last_lane`) and enters no statistic.
-/// Memory: Points · Channels · padded Lanes numbers on the heap.
-template <std::floating_point Real_, std::size_t Points, std::size_t Channels, std::size_t Lanes>
-class Batch {
- public:
-  using Real = Real_;
-  using T = lanes_t<Real, Lanes>;  ///< the generic scalar that kernels compute with
-  static constexpr std::size_t points = Points, channels = Channels, lanes = Lanes;
-  static constexpr std::size_t padded = lanes_of<T>;
-  static constexpr std::size_t size = Points * Channels;  ///< numbers per state
+/// A batch of states as array (points × channels × lanes), without the padding.
+template <class Real, std::size_t Points, std::size_t Channels, std::size_t Lanes>
+[[nodiscard]] Tensor<Real, 3> array_of(const Batch<Real, Points, Channels, Lanes>& batch) {
+  auto out = zero_tensor<Real>(Points, Channels, Lanes);
+  for (std::size_t i = 0; i < batch.size; ++i)
+    for (std::size_t l = 0; l < Lanes; ++l) out.data()[i * Lanes + l] = batch.at(i, l);
+  return out;
+}
 
-  /// All zero.
-  Batch() : storage_(zero_tensor<Real>(Points, Channels, padded)) {}
-
-  /// From an array (points × channels × lanes); throws ShapeError unless the shape fits.
-  static Batch from(const Tensor<Real, 3>& array) {
-    const auto& s = array.shape();
-    if (s[0] != Points || s[1] != Channels || s[2] != Lanes)
-      throw ShapeError(to_text("Batch::from: array has shape (", s[0], ", ", s[1], ", ", s[2],
-                               "), expected (", Points, ", ", Channels, ", ", Lanes,
-                               ") = (points, channels, lanes)"));
-    Batch out;
-    for (std::size_t i = 0; i < size; ++i)
-      for (std::size_t l = 0; l < Lanes; ++l) out.at(i, l) = array.data()[i * Lanes + l];
-    out.repeat_last_lane();
-    return out;
-  }
-
-  /// A copy as array (points × channels × lanes), without the padding.
-  [[nodiscard]] Tensor<Real, 3> array() const {
-    auto out = zero_tensor<Real>(Points, Channels, Lanes);
-    for (std::size_t i = 0; i < size; ++i)
-      for (std::size_t l = 0; l < Lanes; ++l) out.data()[i * Lanes + l] = at(i, l);
-    return out;
-  }
-
-  /// The state as `size` generic scalars: element p · Channels + c.
-  [[nodiscard]] T* data() { return reinterpret_cast<T*>(storage_.data()); }
-  [[nodiscard]] const T* data() const { return reinterpret_cast<const T*>(storage_.data()); }
-  [[nodiscard]] T& operator[](std::size_t i) { return data()[i]; }
-  [[nodiscard]] const T& operator[](std::size_t i) const { return data()[i]; }
-
-  /// All numbers, padding included.
-  [[nodiscard]] std::span<Real> numbers() { return {storage_.data(), size * padded}; }
-  [[nodiscard]] std::span<const Real> numbers() const { return {storage_.data(), size * padded}; }
-
-  /// Element `i` = p · Channels + c of lane `lane`.
-  [[nodiscard]] Real& at(std::size_t i, std::size_t lane) {
-    return storage_.data()[i * padded + lane];
-  }
-  [[nodiscard]] Real at(std::size_t i, std::size_t lane) const {
-    return storage_.data()[i * padded + lane];
-  }
-
-  void fill(Real value) { std::ranges::fill(numbers(), value); }
-
-  /// Copies the last valid lane into the padding.
-  void repeat_last_lane() {
-    if constexpr (padded != Lanes)
-      for (std::size_t i = 0; i < size; ++i)
-        for (std::size_t l = Lanes; l < padded; ++l) at(i, l) = at(i, Lanes - 1);
-  }
-
-  /// Copies state `from` (size numbers) into lane `lane`.
-  template <class Other>
-  void set_lane(std::size_t lane, const Other* from) {
-    for (std::size_t i = 0; i < size; ++i) at(i, lane) = static_cast<Real>(from[i]);
-  }
-
- private:
-  Tensor<Real, 3> storage_;
-};
-
-/// Copies and rounds a batch to another precision.
-template <class To, class From>
-void convert_precision(const From& from, To& to) {
-  static_assert(To::size == From::size && To::lanes == From::lanes,
-                "convert: both batches must have the same points, channels and lanes");
-  for (std::size_t i = 0; i < To::size; ++i)
-    for (std::size_t l = 0; l < To::padded; ++l)
-      to.at(i, l) =
-          static_cast<typename To::Real>(from.at(i, l < From::padded ? l : From::lanes - 1));
+/// A batch from such an array; throws ShapeError unless the shape fits.
+template <class Batch>
+[[nodiscard]] Batch batch_of(const Tensor<typename Batch::Real, 3>& array) {
+  const auto& s = array.shape();
+  if (s[0] != Batch::points || s[1] != Batch::channels || s[2] != Batch::lanes)
+    throw ShapeError(to_text("batch_of: array has shape (", s[0], ", ", s[1], ", ", s[2],
+                             "), expected (", Batch::points, ", ", Batch::channels, ", ",
+                             Batch::lanes, ") = (points, channels, lanes)"));
+  Batch out;
+  for (std::size_t i = 0; i < Batch::size; ++i)
+    for (std::size_t l = 0; l < Batch::lanes; ++l)
+      out.at(i, l) = array.data()[i * Batch::lanes + l];
+  out.repeat_last_lane();
+  return out;
 }
 
 }  // namespace dan

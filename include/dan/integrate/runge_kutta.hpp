@@ -12,7 +12,6 @@
 #include "dan/concepts.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/simd.hpp"
-#include "dan/core/tensor.hpp"
 #include "dan/geometry/concepts.hpp"
 #include "dan/integrate/stability.hpp"
 #include "dan/integrate/tableau.hpp"

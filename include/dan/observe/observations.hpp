@@ -11,10 +11,10 @@
 #include <string_view>
 
 #include "dan/concepts.hpp"
+#include "dan/core/batch.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
-#include "dan/core/tensor.hpp"
 #include "dan/observe/noise.hpp"
 #include "dan/observe/places.hpp"
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "dan/concepts.hpp"
-#include "dan/core/tensor.hpp"
+#include "dan/core/batch.hpp"
 #include "dan/geometry/concepts.hpp"
 #include "dan/observe/noise.hpp"
 #include "dan/observe/observations.hpp"

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "dan/core/batch.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/simd.hpp"
-#include "dan/core/tensor.hpp"
 #include "dan/io/safetensors.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/problem/model_noise.hpp"

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "dan/core/batch.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
-#include "dan/core/tensor.hpp"
 #include "dan/train/config.hpp"
 #include "dan/train/loss.hpp"
 #include "dan/train/runs.hpp"

@@ -10,8 +10,8 @@
 
 #include "dan/core/error.hpp"
 #include "dan/core/fields.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
-#include "dan/core/tensor.hpp"
 #include "dan/core/unrolled.hpp"
 
 namespace dan {

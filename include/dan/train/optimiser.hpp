@@ -8,7 +8,6 @@
 
 #include "dan/core/error.hpp"
 #include "dan/core/parallel.hpp"
-#include "dan/core/tensor.hpp"
 #include "dan/train/adam.hpp"
 #include "dan/train/gradient.hpp"
 #include "dan/train/muon.hpp"

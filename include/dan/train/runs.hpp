@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "dan/analysis/cycle.hpp"
+#include "dan/core/batch.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/simd.hpp"
-#include "dan/core/tensor.hpp"
 #include "dan/problem/truth.hpp"
 #include "dan/train/config.hpp"
 
