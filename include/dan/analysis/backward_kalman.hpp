@@ -6,10 +6,10 @@
 #include <cstddef>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "dan/analysis/ekf.hpp"
 #include "dan/core/error.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/problem/problem.hpp"
 
 namespace dan {
@@ -40,12 +40,11 @@ struct BackwardKalmanConfig {
 /// covariance of a filter depends, after a while, on the trajectory alone: this analysis shows how
 /// much of it is in the forecast, with nothing but the equations.
 /// The model must have `backward()`: the library's Runge–Kutta integrators do, for an equation that
-/// is not told the time and knows of no decay that would explode; errors of x_−n do not matter for
-/// what is dissipative, because the trajectory is only where tangents are taken.
+/// is not told the time and knows of no decay that would explode.
 /// The constructor throws ConfigError unless cycles > 0, c > 0 and inflation > 0; `analyse` throws
 /// NumericalError as `Ekf::analyse`, and where the trajectory is not finite.
 /// Cost per cycle: n cycles of an `Ekf`. Memory: n states, and that of an `Ekf`.
-/// Source: Sakov, arXiv:2411.14809 (2024), where the trajectory leads forward from a past analysis.
+/// Source: after Sakov, arXiv:2411.14809 (2024), a variant.
 template <class Problem_>
 class BackwardKalman : public AnalysisTypes<Problem_, double, 1> {
  public:
@@ -84,23 +83,25 @@ class BackwardKalman : public AnalysisTypes<Problem_, double, 1> {
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {
     require_valid_observations("BackwardKalman::analyse", observed);
-    std::vector<Estimate> past{carried.state};
+    const std::size_t n = config_.cycles;
+    Scratch<double> past((n + 1) * size, Unset{});  // x_0, x_−1, …, x_−n
+    std::copy_n(carried.state.data(), size, past.data());
     const auto back = problem_.model.backward();
-    for (std::size_t k = 0; k < config_.cycles; ++k) {
-      past.push_back(past.back());
-      back.step(past.back().data(), past.back().data());
-      if (!std::ranges::all_of(past.back().numbers(), [](double x) { return std::isfinite(x); }))
+    for (std::size_t k = 0; k < n; ++k) {
+      double* const before = &past[(k + 1) * size];
+      back.step(&past[k * size], before);
+      if (!std::all_of(before, before + size, [](double x) { return std::isfinite(x); }))
         throw NumericalError(to_text("BackwardKalman::analyse: the state ", k + 1,
                                      " cycles before the forecast is not finite, expected that the "
                                      "model can go back ",
-                                     config_.cycles, "; give fewer `cycles`"));
+                                     n, "; give fewer `cycles`"));
     }
-    auto along = filter_.start(past.back(), std::sqrt(config_.start_variance), {});
+    auto along = filter_.start(carried.state, std::sqrt(config_.start_variance), {});
     Observed expected = observed;  // what the trajectory itself shows: only P changes
-    for (std::size_t k = config_.cycles; k > 0; --k) {
-      along.state = past[k];
+    for (std::size_t k = n; k > 0; --k) {
+      along.state.set_lane(0, &past[k * size]);
       filter_.forecast(along);
-      along.state = past[k - 1];
+      along.state.set_lane(0, &past[(k - 1) * size]);
       if (k == 1) break;
       placed(problem_.observe, expected).observe(along.state.data(), expected.values.data());
       filter_.analyse(along, expected, key);
