@@ -97,6 +97,25 @@ class Table {
   std::vector<example::Row> rows_;
 };
 
+/// The weights that the row's training begins with: random ones, or those of another row, the seed
+/// of whose truths is left far behind.
+template <class Row>
+auto start_of(const Row& row, TrainConfig& config, const TableOptions& table,
+              std::map<std::string, std::string>& notes) {
+  using Network = typename Row::Network;
+  if constexpr (Network::shape.retrace > 0) {
+    const auto file = std::filesystem::path(table.weights) / (row.start + ".safetensors");
+    notes["earlier_training_seconds"] =
+        load_safetensors<float>(file).metadata.at("training_seconds");
+    config.seed += 20;
+    return retraced<Network::shape.retrace>(load_weights<Retraced<Network, 0>>(file));
+  } else {
+    Network network;
+    scale_inputs(typename Row::Problem(), network, config.seed);
+    return random_start<float>(network, config.seed);
+  }
+}
+
 /// Trains the row and writes its weights, if it is the one asked for.
 template <class Row>
 void train_row(const Row& row, const example::Options& options, const TableOptions& table) {
@@ -130,11 +149,12 @@ void train_row(const Row& row, const example::Options& options, const TableOptio
       std::filesystem::path(table.checkpoints.empty() ? table.weights : table.checkpoints) /
       row.name;
   const auto [trained, report] =
-      table.from.empty() ? dan::train<Network, Row::lanes>(problem, recipe, name)
-                         : dan::finish<Row::lanes>(problem, load_weights<Network>(table.from),
-                                                   recipe, name, table.updates);
+      table.from.empty()
+          ? dan::train<Row::lanes>(problem, start_of(row, config, table, notes), recipe, name)
+          : dan::finish<Row::lanes>(problem, load_weights<Network>(table.from), recipe, name,
+                                    table.updates);
   notes["command"] = to_text(
-      "table --train ", row.name, " --seed ", config.seed, " --updates ",
+      "table --train ", row.name, " --seed ", options.seed, " --updates ",
       table.from.empty() ? config.updates : table.updates,
       table.from.empty() ? "" : " --from " + std::filesystem::path(table.from).filename().string());
   notes["updates"] = updates;

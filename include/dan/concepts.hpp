@@ -62,6 +62,14 @@ concept DifferentiableModel = DynamicalModel<M> &&
   model.step_adjoint(x, d, out);  // write it by hand, or put the model into Differentiated<...>
 };
 
+/// A model that has one in reverse time: `model.backward()` has a `step` that undoes one of
+/// `model`, for a number as for lanes.
+template <class M>
+concept ReversibleModel = DynamicalModel<M> &&
+    requires(const M& model, const double* x, double* y) {
+  model.backward().step(x, y);
+};
+
 /// Maps a state to `slots` observations, and says which slots report.
 template <class N>
 concept ObservationOperator = HasState<N> &&

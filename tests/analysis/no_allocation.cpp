@@ -99,12 +99,17 @@ TEST_CASE("learned: a cycle allocates nothing after the first, for one state or 
   constexpr NetworkShape plain{.filters = 8, .blocks = 2, .sub_blocks = 2};
   constexpr NetworkShape recurrent{
       .filters = 8, .blocks = 1, .sub_blocks = 2, .members = 2, .head = Head::gain, .memory = 2};
+  constexpr NetworkShape retracing = [](NetworkShape shape) {
+    shape.retrace = 2;
+    return shape;
+  }(recurrent);
   const std::size_t before = allocations;
   CHECK(Trained<AnalysisNetwork<plain, Ring<40>>>{}.parameters.size() > 0);
   CHECK(allocations > before);  // the counter counts
   CHECK(allocations_of_cycles<plain, 1>() == 0);
   CHECK(allocations_of_cycles<plain, 2 * simd_width<float>>() == 0);
   CHECK(allocations_of_cycles<recurrent, 1>() == 0);
+  CHECK(allocations_of_cycles<retracing, 1>() == 0);
 }
 
 TEST_CASE("ensemble filters: a cycle allocates nothing after the first, precise or not") {

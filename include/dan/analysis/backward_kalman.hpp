@@ -14,14 +14,6 @@
 
 namespace dan {
 
-/// A model that has one in reverse time: `model.backward()` has a `step` that undoes one of
-/// `model`.
-template <class M>
-concept ReversibleModel = DynamicalModel<M> &&
-    requires(const M& model, const double* x, double* y) {
-  model.backward().step(x, y);
-};
-
 /// What a `BackwardKalman` may be told.
 struct BackwardKalmanConfig {
   std::size_t cycles = 20;       ///< n, of the trajectory that leads to the forecast

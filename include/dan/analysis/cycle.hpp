@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "dan/analysis/retrace.hpp"
 #include "dan/core/memory.hpp"
 #include "dan/network/analysis_network.hpp"
 #include "dan/observe/observations.hpp"
@@ -92,7 +93,8 @@ struct LearnedCycle {
 
   static constexpr std::size_t members = Network::members, size = Problem::size;
   static constexpr std::size_t states = members * size;
-  static constexpr std::size_t memory = Problem::points * Network::memory;
+  static constexpr bool retraces = Network::shape.retrace > 0;
+  static constexpr std::size_t memory = retraces ? 0 : Problem::points * Network::memory;
   static constexpr std::size_t carried = states + memory;
   static constexpr std::size_t inputs = carried, outputs = carried;
   static constexpr std::size_t parameters = Network::parameters;
@@ -104,11 +106,14 @@ struct LearnedCycle {
   AnalysisBounds<Network::channels> bounds{};
   double time = 0;  ///< at which the cycle begins, in cycles; for a model that is told it
 
-  /// The network's input and what it keeps.
+  using Retracing = Retrace<typename Problem::Model, Network>;
+
+  /// The network's input and what it keeps, and what it kept on the way to a memory found anew.
   template <class T>
   struct Cache {
     std::array<T, Network::inputs> network_in;
     typename Network::template Cache<T> network;
+    [[no_unique_address]] typename Retracing::template Cache<T> retrace;
   };
 
   /// x^f of every member; the memory is handed on.
@@ -124,12 +129,15 @@ struct LearnedCycle {
   void analyse(const Real* params, const T* in, T* out, Cache<T>& cache) const {
     auto& x = cache.network_in;
     std::copy_n(in, states, x.data());
-    Scratch<T> mean(size, Unset{}), result(carried, Unset{});
+    Scratch<T> mean(size, Unset{}), result(Network::outputs, Unset{});
     mean_of_members(in, mean.data());
     uplift(problem.observe, observed, mean.data(), x.data() + states, bounds.departure);
     for (std::size_t i = 0; i < size; ++i) x[states + i] *= deviation<T>(i);
     show_precision(x.data());
-    std::copy_n(in + states, memory, x.data() + Network::memory_at);
+    if constexpr (retraces)
+      retracing().forward(params, x.data(), cache.retrace);
+    else
+      std::copy_n(in + states, memory, x.data() + Network::memory_at);
     network.forward(params, x.data(), result.data(), cache.network);
     const T seen = information<T>();
     for (std::size_t i = 0; i < states; ++i) {
@@ -153,7 +161,7 @@ struct LearnedCycle {
   void backward(const Real* params, const T* in, const Cache<T>& cache, const T* d_out, T* d_in,
                 Real* d_params, const T* d_gain = nullptr) const {
     Scratch<T> d_x(Network::inputs);  // gradient of x^f, z and the memory
-    Scratch<T> d_result(carried, Unset{});
+    Scratch<T> d_result(Network::outputs);
     const T seen = information<T>(), none(Real(0));
     std::copy_n(d_out, states, d_x.data());
     for (std::size_t i = 0; i < states; ++i)
@@ -162,6 +170,8 @@ struct LearnedCycle {
       d_result[i] = remembers ? d_out[i] : where_positive(seen, d_out[i], none);
     network.backward(params, cache.network_in.data(), cache.network, d_result.data(), d_x.data(),
                      d_params, d_gain);
+    if constexpr (retraces)
+      retracing().backward(params, cache.network_in.data(), cache.retrace, d_x.data(), d_params);
     for (std::size_t i = 0; i < size; ++i) d_x[states + i] *= deviation<T>(i);
     uplift_adjoint(d_x.data() + states, d_x.data());
     if constexpr (DifferentiableModel<typename Problem::Model>)
@@ -193,18 +203,23 @@ struct LearnedCycle {
       d_x[states + i] *= deviation<T>(i);
     }
     show_precision(x.data());
-    std::copy_n(in + states, memory, x.data() + Network::memory_at);
-    std::copy_n(d_in + states, memory, d_x.data() + Network::memory_at);
-    network.tangent(params, d_params, x.data(), d_x.data(), out, d_out);
+    if constexpr (retraces) {
+      retracing().tangent(params, d_params, x.data(), d_x.data());
+    } else {
+      std::copy_n(in + states, memory, x.data() + Network::memory_at);
+      std::copy_n(d_in + states, memory, d_x.data() + Network::memory_at);
+    }
+    Scratch<T> result(Network::outputs, Unset{}), d_result(Network::outputs, Unset{});
+    network.tangent(params, d_params, x.data(), d_x.data(), result.data(), d_result.data());
     const T seen = information<T>(), none(Real(0));
     for (std::size_t i = 0; i < states; ++i) {
       const T s = deviation<T>(i % size);
-      out[i] = x[i] + where_positive(seen, T(s * out[i]), none);
-      d_out[i] = d_x[i] + where_positive(seen, T(s * d_out[i]), none);
+      out[i] = x[i] + where_positive(seen, T(s * result[i]), none);
+      d_out[i] = d_x[i] + where_positive(seen, T(s * d_result[i]), none);
     }
-    for (std::size_t i = states; i < carried && !remembers; ++i) {
-      out[i] = where_positive(seen, out[i], in[i]);
-      d_out[i] = where_positive(seen, d_out[i], d_in[i]);
+    for (std::size_t i = states; i < carried; ++i) {
+      out[i] = remembers ? result[i] : where_positive(seen, result[i], in[i]);
+      d_out[i] = remembers ? d_result[i] : where_positive(seen, d_result[i], d_in[i]);
     }
   }
 
@@ -231,6 +246,8 @@ struct LearnedCycle {
   static constexpr double share = 1.0 / static_cast<double>(members);
   /// Whether the memory is rewritten even where nothing is observed.
   static constexpr bool remembers = Network::shape.sees_precision;
+
+  [[nodiscard]] Retracing retracing() const { return {problem.model, network, bounds}; }
 
   /// NaN stays NaN.
   template <class T>

@@ -20,7 +20,10 @@ struct NetworkShape {
   std::size_t members = 1;     ///< states analysed together, N_e
   Nonlinearity activation = Nonlinearity::silu;
   Head head = Head::plain;
-  std::size_t memory = 0;  ///< channels carried from cycle to cycle
+  std::size_t memory = 0;  ///< channels carried from cycle to cycle, or found anew in each
+  /// Cycles of the way back from the forecast along which the memory is found anew in every
+  /// analysis, see Retrace; 0: it is carried.
+  std::size_t retrace = 0;
   /// More than one: gains that reach twice as far each, see WideGainHead; then the network has no
   /// variances to tell (spread, P^a) or to be taught.
   std::size_t gain_levels = 1;
