@@ -120,7 +120,7 @@ class DanNetwork(torch.nn.Module):
         a = self.architecture = architecture
         unknown = set(a) - {"filters", "blocks", "sub_blocks", "kernel", "members", "activation",
                             "head", "memory", "gain_radius", "sees_forecast", "gates", "channels",
-                            "gain_levels", "sees_precision", "sees_place"}
+                            "gain_levels", "sees_precision", "sees_place", "retrace"}
         if unknown or a["head"] not in ("plain", "symmetric gain") or a["activation"] not in ACTIVATIONS:
             raise ValueError(f"this script does not know such a network: {a}")
         self.geometry = geometry

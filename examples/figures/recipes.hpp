@@ -32,9 +32,6 @@ struct LearnedRow {
 
 /// The talk's wide network.
 inline constexpr dan::NetworkShape wide_shape{.filters = 100, .blocks = 5, .sub_blocks = 5};
-/// One state without memory at its best: the recurrent network, whose memory is found anew in every
-/// cycle from the forecast alone.
-using Memoryless = dan::Retraced<dan::pretrained::Recurrent, 20>;
 // The talk's linear and simplified networks, with fewer layers than the talk's.
 inline constexpr dan::NetworkShape linear_shape{
     .filters = 40, .blocks = 2, .sub_blocks = 2, .activation = dan::Nonlinearity::identity};
@@ -63,11 +60,11 @@ void for_each_row(const Call& call) {
       {.training = training_without_memory(4000), .finish = {.share = 0.25, .unroll = 32}}});
   TrainConfig memoryless = training_with_memory(6000);
   memoryless.unroll = 4, memoryless.first_unroll = 0;
-  memoryless.learning_rate = 3e-4, memoryless.loss_limit = 0.3;  // from good weights
+  memoryless.learning_rate = 1e-4, memoryless.loss_limit = 0.3;  // from good weights
   memoryless.renew_every = 1000;
   memoryless.upsets.first = memoryless.upsets.last;
   memoryless.taught = 0;
-  call(LearnedRow<Memoryless, 16, Lorenz, NoTeacher>{
+  call(LearnedRow<pretrained::Memoryless, 16, Lorenz, NoTeacher>{
       "memoryless", "recurrent, its memory from x^f", "-", {.training = memoryless}, "recurrent"});
   call(LearnedRow<AnalysisNetwork<linear_shape, Ring<40>>, 32, Lorenz, NoTeacher>{
       "linear", "linear", "0.384", {.training = {.updates = 3000, .groups = 2, .unroll = 4}}});

@@ -12,4 +12,5 @@ constexpr std::size_t points = 40;
 #else
 constexpr std::size_t points = 48;
 #endif
-const dan::Transformed<dan::StreamFunction<Harmonics>, dan::ObserveAll<points>> observe{};
+[[maybe_unused]] const dan::Transformed<dan::StreamFunction<Harmonics>, dan::ObserveAll<points>>
+    observe{};

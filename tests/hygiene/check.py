@@ -14,8 +14,9 @@ listed    every test, benchmark and example is in the meson.build that builds it
 defaults  tests/core/compiler.cpp looks at every struct with numbers that have defaults
 compiles  figures, the program dan, benchmarks and slow tests compile with the compiler of the build,
           without a warning
-misuse    tests/FILE compiles, and with -DMISUSE or the `// flags:` it names fails with the words it
-          expects; with a line `// lines: 40` in at most so many lines (clang says more)
+uses      every file of tests/compile_fail compiles as it stands
+misuse    tests/FILE fails with -DMISUSE, or the `// flags:` it names, with the words it expects; with
+          a line `// lines: 40` in at most so many lines (clang says more)
 """
 import concurrent.futures
 import json
@@ -203,17 +204,23 @@ def defaults(_):
     return found
 
 
+def uses(build):
+    files = sorted((ROOT / "tests/compile_fail").glob("*.cpp"))
+    with tempfile.TemporaryDirectory() as folder:  # all in one file: what they share is read once
+        together = pathlib.Path(folder) / "uses.cpp"
+        subprocess.run([sys.executable, ROOT / "tests/support/join.py", together, *files], check=True)
+        right = compile_only(build, str(together), precompiled=True)
+    return [f"what should compile does not:\n{right.stdout}"] if right.returncode else []
+
+
 def misuse(build, file):
     source = ROOT / "tests" / file
     expected = re.findall(r"^// expect: (.*)$", source.read_text(), re.MULTILINE)
     flags = re.search(r"^// flags: (.*)$", source.read_text(), re.MULTILINE)
     precompiled = not flags  # which hold for what is precompiled, too
     flags = flags[1].split() if flags else ["-DMISUSE"]
-    right = compile_only(build, str(source), precompiled=precompiled)
     wrong = compile_only(build, *flags, str(source), precompiled=precompiled)
     found = []
-    if right.returncode:
-        found.append(f"{source.name} does not compile:\n{right.stdout}")
     if not wrong.returncode:
         found.append(f"{source.name} compiles with {' '.join(flags)}, expected an error")
     found += [f"{source.name}: the error does not say '{words}':\n{wrong.stdout}"
@@ -228,7 +235,8 @@ def misuse(build, file):
 
 def main():
     rule, *arguments = sys.argv[1:]
-    rules = [alone, compiles, layers, names, umbrella, licence, listed, readme, defaults, misuse]
+    rules = [alone, compiles, layers, names, umbrella, licence, listed, readme, defaults, uses,
+             misuse]
     found = {f.__name__: f for f in rules}[rule](*arguments)
     print("\n".join(found) or f"{rule}: good")
     return 1 if found else 0

@@ -3,6 +3,7 @@
 #include "dan/geometry/lat_lon.hpp"
 #include "dan/geometry/ring.hpp"
 #include "dan/network/analysis_network.hpp"
+#include "dan/network/retraced.hpp"
 
 /// \file
 /// The architectures of the weights in weights/: `load_weights<pretrained::Recurrent>(file)`.
@@ -25,6 +26,10 @@ using Recurrent = AnalysisNetwork<NetworkShape{.filters = 64,
                                                .gain_radius = 9,
                                                .products = 48},
                                   Ring<40>>;
+
+/// The recurrent one without anything to remember: its memory is found anew in every cycle from 20
+/// cycles of the way back, so that a state alone is carried.
+using Memoryless = Retraced<Recurrent, 20>;
 
 /// Small and fast: products, gain head and 16 memory channels per point.
 using Small = AnalysisNetwork<NetworkShape{.filters = 40,
