@@ -13,7 +13,8 @@
 /// \file
 /// What a method believes of its own analysis, and how well that fits the truth.
 ///
-/// A score of beliefs is an object with `add(belief, truth, uniform)` and `merge(next)`; the
+/// A score of beliefs is an object with `add(belief, truth, uniform)` and `merge(next)`, and for
+/// several processes `transfer(archive)`; the
 /// library's are MeanCrps, RankHistogram, ReducedCentred and SpreadSkill. In a twin experiment:
 ///
 ///     BeliefRecorder<MeanCrps> crps;
@@ -69,6 +70,11 @@ struct BeliefRecorder : EmptyRecorder {
     for (std::size_t l = 0; l < view.runs; ++l)
       if (view.going(l)) add(view, l);
   }
+  template <class Archive>
+  void transfer(Archive& archive) requires requires {
+    score.transfer(archive);
+  }
+  { score.transfer(archive); }
   void merge(const BeliefRecorder& next) { score.merge(next.score); }
 
  private:

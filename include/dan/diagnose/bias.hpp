@@ -52,6 +52,10 @@ struct BiasRecorder : EmptyRecorder {
     }
     series.add(view, b);
   }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    series.transfer(archive);
+  }
   void merge(const BiasRecorder& next) { series.append(next.series); }
 
   /// b and s: of all b_k after the first `burn_in` cycles of each run.

@@ -78,6 +78,12 @@ class CollapseRecorder : public EmptyRecorder {
     members_ = n;
     ++count_;
   }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    archive.number("members", members_), archive.number("count", count_);
+    archive.number("mean", mean_), archive.number("scatter", scatter_);
+    archive.number("apart", apart_), archive.number("used", used_);
+  }
   void merge(const CollapseRecorder& next) {
     members_ = std::max(members_, next.members_);
     mean_ += next.mean_, scatter_ += next.scatter_, apart_ += next.apart_, used_ += next.used_;

@@ -65,6 +65,10 @@ class MeanCrps {
                                    : crps_of_ensemble(belief.members, truth);
     ++count_;
   }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    archive.number("sum", sum_), archive.count("count", count_);
+  }
   void merge(const MeanCrps& next) { sum_ += next.sum_, count_ += next.count_; }
 
   [[nodiscard]] std::size_t count() const { return count_; }

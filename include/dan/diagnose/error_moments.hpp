@@ -2,6 +2,7 @@
 #pragma once
 #include <cmath>
 #include <cstddef>
+#include <span>
 
 #include "dan/experiment/record.hpp"
 
@@ -36,6 +37,10 @@ class ErrorMoments : public EmptyRecorder {
       sum += power;
       power *= error;
     }
+  }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    archive.numbers("sums", std::span<double>(sums_), 1);
   }
   void merge(const ErrorMoments& next) {
     for (std::size_t p = 0; p < 5; ++p) sums_[p] += next.sums_[p];

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -60,6 +61,10 @@ class LinearityRecorder : public EmptyRecorder {
         }
       }
     }
+  }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    archive.numbers("rest", std::span(rest_), 1), archive.numbers("all", std::span(all_), 1);
   }
   void merge(const LinearityRecorder& next) {
     for (std::size_t n = 0; n < factors_.size(); ++n)

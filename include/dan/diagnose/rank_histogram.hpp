@@ -39,6 +39,11 @@ class RankHistogram {
         belief.members.empty() ? part(belief, truth, uniform) : rank_of(belief, truth, uniform);
     ++counts_[rank];
   }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    for (std::size_t r = 0; r < counts_.size(); ++r)
+      archive.count(to_text("counts.", r), counts_[r]);
+  }
   /// Throws ShapeError for another number of ranks.
   void merge(const RankHistogram& next) {
     require_size("RankHistogram::merge", "next", next.counts_.size(), counts_.size(), "rank");

@@ -27,6 +27,11 @@ class ReducedCentred {
     const double z = (truth - belief.mean) / std::sqrt(variance_of_error(belief));
     sum_ += z, squares_ += z * z, ++count_;
   }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    archive.number("sum", sum_), archive.number("squares", squares_);
+    archive.count("count", count_), archive.count("without", without_);
+  }
   void merge(const ReducedCentred& next) {
     sum_ += next.sum_, squares_ += next.squares_;
     count_ += next.count_, without_ += next.without_;

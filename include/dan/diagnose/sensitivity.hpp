@@ -98,6 +98,10 @@ class SensitivityRecorder : public EmptyRecorder {
             increment, in, (view.first + l + time + n * Grid::points / points_) % Grid::points);
     }
   }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    archive.count("terms", terms_), transfer_matrix(sum_, archive);
+  }
   void merge(const SensitivityRecorder& next) {
     if (sum_.size() == 0)
       sum_ = next.sum_;

@@ -28,6 +28,14 @@ class SpreadSkill {
   void add(const Belief& belief, double truth, double = 0) {
     pairs_.emplace_back(variance_of_error(belief), std::pow(truth - belief.mean, 2));
   }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    std::size_t count = pairs_.size();
+    archive.count("count", count);
+    pairs_.resize(count);
+    for (auto& [variance, square] : pairs_)
+      archive.number("variance", variance), archive.number("square", square);
+  }
   void merge(const SpreadSkill& next) {
     pairs_.insert(pairs_.end(), next.pairs_.begin(), next.pairs_.end());
   }

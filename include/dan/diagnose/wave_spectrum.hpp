@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <span>
 #include <type_traits>
 
 #include "dan/core/error.hpp"
@@ -76,6 +77,11 @@ class WaveSpectrum : public EmptyRecorder {
   void after_analysis(const auto& view) {
     each(view, [&](const double* x, const double* error) { truth_.add(x), analysis_.add(error); });
   }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    archive.part("truth", truth_), archive.part("forecast", forecast_);
+    archive.part("analysis", analysis_);
+  }
   void merge(const WaveSpectrum& next) {
     truth_.merge(next.truth_), forecast_.merge(next.forecast_), analysis_.merge(next.analysis_);
   }
@@ -93,6 +99,10 @@ class WaveSpectrum : public EmptyRecorder {
     void add(const double* field) {
       Power::add(field, sum.data());
       ++count;
+    }
+    template <class Archive>
+    void transfer(Archive& archive) {
+      archive.numbers("sum", std::span<double>(sum), 1), archive.number("count", count);
     }
     void merge(const Mean& next) {
       for (std::size_t k = 0; k < scales; ++k) sum[k] += next.sum[k];

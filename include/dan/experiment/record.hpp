@@ -143,6 +143,15 @@ void transfer_rows(std::vector<std::vector<double>>& rows, Archive& archive) {
   }
 }
 
+/// So does a matrix of any shape.
+template <class Matrix, class Archive>
+void transfer_matrix(Matrix& matrix, Archive& archive) {
+  std::array<std::size_t, 2> shape{matrix.shape()[0], matrix.shape()[1]};
+  archive.count("rows", shape[0]), archive.count("columns", shape[1]);
+  matrix.resize(shape);
+  archive.numbers("numbers", std::span(matrix.data(), matrix.size()), 1);
+}
+
 /// Numbers of each run, one per cycle while it goes on.
 struct RunSeries {
   std::vector<std::vector<double>> runs{};
