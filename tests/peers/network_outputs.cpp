@@ -116,6 +116,7 @@ int main(int argc, char** argv) try {
   write<pretrained::Sparse>(weights, folder, "sparse", SparseLorenz{});
   write<Members>(weights, folder, "members", lorenz);
   write<pretrained::Recurrent>(weights, folder, "recurrent", lorenz);
+  write<pretrained::Memoryless>(weights, folder, "memoryless", lorenz);
   for (std::size_t dt = 1; dt <= 4; dt *= 2) {
     const Waves waves{.model = {.model = {}, .count = 2 * dt}};
     write<pretrained::KuramotoSivashinskyPlain>(weights, folder,

@@ -49,6 +49,9 @@ void check(const std::string& name) {
 }  // namespace
 
 TEST_CASE("the shipped recurrent network comes back") { check<pretrained::Recurrent>("recurrent"); }
+TEST_CASE("the shipped network of one state comes back") {
+  check<pretrained::Memoryless>("memoryless");
+}
 TEST_CASE("the shipped small network comes back") { check<pretrained::Small>("small"); }
 TEST_CASE("the shipped sparse network comes back") { check<pretrained::Sparse>("sparse"); }
 TEST_CASE("the shipped plain network comes back") { check<pretrained::Plain>("plain"); }
