@@ -26,7 +26,8 @@ void check(const std::string& name) {
     CHECK(found.events == 64);
     CHECK(found.never == 0);
     CHECK(found.lost == 0);
-    // Medians of 64 runs that differ by some ten cycles: two cycles are within their sampling error.
+    // Medians of 64 runs that differ by some ten cycles: two cycles are within their sampling
+    // error.
     CHECK(found.quantile(0.5) <= theirs.quantile(0.5) + 2);
   };
   for (const double deviation : {1.0, 3.0, 5.0, 7.0})
