@@ -71,7 +71,8 @@ template <class Network, class Problem>
 /// reports have x^a = x^f; there the memory stays as it is, unless the network is shown the
 /// precision: else it could not tell silence from agreement.
 /// Input and output, one contiguous array of `carried` elements of T: the members' states
-/// (members × points × channels), then the memory channels (points × memory).
+/// (members × points × channels), then the memory channels (points × memory), unless the memory is
+/// found anew (`Shape.retrace`, see Retrace).
 /// The bounds are there for the first seconds of a training and for unusual starts, where a lane
 /// may run away; backward and tangent ignore them. Only linear observation operators have a
 /// backward pass. Cost: one model step (backward: one adjoint) per member and one pass of the
