@@ -63,7 +63,7 @@ concept DifferentiableModel = DynamicalModel<M> &&
 };
 
 /// A model that has one in reverse time: `model.backward()` has a `step` that undoes one of
-/// `model`, for a number as for lanes.
+/// `model`, of numbers; a network that goes back (Retrace) also asks for lanes and derivatives.
 template <class M>
 concept ReversibleModel = DynamicalModel<M> &&
     requires(const M& model, const double* x, double* y) {

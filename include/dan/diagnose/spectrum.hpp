@@ -99,15 +99,9 @@ struct CovarianceRecorder : EmptyRecorder {
   }
   template <class Archive>
   void transfer(Archive& archive) {
-    std::size_t runs = covariances.size();
-    archive.count("runs", runs);
-    covariances.resize(runs);
-    for (auto& run : covariances) {
-      std::size_t times = run.size();
-      archive.count("times", times);
-      run.resize(times);
-      for (Matrix& p : run) transfer_matrix(p, archive);
-    }
+    transfer_list(covariances, archive, [&](auto& run) {
+      transfer_list(run, archive, [&](Matrix& p) { transfer_matrix(p, archive); });
+    });
   }
   void merge(const CovarianceRecorder& next) {
     covariances.insert(covariances.end(), next.covariances.begin(), next.covariances.end());

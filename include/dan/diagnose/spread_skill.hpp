@@ -30,11 +30,9 @@ class SpreadSkill {
   }
   template <class Archive>
   void transfer(Archive& archive) {
-    std::size_t count = pairs_.size();
-    archive.count("count", count);
-    pairs_.resize(count);
-    for (auto& [variance, square] : pairs_)
-      archive.number("variance", variance), archive.number("square", square);
+    transfer_list(pairs_, archive, [&](auto& pair) {
+      archive.number("variance", pair.first), archive.number("square", pair.second);
+    });
   }
   void merge(const SpreadSkill& next) {
     pairs_.insert(pairs_.end(), next.pairs_.begin(), next.pairs_.end());

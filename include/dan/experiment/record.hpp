@@ -129,21 +129,22 @@ struct EmptyRecorder {
   void after_analysis(const auto&) {}
 };
 
-/// Rows of any length go through an archive.
+/// A list of any length goes through an archive, `use(element)` for each of its elements.
+template <class Element, class Archive, class Use>
+void transfer_list(std::vector<Element>& list, Archive& archive, const Use& use) {
+  std::size_t count = list.size();
+  archive.count("count", count);
+  list.resize(count);
+  for (auto& element : list) use(element);
+}
+/// So do rows of any length,
 template <class Archive>
 void transfer_rows(std::vector<std::vector<double>>& rows, Archive& archive) {
-  std::size_t count = rows.size();
-  archive.count("rows", count);
-  rows.resize(count);
-  for (auto& row : rows) {
-    std::size_t size = row.size();
-    archive.count("size", size);
-    row.resize(size);
-    archive.numbers("row", std::span(row), 1);
-  }
+  transfer_list(rows, archive, [&](auto& row) {
+    transfer_list(row, archive, [&](double& number) { archive.number("number", number); });
+  });
 }
-
-/// So does a matrix of any shape.
+/// and a matrix of any shape.
 template <class Matrix, class Archive>
 void transfer_matrix(Matrix& matrix, Archive& archive) {
   std::array<std::size_t, 2> shape{matrix.shape()[0], matrix.shape()[1]};
