@@ -69,11 +69,14 @@ const std::map<std::string, std::pair<const char*, void (*)(const fs::path&)>> r
     {"toml",
      {".toml",
       [](const fs::path& p) {
-        CLI::App app;
-        double number = 0;
-        auto* run = app.add_subcommand("run")->configurable();
-        run->add_option("--number", number);
-        app.set_config("--config");
+        static double number = 0;
+        static CLI::App app;
+        static const bool made [[maybe_unused]] = [] {
+          auto* run = app.add_subcommand("run")->configurable();
+          run->add_option("--number", number);
+          app.set_config("--config");
+          return true;
+        }();
         try {
           app.parse("run --config " + p.string());
         } catch (const CLI::Error&) {

@@ -46,7 +46,7 @@ struct Interrupted : std::runtime_error {
 
 /// The text of all arguments, one after the other, numbers with enough digits to be told apart.
 template <class... Parts>
-[[nodiscard]] std::string to_text(const Parts&... parts) {
+[[nodiscard, gnu::cold]] std::string to_text(const Parts&... parts) {
   std::ostringstream out;
   out.precision(10);
   (out << ... << parts);

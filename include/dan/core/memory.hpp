@@ -60,7 +60,7 @@ struct KeptBlocks {
   }
 
   /// A block of this size that was kept, else null.
-  void* take(std::size_t size) {
+  [[gnu::noinline]] void* take(std::size_t size) {
     const auto block = std::ranges::find(blocks, size, &std::pair<std::size_t, void*>::first);
     if (block == blocks.end()) return nullptr;
     void* const place = block->second;
@@ -68,7 +68,7 @@ struct KeptBlocks {
     bytes -= size;
     return place;
   }
-  void keep(std::size_t size, void* place) noexcept {
+  [[gnu::noinline]] void keep(std::size_t size, void* place) noexcept {
     blocks.emplace_back(size, place);
     bytes += size;
     shrink_to(most_blocks, most_bytes);

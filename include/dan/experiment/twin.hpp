@@ -240,8 +240,8 @@ struct Scoring {
   }
 
   /// `failures`: why each run ended early, empty if it did not.
-  [[nodiscard]] TwinScores scores(const TwinConfig& config,
-                                  const std::vector<std::string>& failures) const {
+  [[nodiscard, gnu::cold]] TwinScores scores(const TwinConfig& config,
+                                             const std::vector<std::string>& failures) const {
     TwinScores out;
     const auto mean_of = [&](const RunSeries& one) {
       return interval_of(one.after(config.burn_in)).mean;

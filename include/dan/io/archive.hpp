@@ -44,7 +44,7 @@ namespace detail {
 class ArchiveNames {
  public:
   template <class Archive, class Part>
-  void within(const std::string& name, Archive& archive, Part&& part) {
+  [[gnu::cold]] void within(const std::string& name, Archive& archive, Part&& part) {
     const auto before = std::exchange(prefix_, prefix_ + name + ".");
     if constexpr (requires { part(archive); })
       part(archive);
@@ -64,16 +64,18 @@ class ArchiveWriter {
  public:
   static constexpr bool reads = false;
 
-  void same(const std::string& name, const auto& value) {
+  [[gnu::cold]] void same(const std::string& name, const auto& value) {
     file_.metadata[names_.of(name)] = to_text(value);
   }
-  void count(const std::string& name, std::size_t n, std::size_t = 0) { same(name, n); }
-  void number(const std::string& name, double x) { add(name, {1}, {x}); }
-  void series(const std::string& name, const std::vector<float>& x) {
+  [[gnu::cold]] void count(const std::string& name, std::size_t n, std::size_t = 0) {
+    same(name, n);
+  }
+  [[gnu::cold]] void number(const std::string& name, double x) { add(name, {1}, {x}); }
+  [[gnu::cold]] void series(const std::string& name, const std::vector<float>& x) {
     add(name, {x.size()}, {x.begin(), x.end()});
   }
   template <class T>
-  void numbers(const std::string& name, std::span<T> packs, std::size_t lanes) {
+  [[gnu::cold]] void numbers(const std::string& name, std::span<T> packs, std::size_t lanes) {
     std::vector<double> values;
     values.reserve(packs.size() * lanes);
     for (const T& pack : packs)
@@ -82,11 +84,11 @@ class ArchiveWriter {
     add(name, {packs.size(), lanes}, std::move(values));
   }
   template <class B>
-  void batch(const std::string& name, B& batch) {
+  [[gnu::cold]] void batch(const std::string& name, B& batch) {
     numbers(name, std::span(batch.data(), B::size), B::lanes);
   }
   template <class Part>
-  void part(const std::string& name, Part&& part) {
+  [[gnu::cold]] void part(const std::string& name, Part&& part) {
     names_.within(name, *this, part);
   }
 
@@ -94,7 +96,8 @@ class ArchiveWriter {
   void save(const std::filesystem::path& path) const { save_safetensors(path, file_); }
 
  private:
-  void add(const std::string& name, std::vector<std::size_t> shape, std::vector<double> values) {
+  [[gnu::cold]] void add(const std::string& name, std::vector<std::size_t> shape,
+                         std::vector<double> values) {
     file_.tensors.push_back({names_.of(name), std::move(shape), std::move(values)});
   }
 
@@ -114,7 +117,7 @@ class ArchiveReader {
     if (!file_.checked) fail("has no checksum, expected one of what this library writes");
   }
 
-  void same(const std::string& name, const auto& value) {
+  [[gnu::cold]] void same(const std::string& name, const auto& value) {
     const std::string whole = names_.of(name), expected = to_text(value), found = metadata(whole);
     if (found == expected) return;
     const auto a = nlohmann::json::parse(found, nullptr, false);
@@ -127,7 +130,8 @@ class ArchiveReader {
     return file_.metadata.contains(names_.of(name));
   }
   template <std::unsigned_integral Count>
-  void count(const std::string& name, Count& n, std::uint64_t most = std::uint64_t{1} << 62) {
+  [[gnu::cold]] void count(const std::string& name, Count& n,
+                           std::uint64_t most = std::uint64_t{1} << 62) {
     const std::string found = metadata(names_.of(name));
     const char* const end = found.data() + found.size();
     Count value = 0;
@@ -136,30 +140,30 @@ class ArchiveReader {
       fail("holds ", names_.of(name), " = ", found, ", expected a whole number from 0 to ", most);
     n = value;
   }
-  void number(const std::string& name, double& x) {
+  [[gnu::cold]] void number(const std::string& name, double& x) {
     const double found = values(name, {1})[0];
     if (!(found >= 0 && std::isfinite(found)))
       fail("holds ", names_.of(name), " = ", found, ", expected a finite number from zero");
     x = found;
   }
-  void series(const std::string& name, std::vector<float>& x) {
+  [[gnu::cold]] void series(const std::string& name, std::vector<float>& x) {
     x.clear();
     for (const double value : array(name).values) x.push_back(static_cast<float>(value));
   }
   template <class T>
-  void numbers(const std::string& name, std::span<T> packs, std::size_t lanes) {
+  [[gnu::cold]] void numbers(const std::string& name, std::span<T> packs, std::size_t lanes) {
     const auto& found = values(name, {packs.size(), lanes});
     for (std::size_t i = 0; i < packs.size(); ++i)
       for (std::size_t l = 0; l < lanes; ++l)
         lane_of(packs[i], l) = static_cast<real_t<T>>(found[i * lanes + l]);
   }
   template <class B>
-  void batch(const std::string& name, B& batch) {
+  [[gnu::cold]] void batch(const std::string& name, B& batch) {
     numbers(name, std::span(batch.data(), B::size), B::lanes);
     batch.repeat_last_lane();
   }
   template <class Part>
-  void part(const std::string& name, Part&& part) {
+  [[gnu::cold]] void part(const std::string& name, Part&& part) {
     names_.within(name, *this, part);
   }
   /// Throws FileError if there is an array that nobody asked for.
@@ -169,10 +173,10 @@ class ArchiveReader {
   }
 
  private:
-  [[noreturn]] void fail(const auto&... what) const {
+  [[noreturn, gnu::cold]] void fail(const auto&... what) const {
     throw FileError(to_text(function_, ": ", path_.string(), " ", what...));
   }
-  [[nodiscard]] std::string metadata(const std::string& name) const {
+  [[nodiscard, gnu::cold]] std::string metadata(const std::string& name) const {
     const auto at = file_.metadata.find(name);
     return at == file_.metadata.end() ? std::string("nothing") : at->second;
   }

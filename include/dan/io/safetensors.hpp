@@ -67,7 +67,7 @@ inline constexpr std::string_view safetensors_metadata = "__metadata__";
 
 /// 64-bit FNV-1a of the parts, one after the other, as 16 hexadecimal digits.
 /// Source: Fowler, Noll and Vo, draft-eastlake-fnv.
-inline std::string checksum(std::initializer_list<std::string_view> parts) {
+[[gnu::cold]] inline std::string checksum(std::initializer_list<std::string_view> parts) {
   std::uint64_t hash = 0xcbf29ce484222325;
   for (const auto bytes : parts)
     for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
@@ -83,7 +83,8 @@ inline std::string checksum(std::initializer_list<std::string_view> parts) {
 /// Throws ShapeError if a shape does not fit its values, ConfigError if names repeat or are
 /// reserved, FileError if the file cannot be written.
 template <class Real>
-void save_safetensors(const std::filesystem::path& path, const TensorFile<Real>& file) {
+[[gnu::cold]] void save_safetensors(const std::filesystem::path& path,
+                                    const TensorFile<Real>& file) {
   static_assert(std::endian::native == std::endian::little,
                 "save_safetensors: the format is little endian, and so must be the machine");
   auto header = nlohmann::json::object();
@@ -145,7 +146,7 @@ class SafetensorsReader {
   }
 
   /// The text dictionary, checksum included.
-  [[nodiscard]] std::map<std::string, std::string> metadata() const {
+  [[nodiscard, gnu::cold]] std::map<std::string, std::string> metadata() const {
     std::map<std::string, std::string> out;
     const auto entry = header_.find(safetensors_metadata);
     if (entry == header_.end()) return out;
@@ -159,7 +160,7 @@ class SafetensorsReader {
 
   /// The arrays, in the order of their data, which they fill without overlap or gap.
   template <class Real>
-  [[nodiscard]] std::vector<NamedTensor<Real>> tensors() const {
+  [[nodiscard, gnu::cold]] std::vector<NamedTensor<Real>> tensors() const {
     std::vector<Found<Real>> found;
     for (const auto& [name, entry] : header_.items())
       if (name != safetensors_metadata) found.push_back(tensor<Real>(name, entry));
@@ -198,7 +199,8 @@ class SafetensorsReader {
   }
 
   template <class Real>
-  [[nodiscard]] Found<Real> tensor(const std::string& name, const nlohmann::json& entry) const {
+  [[nodiscard, gnu::cold]] Found<Real> tensor(const std::string& name,
+                                              const nlohmann::json& entry) const {
     const auto shape = numbers(name, entry, "shape"), place = numbers(name, entry, "data_offsets");
     const auto type = entry.value("dtype", nlohmann::json());
     if (type != safetensors_type<Real>)
@@ -248,7 +250,7 @@ class SafetensorsReader {
 /// the metadata, see `TensorFile::checked`); throws FileError if the file is missing, damaged, or
 /// of another type.
 template <class Real>
-[[nodiscard]] TensorFile<Real> load_safetensors(const std::filesystem::path& path) {
+[[nodiscard, gnu::cold]] TensorFile<Real> load_safetensors(const std::filesystem::path& path) {
   const detail::SafetensorsReader reader(path);
   TensorFile<Real> file{reader.metadata(), reader.tensors<Real>()};
   if (const auto sum = file.metadata.extract("checksum")) {

@@ -21,7 +21,7 @@ namespace dan {
 /// of their numbers: one step from a fixed state, its observations, the errors of one cycle, the
 /// slots that report in several, and the model's noise in one, if it has any.
 template <class Problem>
-[[nodiscard]] std::vector<double> fingerprint(const Problem& problem) {
+[[nodiscard, gnu::cold]] std::vector<double> fingerprint(const Problem& problem) {
   std::vector<double> x(Problem::size), y(Problem::slots), errors(Problem::slots);
   std::array<bool, Problem::slots> mask;
   fill_normal<double>({1, Purpose::fingerprint}, x);
@@ -54,9 +54,10 @@ template <class Problem>
 /// Architecture, start, problem, teacher and configuration as a text: all that must agree for the
 /// same bits. `teacher`: a number that changes with it.
 template <std::size_t Lanes, Kernels By, class Problem, class Network, class Real>
-[[nodiscard]] std::string training_description(const Problem& problem,
-                                               const Trained<Network, Real>& start,
-                                               const TrainConfig& config, double teacher) {
+[[nodiscard, gnu::cold]] std::string training_description(const Problem& problem,
+                                                          const Trained<Network, Real>& start,
+                                                          const TrainConfig& config,
+                                                          double teacher) {
   return nlohmann::ordered_json{
       {"architecture", detail::architecture<Network>()},
       {"start", detail::checksum({{reinterpret_cast<const char*>(start.parameters.data()),

@@ -203,7 +203,7 @@ class Trainer {
   /// Writes everything that `resume` needs to go on with the same bits; all or nothing.
   /// Throws FileError if the file cannot be written.
   /// Of several processes the first one writes; all of them must make this call.
-  void save_checkpoint(const std::filesystem::path& path) {
+  [[gnu::cold]] void save_checkpoint(const std::filesystem::path& path) {
     for (std::size_t g = 0; g < config_.groups; ++g)
       share_runs(now_.groups[g], owner_of(processes_, g));
     if (processes_.rank() > 0) return;
@@ -215,7 +215,7 @@ class Trainer {
   /// Goes on from a checkpoint of the same training: the final weights are bit for bit those of an
   /// uninterrupted run. Throws FileError, and changes nothing, if the file is missing, damaged, or
   /// of a training with another architecture or configuration.
-  void resume(const std::filesystem::path& path) {
+  [[gnu::cold]] void resume(const std::filesystem::path& path) {
     ArchiveReader reader("Trainer::resume", path);
     State saved = now_;
     transfer(saved, reader);
@@ -248,7 +248,7 @@ class Trainer {
   };
 
   template <class Archive>
-  void transfer(State& state, Archive& archive) const {
+  [[gnu::cold]] void transfer(State& state, Archive& archive) const {
     archive.same("format", "dan training checkpoint 8");
     archive.same("training", description_);
     archive.count("updates", state.updates, config_.updates);
