@@ -213,7 +213,7 @@ class CyclerOf : public Cycler {
       std::array<double, lanes> spreads{};
       for (std::size_t g = 0; g < groups(); ++g) {
         method_.spread(carried_[g], spreads);
-        std::copy_n(spreads.begin(), end_of(g) - g * lanes, &to[g * lanes]);
+        for (std::size_t r = g * lanes; r < end_of(g); ++r) to[r] = spreads[r % lanes];
       }
     }
   }

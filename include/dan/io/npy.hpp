@@ -200,7 +200,7 @@ template <std::size_t Rank>
     fail("has ", data.size(), " bytes of data, expected 8 (double) times the product of its shape");
 
   typename Tensor<double, Rank>::shape_type lengths{};
-  std::ranges::copy(shape, lengths.begin());
+  for (std::size_t d = 0; d < Rank; ++d) lengths[d] = shape[d];
   Tensor<double, Rank> out(lengths, 0.0);
   if (data.empty()) return out;
   if (!*header.fortran_order) {
