@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // expect: write: template <class T> void step(const T*, T*), or use BlackBox<...>
-// lines: 40
+// lines: 20
 #include "dan/models/black_box.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/problem/problem.hpp"

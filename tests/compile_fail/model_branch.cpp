@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // expect: use: using std::sin; sin(x), dan::where_less(a, b, yes, no)
-// lines: 46
+// lines: 36
 #include "dan/analysis/enkf_n.hpp"
 #include "dan/experiment/twin.hpp"
 #include "dan/integrate/rk4.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // expect: write: template <class T> void tendency(const T* x, T* dxdt) const
-// lines: 40
+// lines: 20
 #include "dan/integrate/rk4.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/problem/problem.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // expect: use: using std::sin; sin(x), dan::where_less(a, b, yes, no)
-// lines: 40
+// lines: 20
 #include <cmath>
 
 #include "dan/analysis/var4d.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // expect: use: using std::sin; sin(x), dan::where_less(a, b, yes, no)
-// lines: 41
+// lines: 36
 #include <cmath>
 
 #include "dan/analysis/enkf_n.hpp"

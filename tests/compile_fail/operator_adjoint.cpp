@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // expect: Var3d: the observation operator must have observe_tangent, observe_adjoint and linear
-// lines: 40
+// lines: 20
 #include "dan/analysis/var3d.hpp"
 #include "dan/autodiff/derivatives.hpp"
 #include "dan/integrate/rk4.hpp"
