@@ -26,6 +26,7 @@
 #include "dan/io/npy.hpp"
 #include "dan/io/safetensors.hpp"
 #include "dan/models/lorenz63.hpp"
+#include "dan/netcdf/table.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/observe/table_file.hpp"
@@ -65,6 +66,7 @@ const std::map<std::string, std::pair<const char*, void (*)(const fs::path&)>> r
         save_safetensors(p, load_safetensors<double>(p));
         app::CyclerOf<Lorenz, Method>(Lorenz(), method()).load(p);
       }}},
+    {"netcdf", {".nc", [](const fs::path& p) { (void)load_netcdf_table(p); }}},
     {"name", {".txt", [](const fs::path& p) { (void)app::Name::parse(read_file("fuzz", p)); }}},
     {"toml",
      {".toml",

@@ -48,5 +48,29 @@ write("carried_whole", "file", safetensors(
     [("state", [3, 1], [1, 2, 3])],
     {"format": "dan carried 1", "method": "Var3d", "cycle": "3", "time": "3", "seed": "7", "runs side by side": "1",
      "sizes": "points 1, channels 3, slots 3, runs 1, 64-bit numbers"}, "F64"))
+
+
+def netcdf_classic(rows, columns):
+    """The classic format: a header, then variable after variable."""
+    def text(word):
+        return struct.pack(">i", len(word)) + word.encode() + b"\0" * (-len(word) % 4)
+
+    def header(first):
+        variables = b"".join(text(name) + struct.pack(">iiii", 1, 0, 0, 0) + struct.pack(">iii", kind, size, at)
+                             for (name, kind, size), at in zip(kinds, first))
+        return (b"CDF\1" + struct.pack(">iii", 0, 10, 1) + text("row") + struct.pack(">i", rows)
+                + struct.pack(">ii", 12, 1) + text("source") + struct.pack(">i", 2) + text("seed")
+                + struct.pack(">ii", 11, len(kinds)) + variables)
+    kinds = [(name, kind, rows * {4: 4, 5: 4, 6: 8}[kind]) for name, kind in columns]
+    first, at = [], len(header([0] * len(kinds)))
+    for _, _, size in kinds:
+        first.append(at)
+        at += size
+    return header(first) + b"".join(
+        struct.pack(f">{rows}{ {4: 'i', 5: 'f', 6: 'd'}[kind]}", *range(rows)) for _, kind, _ in kinds)
+
+
+write("netcdf", "doubles", netcdf_classic(3, [("time", 6), ("place", 6), ("value", 6)]))
+write("netcdf", "kinds", netcdf_classic(2, [("time", 6), ("number", 4), ("single", 5)]))
 write("name", "text", "etkf:members=20,inflation=1.02")
 write("toml", "file", "[run]\nnumber = 3\n")

@@ -110,12 +110,38 @@ TEST_CASE("StatesFile and load_states: bad input") {
   check_file_error([&] { return load_states(folder / "x.nc", "point"); }, "is not time");
 }
 
+TEST_CASE("load_states and load_netcdf_table: a file that says that it has more than it can hold") {
+  const TemporaryFolder folder;
+  const auto path = folder / "damaged.nc";
+  {
+    netCDF::NcFile file(path.string(), netCDF::NcFile::replace, netCDF::NcFile::nc4);
+    const auto variable =
+        file.addVar("time", netCDF::ncDouble, file.addDim("time", 1'000'000'000'000));
+    std::vector<std::size_t> chunk{1024};
+    variable.setChunking(netCDF::NcVar::nc_CHUNKED, chunk);
+  }
+  check_file_error([&] { return load_states(path, "time"); }, "'time' has more numbers than ");
+  check_file_error([&] { return load_netcdf_table(path); }, "the table has more numbers than ");
+}
+
+TEST_CASE("load_states: a time for every record") {
+  const TemporaryFolder folder;
+  const auto path = folder / "times.nc";
+  {
+    netCDF::NcFile file(path.string(), netCDF::NcFile::replace, netCDF::NcFile::classic);
+    file.addVar("time", netCDF::ncDouble, file.addDim("other", 2));
+    file.addVar("x", netCDF::ncDouble, file.addDim("time", 3));
+  }
+  check_file_error([&] { return load_states(path, "x"); },
+                   "'time' has 2 numbers, expected one for each of the 3 records");
+}
+
 TEST_CASE("StatesFile: a grid in two dimensions has its positions") {
   const TemporaryFolder folder;
   const auto path = folder / "torus.nc";
   StatesFile<Torus<3, 4>>(path, {.fields = {{"x"}}}).append(0, {numbers(12, 0)});
   netCDF::NcFile file(path.string(), netCDF::NcFile::read);
-  const auto [shape, second] = detail::netcdf_numbers(file.getVar("position_2"));
+  const auto [shape, second] = detail::netcdf_numbers("test", path, file.getVar("position_2"));
   REQUIRE(shape == std::vector<std::size_t>{12});
   for (std::size_t p = 0; p < 12; ++p) CHECK(second[p] == Torus<3, 4>::position(p)[1]);
 }

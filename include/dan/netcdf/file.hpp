@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <filesystem>
 #include <map>
@@ -64,15 +66,28 @@ inline netCDF::NcVar netcdf_variable(std::string_view function, const std::files
                           "', expected one of: ", names));
 }
 
+/// FileError if a file says that an array of it has more numbers than it can hold, as a damaged one
+/// may: nothing is compressed 2,000 times.
+inline void require_as_large(std::string_view function, const std::filesystem::path& path,
+                             const std::string& array, const std::vector<std::size_t>& shape) {
+  const auto bytes = std::filesystem::file_size(path);
+  std::uintmax_t most = 2000 * bytes / sizeof(double);
+  for (const std::size_t length : shape) {
+    if (length > most)
+      throw FileError(to_text(function, ": ", path.string(), ": ", array, " has more numbers than ",
+                              bytes, " bytes can hold; it is damaged"));
+    if (length > 0) most /= length;
+  }
+}
+
 /// All numbers of a variable, of whatever type, as double, with its shape.
 inline std::pair<std::vector<std::size_t>, std::vector<double>> netcdf_numbers(
-    const netCDF::NcVar& variable) {
+    std::string_view function, const std::filesystem::path& path, const netCDF::NcVar& variable) {
   std::vector<std::size_t> shape;
+  for (const auto& dimension : variable.getDims()) shape.push_back(dimension.getSize());
+  require_as_large(function, path, "'" + variable.getName() + "'", shape);
   std::size_t count = 1;
-  for (const auto& dimension : variable.getDims()) {
-    shape.push_back(dimension.getSize());
-    count *= shape.back();
-  }
+  for (const std::size_t length : shape) count *= length;
   std::vector<double> numbers(count);
   if (count > 0) variable.getVar(numbers.data());
   return {std::move(shape), std::move(numbers)};

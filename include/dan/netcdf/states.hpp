@@ -172,14 +172,19 @@ struct ReadStates {
     netCDF::NcFile file;
     detail::open_netcdf("load_states", file, path);
     ReadStates states;
-    states.time =
-        detail::netcdf_numbers(detail::netcdf_variable("load_states", path, file, "time")).second;
+    const auto read = [&](const netCDF::NcVar& of) {
+      return detail::netcdf_numbers("load_states", path, of);
+    };
+    states.time = read(detail::netcdf_variable("load_states", path, file, "time")).second;
     const auto variable = detail::netcdf_variable("load_states", path, file, field);
-    auto [shape, numbers] = detail::netcdf_numbers(variable);
+    auto [shape, numbers] = read(variable);
     if (shape.empty() || variable.getDim(0).getName() != "time")
       throw FileError(to_text("load_states: ", path.string(), ": the first dimension of '", field,
                               "' is not time"));
     const std::size_t records = shape[0];
+    if (states.time.size() != records)
+      throw FileError(to_text("load_states: ", path.string(), ": 'time' has ", states.time.size(),
+                              " numbers, expected one for each of the ", records, " records"));
     states.shape.assign(shape.begin() + 1, shape.end());
     states.values = zero_tensor<double>(records, records > 0 ? numbers.size() / records : 0);
     std::ranges::copy(numbers, states.values.begin());

@@ -63,13 +63,15 @@ inline void save_netcdf_table(const std::filesystem::path& path, const CsvTable&
     CsvTable table;
     std::vector<std::vector<double>> columns;
     const auto first = variables.begin()->second.getDim(0);
+    detail::require_as_large("load_netcdf_table", path, "the table",
+                             {first.getSize(), variables.size()});
     for (const auto& [id, variable] : variables) {
       if (variable.getDim(0).getId() != first.getId())
         throw FileError(to_text("load_netcdf_table: ", path.string(), ": '", variable.getName(),
                                 "' is over ", variable.getDim(0).getName(), ", the others over ",
                                 first.getName(), "; expected one dimension"));
       table.columns.push_back(variable.getName());
-      columns.push_back(detail::netcdf_numbers(variable).second);
+      columns.push_back(detail::netcdf_numbers("load_netcdf_table", path, variable).second);
     }
     table.numbers = zero_tensor<double>(first.getSize(), columns.size());
     for (std::size_t c = 0; c < columns.size(); ++c)
