@@ -4,7 +4,7 @@ find_package(Threads REQUIRED)
 find_package(xtensor REQUIRED)
 find_package(xsimd REQUIRED)
 find_package(nlohmann_json REQUIRED)
-find_package(OpenBLAS REQUIRED)
+find_library(OpenBLAS_LIBRARY openblas REQUIRED)  # Debian 13's own package names a file that is not there
 
 if(NOT TARGET dan::dan)
   add_library(dan::dan INTERFACE IMPORTED GLOBAL)
@@ -18,5 +18,5 @@ if(NOT TARGET dan::dan)
     unset(dan_needs)
   endif()
   target_link_libraries(dan::dan INTERFACE
-    xtensor xsimd nlohmann_json::nlohmann_json ${OpenBLAS_LIBRARIES} Threads::Threads)
+    xtensor xsimd nlohmann_json::nlohmann_json ${OpenBLAS_LIBRARY} Threads::Threads)
 endif()
