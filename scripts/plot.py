@@ -6,8 +6,13 @@ the bindings' examples."""
 import argparse
 import json
 import pathlib
+import sys
 
-import matplotlib
+try:
+    import matplotlib
+except ModuleNotFoundError:
+    sys.exit(f"plot.py: {sys.executable} has no matplotlib; with Debian's python3-matplotlib: "
+             f"/usr/bin/python3 {' '.join(sys.argv)}")
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -360,6 +365,8 @@ def analyses(folder):
     """analyses.csv of `dan run --observations`; with the truth.npy of `dan make` beside it or above, errors too."""
     table = np.genfromtxt(folder / "analyses.csv", delimiter=",", names=True, ndmin=1)
     names = [name for name in table.dtype.names if name.startswith("x")]
+    run = folder / "run.json"
+    made_by = json.loads(run.read_text())["method"] if run.exists() else folder.name
     times, field = table["time"], np.array([table[name] for name in names])
     half = (times[-1] - times[0]) / (2 * max(1, len(times) - 1)) or 0.5
     truth = next((np.load(f) for f in (folder / "truth.npy", folder.parent / "truth.npy") if f.exists()), None)
@@ -369,13 +376,16 @@ def analyses(folder):
                            extent=[times[0] - half, times[-1] + half, -0.5, len(names) - 0.5],
                            vmin=-np.abs(field).max(), vmax=np.abs(field).max())
     plt.colorbar(image, ax=axes[:1], pad=0.01)
-    axes[0].set(ylabel="element of the state", title="Analyses")
+    axes[0].set(ylabel="element of the state", title=f"Analyses: {made_by}")
     if np.isfinite(table["spread"]).any():
         axes[1].semilogy(times, table["spread"], color="tab:blue", lw=1, label="spread: the method's own estimate")
     if truth is not None and len(truth) >= len(times):
         axes[1].semilogy(times, np.sqrt(((field.T - truth[:len(times)]) ** 2).mean(axis=1)), color="tab:red", lw=1,
                          label="RMSE of the analysis")
     axes[1].set(ylabel="error")
+    axes[1].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes[1].yaxis.set_minor_locator(NullLocator())
+    axes[1].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     if axes[1].lines:
         axes[1].legend(fontsize=9)
     axes[2].step(times, table["observations"], where="mid", color="0.4", lw=1)
@@ -534,7 +544,11 @@ def main():
     parser.add_argument("name", choices=sorted(FIGURES))
     parser.add_argument("folder", type=pathlib.Path)
     arguments = parser.parse_args()
-    for name, figure in FIGURES[arguments.name](arguments.folder):
+    try:
+        figures = FIGURES[arguments.name](arguments.folder)
+    except FileNotFoundError as missing:
+        sys.exit(f"plot.py: {missing}; expected the folder that {arguments.name} wrote into")
+    for name, figure in figures:
         path = arguments.folder / f"{name}.png"
         figure.savefig(path, dpi=110)
         print(f"drew {path}")

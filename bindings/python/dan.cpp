@@ -334,7 +334,8 @@ py::object train(const std::string& problem, const std::string& network,
 
 py::object assimilate(const std::string& problem, const std::string& method,
                       const std::filesystem::path& observations, const std::filesystem::path& out,
-                      double interval, double start, std::size_t cycles, std::uint64_t seed) {
+                      std::optional<double> interval, double start, std::size_t cycles,
+                      std::uint64_t seed) {
   const auto chosen = choose(problem, method, std::nullopt);
   if (!chosen.method.assimilate)
     throw ConfigError(to_text("assimilate: ", chosen.problem.name,
@@ -344,14 +345,14 @@ py::object assimilate(const std::string& problem, const std::string& method,
   {
     const py::gil_scoped_release unlocked;
     const InterruptHandler handler;
-    found =
-        chosen.method.assimilate(chosen.choice, {.observations = observations,
-                                                 .out = out,
-                                                 .problem = problem,
-                                                 .method = method,
-                                                 .times = {.start = start, .interval = interval},
-                                                 .cycles = cycles,
-                                                 .seed = seed});
+    found = chosen.method.assimilate(
+        chosen.choice, {.observations = observations,
+                        .out = out,
+                        .problem = problem,
+                        .method = method,
+                        .times = cycle_times(chosen.problem, chosen.choice, start, interval),
+                        .cycles = cycles,
+                        .seed = seed});
   }
   return python(found);
 }
@@ -404,9 +405,10 @@ PYBIND11_MODULE(_dan, module) {
              "threads"_a = 0, "finish"_a = true, "fields"_a = std::map<std::string, std::string>());
   module.def("assimilate", &assimilate,
              "Assimilates the observations of a table (time,place,value,deviation) and writes "
-             "out/analyses.csv; goes on where an earlier call stopped.",
-             "problem"_a, "method"_a, "observations"_a, "out"_a, py::kw_only(), "interval"_a = 1.0,
-             "start"_a = 0.0, "cycles"_a = 0, "seed"_a = 1);
+             "out/analyses.csv; goes on where an earlier call stopped.\n\ninterval: from analysis "
+             "to analysis, by default as long as a forecast; start: one interval before the first.",
+             "problem"_a, "method"_a, "observations"_a, "out"_a, py::kw_only(),
+             "interval"_a = py::none(), "start"_a = 0.0, "cycles"_a = 0, "seed"_a = 1);
 
   py::class_<Method>(
       module, "Method",

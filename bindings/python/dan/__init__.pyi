@@ -18,8 +18,8 @@ def run(problem: str, method: str, *, runs: int = 16, cycles: int = 1450, burn_i
 def train(problem: str, network: str, out: File, *, updates: int = 0, seed: int = 1,
           threads: int = 0, finish: bool = True,
           fields: Mapping[str, str] = {}) -> dict[str, Any]: ...
-def assimilate(problem: str, method: str, observations: File, out: File, *, interval: float = 1.0,
-               start: float = 0.0, cycles: int = 0, seed: int = 1) -> dict[str, Any]: ...
+def assimilate(problem: str, method: str, observations: File, out: File, *,
+               interval: float | None = None, start: float = 0.0, cycles: int = 0, seed: int = 1) -> dict[str, Any]: ...
 
 class Method:
     def __init__(self, problem: str, method: str, model: Model | None = None,

@@ -13,6 +13,7 @@
 #include "dan/app/menu.hpp"
 #include "dan/app/writable.hpp"
 #include "dan/core/interrupt.hpp"
+#include "dan/core/notice.hpp"
 #include "dan/core/progress.hpp"
 #include "dan/io/csv.hpp"
 #include "dan/io/json.hpp"
@@ -40,10 +41,6 @@ class AnalysesFile {
         before.numbers.begin(),
         before.numbers.begin() + static_cast<std::ptrdiff_t>(cycles * table_.columns.size()));
   }
-  /// How many observations there were in cycle `k`, from 1 on.
-  [[nodiscard]] double observations(std::size_t k) const {
-    return numbers_[(k - 1) * table_.columns.size() + 1];
-  }
   void add(double time, std::size_t observations, double spread, std::span<const double> x) {
     for (const double number : {time, static_cast<double>(observations), spread})
       numbers_.push_back(number);
@@ -61,13 +58,23 @@ class AnalysesFile {
   CsvTable table_;
   std::vector<double> numbers_;
 };
+
+/// The rows of a table up to cycle `cycle`.
+template <class Table>
+Table rows_up_to(const Table& table, const CycleTimes& times, std::size_t cycle) {
+  Table part;
+  for (const auto& row : table.rows())
+    if (times.cycles(row.time) < static_cast<double>(cycle) + 0.5) part.add(row);
+  return part;
+}
 }  // namespace detail
 
 /// Assimilates the observations of a file, from the climate or from where an earlier call stopped,
 /// with a cycler of one run into the folder `task.out`: run.json, what the run is of; analyses.csv:
 /// time, observations, spread (nan if the method has none) and the estimate of every element, a
-/// line for each cycle; state.safetensors. Interrupted, or where the analysis cannot go on, it
-/// keeps what it has.
+/// line for each cycle; assimilated.csv: the observations up to there; state.safetensors. What is
+/// before the first analysis is not used, and a `notice` says so. Interrupted, or where the
+/// analysis cannot go on, it keeps what it has.
 ///
 /// Returns {"cycles": …, "last_cycle": …, "observations": …}. Throws FileError for what cannot be
 /// read or written, or is of another run; ConfigError for a cycle with more observations than the
@@ -81,9 +88,17 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
   };
   const std::size_t slots = cycler.slots(), coordinates = cycler.coordinates();
   if (const auto most = most_in_a_cycle(table, task.times); most > slots)
-    fail("a cycle has ", most, " observations, expected at most ", slots);
+    fail("a cycle of ", task.times.interval, " units of time has ", most,
+         " observations, expected at most ", slots, "; is the interval in the units of the table?");
+  const auto early = detail::rows_up_to(table, task.times, 0);
+  if (!early.rows().empty())
+    notice(to_text(task.observations.string(), ": not used: ", early.rows().size(),
+                   " observations before the first analysis, at ",
+                   task.times.start + task.times.interval, "; with start ",
+                   early.rows()[0].time - task.times.interval, " they would be"));
   require_writable_folder("--out", task.out);
   const fs::path state = task.out / "state.safetensors", made_by = task.out / "run.json";
+  const fs::path assimilated = task.out / "assimilated.csv";
   detail::AnalysesFile analyses(task.out / "analyses.csv", cycler.size());
   const nlohmann::ordered_json run{{"problem", task.problem},
                                    {"method", task.method},
@@ -104,12 +119,14 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
   else
     cycler.start_from_climate(task.seed);
   const std::size_t first = cycler.cycle(), last = last_cycle(table, task.times);
-  if (first > 0) analyses.resume(first);
-  for (std::size_t k = 1; k <= first; ++k)
-    if (const auto found = rows_of(table, task.times, k).size();
-        static_cast<double>(found) != analyses.observations(k))
-      fail("cycle ", k, " has ", found, " observations, ", analyses.observations(k),
-           " when it was assimilated; add later cycles only, or take another --out");
+  if (first > 0) {
+    analyses.resume(first);
+    const auto before = load_observations<Geometry, Channels>(assimilated);
+    for (std::size_t k = 1; k <= first; ++k)
+      if (!std::ranges::equal(rows_of(table, task.times, k), rows_of(before, task.times, k)))
+        fail("cycle ", k, " has other observations than when it was assimilated (",
+             assimilated.string(), "); add later cycles only, or take another --out");
+  }
 
   const std::size_t end =
       std::max(first, task.cycles == 0 ? last : std::min(last, first + task.cycles));
@@ -119,6 +136,7 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
   Progress progress("assimilating", end - first, true);
   const auto save = [&] {
     analyses.save();
+    save_observations(assimilated, detail::rows_up_to(table, task.times, cycler.cycle()));
     cycler.save(state);
   };
   while (cycler.cycle() < end) {

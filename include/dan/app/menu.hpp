@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 
 #include "dan/app/cycler.hpp"
 #include "dan/core/error.hpp"
+#include "dan/core/notice.hpp"
 #include "dan/experiment/twin.hpp"
 #include "dan/observe/table.hpp"
 #include "dan/train/config.hpp"
@@ -56,8 +58,8 @@ struct Assimilation {
   std::filesystem::path observations;  ///< see load_observations
   std::filesystem::path out;           ///< folder
   std::string problem{}, method{};  ///< as they were named: a run goes on with the same ones only
-  CycleTimes times{};
-  std::size_t cycles = 0;  ///< at most so many now; 0: to the last observation
+  CycleTimes times{};               ///< see cycle_times
+  std::size_t cycles = 0;           ///< at most so many now; 0: to the last observation
   std::uint64_t seed = 1;
 };
 
@@ -91,9 +93,28 @@ struct ProblemEntry {
   std::string name, about;
   std::vector<Parameter> parameters{};
   std::vector<Method> methods{};
+  /// The time from analysis to analysis: a forecast of the model. Empty where nobody said.
+  std::function<double(Values)> interval{};
   /// Writes observations.csv and truth.npy of a twin experiment: problem, cycles, seed, folder.
   std::function<void(Values, std::size_t, std::uint64_t, const std::filesystem::path&)> make{};
 };
+
+/// When the observations of a file are analysed: `interval` apart, by default the problem's own. A
+/// `notice` says where they differ, ConfigError where neither is known.
+inline CycleTimes cycle_times(const ProblemEntry& problem, const Choice& choice, double start,
+                              std::optional<double> interval) {
+  if (!problem.interval) {
+    if (!interval)
+      throw ConfigError(to_text("interval: ", problem.name,
+                                " does not say how long its forecasts are, expected a number"));
+    return {.start = start, .interval = *interval};
+  }
+  const double own = problem.interval(choice.problem);
+  if (std::abs(interval.value_or(own) - own) > 1e-9 * own)
+    notice(to_text("interval is ", *interval, ", but a forecast of ", problem.name, " is ", own,
+                   " long, which is right only for a table in other units of time"));
+  return {.start = start, .interval = interval.value_or(own)};
+}
 
 /// `name:parameter=value,…`, as problems and methods are named on a command line.
 struct Name {

@@ -24,6 +24,8 @@ template <std::size_t Dimensions>
 struct Place {
   std::array<double, Dimensions> position{};
   std::size_t channel = 0;
+
+  bool operator==(const Place&) const = default;
 };
 
 /// The places of `Slots` observations, for each of `Lanes` runs, and the grid points around them.

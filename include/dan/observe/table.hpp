@@ -32,6 +32,8 @@ struct ObservationRow {
   Place<Dimensions> place{};
   double value = 0;
   double deviation = 1;  ///< standard deviation of its error
+
+  bool operator==(const ObservationRow&) const = default;
 };
 
 /// Observations in the order of their times, each checked when it is added.

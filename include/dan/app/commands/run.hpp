@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "dan/app/options.hpp"
@@ -16,7 +17,8 @@ inline void add_run(CLI::App& app, const Program& program) {
     std::string problem, method, observations, out = ".";
     TwinOptions twin;
     Output output;
-    CycleTimes times{};
+    double start = 0;
+    std::optional<double> interval{};
     std::size_t at_most = 0;
   };
   const auto o = std::make_shared<Options>();
@@ -33,9 +35,14 @@ inline void add_run(CLI::App& app, const Program& program) {
                           "Table time,place,value,deviation (.csv, .npy) instead of a twin");
   command->add_option("--out", o->out, "Folder for run.json, analyses.csv and state.safetensors")
       ->needs(file);
-  command->add_option("--interval", o->times.interval, "Time from analysis to analysis")
+  command
+      ->add_option("--interval", o->interval,
+                   "Time from analysis to analysis; as long as a forecast unless it is given")
       ->needs(file);
-  command->add_option("--start", o->times.start, "Time of the first guess")->needs(file);
+  command
+      ->add_option("--start", o->start,
+                   "Time of the first guess, an interval before the first analysis")
+      ->needs(file);
   command->add_option("--at-most", o->at_most, "Cycles to assimilate now; 0: all")
       ->needs(file)
       ->check(whole_number(0));
@@ -56,13 +63,14 @@ inline void add_run(CLI::App& app, const Program& program) {
         throw ConfigError(to_text("--observations: ", problem.name,
                                   " has places of its own, expected a problem that takes them from "
                                   "a file, see list"));
-      const auto found = method.assimilate(choice, {.observations = o->observations,
-                                                    .out = o->out,
-                                                    .problem = o->problem,
-                                                    .method = o->method,
-                                                    .times = o->times,
-                                                    .cycles = o->at_most,
-                                                    .seed = o->twin.twin.seed});
+      const auto found =
+          method.assimilate(choice, {.observations = o->observations,
+                                     .out = o->out,
+                                     .problem = o->problem,
+                                     .method = o->method,
+                                     .times = cycle_times(problem, choice, o->start, o->interval),
+                                     .cycles = o->at_most,
+                                     .seed = o->twin.twin.seed});
       if (o->output.table())
         std::printf("%zu cycles with %zu observations; %s\n", found["cycles"].get<std::size_t>(),
                     found["observations"].get<std::size_t>(),
