@@ -18,6 +18,7 @@
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
+#include "dan/observe/interpolate.hpp"
 #include "dan/observe/subset.hpp"
 
 using namespace dan;
@@ -291,6 +292,10 @@ TEST_CASE("learned: a problem outside that of the training is told, once") {
   says(Lorenz{.model = {.time_step = 0.07}}, "the model, or the interval");
   says(Lorenz{.model = {.ode = {.forcing = 8.5}}}, "the model, or the interval");
   says(Problem<Rk4<Lorenz96<12>>, ObserveSubset<12, 4>>{}, "observations per number of the state");
+  says(
+      Problem<Rk4<Lorenz96<12>>, ObserveRandomPlaces<Ring<12>, 12>>{
+          .observe = ObserveRandomPlaces<Ring<12>, 12>(12, 12)},
+      "may lie between the points of the grid");
   set_notice_handler(before);
 
   // Another number of points alone is no difference, another interval is.

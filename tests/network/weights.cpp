@@ -88,6 +88,7 @@ TEST_CASE("weights: what they were trained for goes with them") {
                           .most_variance = 2,
                           .least_observed = 0,
                           .most_observed = 0.75,
+                          .between_points = true,
                           .innovation = 1.25};
   trained.trained_for = record;
   save_weights(path, trained);

@@ -26,7 +26,8 @@ struct TrainedFor {
   double mean_change = std::numeric_limits<double>::quiet_NaN(), change = mean_change;
   double least_variance = 1, most_variance = 1;  ///< R_jj of the slots
   double least_observed = 1, most_observed = 1;  ///< slots that report, per number of the state
-  double innovation = 1;  ///< mean of δ²/R at the end of the training; at least 1
+  bool between_points = false;  ///< whether observations may lie between the points of the grid
+  double innovation = 1;        ///< mean of δ²/R at the end of the training; at least 1
 };
 
 /// In what the problem `found` lies outside the one that a network was trained for; nothing if it
@@ -54,6 +55,9 @@ struct TrainedFor {
     list.push_back(to_text("between ", found.least_observed, " and ", found.most_observed,
                            " observations per number of the state report, in training between ",
                            trained.least_observed, " and ", trained.most_observed));
+  if (found.between_points && !trained.between_points)
+    list.emplace_back(
+        "observations may lie between the points of the grid, in training they did not");
   return list;
 }
 
@@ -64,6 +68,7 @@ inline void to_json(nlohmann::ordered_json& json, const TrainedFor& r) {
           {"change", {r.mean_change, r.change}},
           {"variance", {r.least_variance, r.most_variance}},
           {"observed", {r.least_observed, r.most_observed}},
+          {"between_points", r.between_points},
           {"innovation", r.innovation}};
 }
 /// Throws nlohmann::json::exception if something is missing or of another type.
@@ -78,6 +83,7 @@ inline void from_json(const nlohmann::json& json, TrainedFor& r) {
   json.at("variance").at(1).get_to(r.most_variance);
   json.at("observed").at(0).get_to(r.least_observed);
   json.at("observed").at(1).get_to(r.most_observed);
+  r.between_points = json.value("between_points", false);  // not in files of version 0.1.0
   json.at("innovation").get_to(r.innovation);
 }
 

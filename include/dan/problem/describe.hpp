@@ -10,6 +10,7 @@
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
 #include "dan/network/trained_for.hpp"
+#include "dan/observe/places.hpp"
 #include "dan/problem/problem.hpp"
 
 namespace dan {
@@ -33,7 +34,9 @@ template <class Problem>
 template <class Problem, class Network>
 [[nodiscard]] TrainedFor trained_for(const Problem& problem, const Network& network) {
   constexpr std::size_t states = 128, lanes = 16, keys = 64, size = Problem::size;
-  TrainedFor record{.problem = describe(problem), .points = Problem::points};
+  TrainedFor record{.problem = describe(problem),
+                    .points = Problem::points,
+                    .between_points = PlacedOperator<typename Problem::Operator>};
   std::vector<double> changes, state(size);
   typename Problem::template States<double, lanes> x;
   for (std::size_t first = 0; first < states; first += lanes) {
