@@ -19,7 +19,8 @@ def train(problem: str, network: str, out: File, *, updates: int = 0, seed: int 
           threads: int = 0, finish: bool = True,
           fields: Mapping[str, str] = {}) -> dict[str, Any]: ...
 def assimilate(problem: str, method: str, observations: File, out: File, *,
-               interval: float | None = None, start: float = 0.0, cycles: int = 0, seed: int = 1) -> dict[str, Any]: ...
+               interval: float | None = None, start: float = 0.0, cycles: int = 0,
+               seed: int = 1) -> dict[str, Any]: ...
 
 class Method:
     def __init__(self, problem: str, method: str, model: Model | None = None,

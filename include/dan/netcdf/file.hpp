@@ -68,8 +68,9 @@ inline netCDF::NcVar netcdf_variable(std::string_view function, const std::files
 
 /// FileError if a file says that an array of it has more numbers than it can hold, as a damaged one
 /// may: nothing is compressed 2,000 times.
-inline void require_as_large(std::string_view function, const std::filesystem::path& path,
-                             const std::string& array, const std::vector<std::size_t>& shape) {
+inline void require_plausible_size(std::string_view function, const std::filesystem::path& path,
+                                   const std::string& array,
+                                   const std::vector<std::size_t>& shape) {
   const auto bytes = std::filesystem::file_size(path);
   std::uintmax_t most = 2000 * bytes / sizeof(double);
   for (const std::size_t length : shape) {
@@ -85,7 +86,7 @@ inline std::pair<std::vector<std::size_t>, std::vector<double>> netcdf_numbers(
     std::string_view function, const std::filesystem::path& path, const netCDF::NcVar& variable) {
   std::vector<std::size_t> shape;
   for (const auto& dimension : variable.getDims()) shape.push_back(dimension.getSize());
-  require_as_large(function, path, "'" + variable.getName() + "'", shape);
+  require_plausible_size(function, path, "'" + variable.getName() + "'", shape);
   std::size_t count = 1;
   for (const std::size_t length : shape) count *= length;
   std::vector<double> numbers(count);

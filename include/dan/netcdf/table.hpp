@@ -63,8 +63,8 @@ inline void save_netcdf_table(const std::filesystem::path& path, const CsvTable&
     CsvTable table;
     std::vector<std::vector<double>> columns;
     const auto first = variables.begin()->second.getDim(0);
-    detail::require_as_large("load_netcdf_table", path, "the table",
-                             {first.getSize(), variables.size()});
+    detail::require_plausible_size("load_netcdf_table", path, "the table",
+                                   {first.getSize(), variables.size()});
     for (const auto& [id, variable] : variables) {
       if (variable.getDim(0).getId() != first.getId())
         throw FileError(to_text("load_netcdf_table: ", path.string(), ": '", variable.getName(),
