@@ -190,10 +190,22 @@ int main() {
                         .noise = DiagonalNoise<8>(0.01),
                         .start = {.mean = 0, .deviation = 1}};
   const TwinConfig config{.runs = 8, .cycles = 300, .burn_in = 100, .first_guess_deviation = 0.3};
+  const auto show = [](const char* name, const TwinScores& scores) {
+    std::printf("%-8s %.3f [%.3f, %.3f]\n", name, scores.analysis_rmse, scores.interval.low,
+                scores.interval.high);
+    for (const auto& runs : {scores.failures, scores.lost})
+      for (const TwinFailure& which : runs)
+        std::printf("  run %zu, cycle %zu: %s\n", which.run, which.cycle, which.reason.c_str());
+  };
   Innovations innovations;
-  const auto nudging = run_twin(problem, Nudging<Chain16>(problem, 0.1), config, innovations);
-  const auto enkf_n = run_twin(problem, EnkfN<Chain16, 20>(problem), config);
-  std::printf("nudging %.3f (innovations %.3f), EnKF-N %.3f\n", nudging.analysis_rmse,
-              std::sqrt(innovations.squares / innovations.count), enkf_n.analysis_rmse);
+  show("nudging", run_twin(problem, Nudging<Chain16>(problem, 0.1), config, innovations));
+  std::printf("  innovations %.3f\n", std::sqrt(innovations.squares / innovations.count));
+
+  const Climate climate = climatology_of(problem);  // of its covariance 3D-Var takes x_B times
+  const auto var3d = [&](auto x) { return Var3d<Chain16>(problem, climate, x[0]); };
+  const Tuning tuned =
+      tune_analysis(problem, {{"x_B", {0.001, 0.003, 0.01, 0.03, 0.1, 0.3}}}, var3d);
+  show("3D-Var", run_twin(problem, var3d(tuned.best.values), config));
+  show("EnKF-N", run_twin(problem, EnkfN<Chain16, 20>(problem), config));
   // [end]
 }

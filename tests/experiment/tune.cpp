@@ -54,6 +54,35 @@ TEST_CASE("tune: several parameters, the last one fastest") {
   CHECK(tuning.best.score == 0);
 }
 
+TEST_CASE("tune: a trial that fails has lost, and says why") {
+  const std::vector<double> values{1, 2, 3};
+  const auto failing = [](double x) {
+    if (x < 3) throw NumericalError(to_text("no root at ", x));
+    return x;
+  };
+  const auto tuning = tune_on_grid(values, failing, {.threads = 2});
+  CHECK(tuning.best.values[0] == 3);
+  CHECK(std::isinf(tuning.trials[0].score));
+  CHECK(tuning.trials[0].reason == "no root at 1");
+  CHECK(tuning.trials[2].reason.empty());
+  CHECK_THROWS_WITH_AS(
+      (void)tune_on_grid({1.0, 2.0}, failing),
+      "tune_on_grid: none of the 2 values has a finite score; one failed: no root at 1",
+      NumericalError);
+  CHECK_THROWS_WITH_AS((void)tune_on_grid({std::nan("")}, failing),
+                       "tune: a value to try is nan, expected numbers", ConfigError);
+  // A run that fails: an ensemble whose inflation no state survives.
+  const Lorenz problem;
+  TwinConfig twin = tuning_twin();
+  twin.runs = 1, twin.cycles = 200;
+  CHECK_THROWS_WITH_AS(
+      (void)tune_analysis(
+          problem, {{"inflation", {1e4}}},
+          [&](Values v) { return Etkf<Lorenz, 20>(problem, {.inflation = {.factor = v[0]}}); },
+          twin),
+      doctest::Contains("one failed: run 0, cycle "), NumericalError);
+}
+
 TEST_CASE("tune: golden section finds a minimum, past values that fail") {
   const auto tuning = tune_by_golden_section("x", 0, 10, 25, [](double x) {
     return x > 8 ? std::nan("") : (x - 2.345) * (x - 2.345) + 1;

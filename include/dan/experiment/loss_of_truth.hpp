@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdio>
 #include <span>
 #include <string>
 #include <utility>
@@ -12,6 +14,12 @@ namespace dan::detail {
 
 /// Cycles over which a run's errors are averaged to tell whether it has lost the truth.
 inline constexpr std::size_t lost_length = 100;
+
+[[gnu::cold]] inline std::string three_digits(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3g", value);
+  return text.data();
+}
 
 /// What is known of one run, cycle by cycle; spread and at_bounds: empty if the method tells none.
 struct RunErrors {
@@ -33,9 +41,12 @@ inline std::pair<std::size_t, std::string> first_lost_cycle(const RunErrors& run
     if (c + 1 < burn_in + length) continue;
     const auto mean = [&](double sum) { return sum / static_cast<double>(length); };
     const auto because = [&](const auto&... why) {
-      return std::pair(c + 2 - length, to_text("lost the truth: a mean error of ", mean(error),
-                                               " over ", length, " cycles, ", why...,
-                                               "; the climatological deviation is ", deviation));
+      return std::pair(c + 2 - length,
+                       to_text("lost the truth: a mean error of ", three_digits(mean(error)),
+                               " over ", length, " cycles, ", why...,
+                               "; the climatological deviation "
+                               "is ",
+                               three_digits(deviation)));
     };
     if (at_bounds > 0.5 * length)
       return because(std::round(100 * mean(at_bounds)),
@@ -43,13 +54,13 @@ inline std::pair<std::size_t, std::string> first_lost_cycle(const RunErrors& run
                      "problem that it was trained for");
     if (!(mean(error) <= 1.2 * deviation))
       return because(
-          "more than that of the climatology; an ensemble wants more members, inflation "
-          "or localisation");
+          "more than that of the climatology; tune the analysis (an ensemble may want more "
+          "members, inflation or localisation)");
     if (has_spread && mean(error) > 0.5 * deviation && error > 3 * spread)
-      return because("where its own spread is only ", mean(spread),
-                     "; an ensemble wants more members, inflation or localisation");
+      return because("where its own spread is only ", three_digits(mean(spread)),
+                     "; an ensemble may want more members, inflation or localisation");
     if (has_spread && !(mean(spread) <= 1.5 * deviation) && !(spread <= 3 * error))
-      return because("where its own spread is ", mean(spread),
+      return because("where its own spread is ", three_digits(mean(spread)),
                      ", more than any state is from another");
     const std::size_t first = c + 1 - length;
     error -= run.error[first];

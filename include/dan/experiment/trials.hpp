@@ -34,6 +34,7 @@ struct Tuning {
   struct Trial {
     std::vector<double> values;  ///< one per name
     double score;                ///< not finite if it failed
+    std::string reason{};        ///< why it failed, if this call tried it and knows
   };
   std::vector<std::string> names{};
   std::vector<Trial> trials{};
@@ -68,17 +69,18 @@ class TrialRecord {
         check_(std::move(check)) {
     if (writes_ && std::filesystem::exists(file_)) read();
     std::vector<std::vector<double>> rows;  // values and score
-    for (const auto& [values, score] : trials_) rows.emplace_back(values).push_back(score);
+    for (const auto& trial : trials_) rows.emplace_back(trial.values).push_back(trial.score);
     broadcast_value(processes, rows, 0);
     trials_.clear();
     for (const auto& row : rows) trials_.push_back({{row.begin(), row.end() - 1}, row.back()});
   }
 
-  /// The score of `values`, from the file or by `evaluate()`. Throws Interrupted, and keeps no
-  /// score, when told to stop before or during a trial.
+  /// The score of `values`, from the file or by `evaluate()`; infinity where that throws a
+  /// NumericalError, whose words are kept for `trial`. Throws Interrupted, and keeps no score, when
+  /// told to stop before or during a trial.
   template <class Evaluate>
   [[nodiscard]] double score(const std::vector<double>& values, const Evaluate& evaluate) {
-    if (const auto known = find(values)) return *known;
+    if (const auto known = find(values)) return known->score;
     if (interrupted()) stop();
     try {
       const double found = evaluate();
@@ -86,7 +88,15 @@ class TrialRecord {
       return found;
     } catch (const Interrupted&) {
       stop();
+    } catch (const NumericalError& e) {
+      add(values, std::numeric_limits<double>::infinity(), e.what());
+      return std::numeric_limits<double>::infinity();
     }
+  }
+
+  /// What is known of `values`, which were tried or kept before.
+  [[nodiscard]] Tuning::Trial trial(const std::vector<double>& values) {
+    return find(values).value();
   }
 
   /// Keeps a score that another process found.
@@ -134,7 +144,7 @@ class TrialRecord {
       }
       if (!check_ || trials_.empty()) return;
       first_ = score(json.at("check"));
-      const double now = check_(trials_.front().values);
+      const double now = checked(trials_.front().values);
       if (now != first_ && (std::isfinite(now) || std::isfinite(first_)))
         fail("holds trials of another problem or analysis, or of a program built in another way");
     } catch (const nlohmann::json::exception& e) {
@@ -147,24 +157,31 @@ class TrialRecord {
     return trials_.size();
   }
 
-  [[nodiscard]] std::optional<double> find(const std::vector<double>& values) {
+  [[nodiscard]] std::optional<Tuning::Trial> find(const std::vector<double>& values) {
     const std::lock_guard lock(mutex_);
     for (const auto& trial : trials_)
-      if (trial.values == values) return trial.score;
+      if (trial.values == values) return trial;
     return std::nullopt;
   }
 
-  /// Throws ConfigError if a value is not finite and is to be kept in a file.
-  void add(const std::vector<double>& values, double score) {
+  [[nodiscard]] double checked(const std::vector<double>& values) const {
+    try {
+      return check_(values);
+    } catch (const NumericalError&) {
+      return std::numeric_limits<double>::infinity();
+    }
+  }
+
+  /// Throws ConfigError if a value is not a number, or infinite and to be kept in a file.
+  void add(const std::vector<double>& values, double score, std::string reason = {}) {
     const std::lock_guard lock(mutex_);
-    if (!file_.empty())
-      for (const double value : values)
-        if (!std::isfinite(value))
-          throw ConfigError(to_text("tune: a value to try is ", value,
-                                    ", which no file keeps, expected finite values"));
-    trials_.push_back({values, score});
+    for (const double value : values)
+      if (std::isnan(value) || (!file_.empty() && std::isinf(value)))
+        throw ConfigError(to_text("tune: a value to try is ", value, ", expected ",
+                                  file_.empty() ? "numbers" : "finite values, which a file keeps"));
+    trials_.push_back({values, score, std::move(reason)});
     if (!writes_) return;
-    if (check_ && trials_.size() == 1) first_ = check_(values);
+    if (check_ && trials_.size() == 1) first_ = checked(values);
     nlohmann::json json{
         {"problem", problem_}, {"names", names_}, {"trials", nlohmann::json::array()}};
     if (check_) json["check"] = first_;

@@ -27,17 +27,24 @@ struct TunedParameter {
   std::vector<double> values;
 };
 
-/// The aRMSE, or infinity if a run failed: what a search minimises.
+/// The aRMSE: what a search minimises. Throws NumericalError if a run failed, with the first one's
+/// reason: a search counts that as lost and goes on.
 [[nodiscard]] inline double score_to_tune(const TwinScores& scores) {
-  return scores.failures.empty() ? scores.analysis_rmse : std::numeric_limits<double>::infinity();
+  if (scores.failures.empty()) return scores.analysis_rmse;
+  const auto& first = scores.failures.front();
+  throw NumericalError(to_text("run ", first.run, ", cycle ", first.cycle, ": ", first.reason));
 }
 
 namespace detail {
 
 inline void require_best(const Tuning& tuning, std::string_view function) {
-  if (!std::isfinite(tuning.best.score))
-    throw NumericalError(to_text(function, ": none of the ", tuning.trials.size(),
-                                 " values has a finite score; try others"));
+  if (std::isfinite(tuning.best.score)) return;
+  const auto known =
+      std::ranges::find_if(tuning.trials, [](const auto& trial) { return !trial.reason.empty(); });
+  throw NumericalError(to_text(function, ": none of the ", tuning.trials.size(),
+                               " values has a finite score",
+                               known == tuning.trials.end() ? "; try others" : "; one failed: ",
+                               known == tuning.trials.end() ? "" : known->reason));
 }
 
 /// See tune_on_grid; `check` as in TrialRecord.
@@ -74,7 +81,7 @@ template <class Evaluate, class Ranks>
     };
     if (!deal_out(processes, config.threads, count, evaluated, settle)) record.stop();
   }
-  for (std::size_t n = 0; n < count; ++n) tuning.add({point(n), scores[n]});
+  for (std::size_t n = 0; n < count; ++n) tuning.add(record.trial(point(n)));
   require_best(tuning, "tune_on_grid");
   return tuning;
 }
@@ -87,9 +94,10 @@ template <class Evaluate, class Ranks>
 /// `values` is a span with one number per parameter. Trials run in parallel, so evaluate must be
 /// safe to call from several threads and should itself use one; the table does not depend on the
 /// number of threads. With a file, a trial found there (same problem, names and values) is not
-/// repeated. Throws ConfigError if there is no parameter or one has no
-/// value, NumericalError if no score is finite, FileError if the file does not fit, Interrupted
-/// when told to stop: with a file the same call goes on after the trials that were finished.
+/// repeated. A trial that throws NumericalError has lost, with its reason. Throws ConfigError if
+/// there is no parameter or one has no value, NumericalError if no score is finite, with the first
+/// reason, FileError if the file does not fit, Interrupted when told to stop: with a file the same
+/// call goes on after the trials that were finished.
 /// `processes`: trials are dealt out among them (`deal_out`), and all have the whole table, with
 /// the same bits as of one process; rank 0 has the file and shows progress.
 template <class Evaluate, Processes Ranks = OneProcess>
@@ -129,7 +137,7 @@ template <class Evaluate>
   Progress progress("tuning " + name, trials, config.progress);
   const auto score = [&](double value) {
     const double found = record.score({value}, [&] { return evaluate(value); });
-    tuning.add({{value}, found});
+    tuning.add(record.trial({value}));
     progress.advance();
     return std::isfinite(found) ? found : std::numeric_limits<double>::infinity();
   };

@@ -40,7 +40,7 @@ struct TwinConfig {
   std::size_t burn_in = 50;          ///< first cycles of each run, not scored
   std::uint64_t seed = 1;            ///< of truths, observations and first guesses
   std::size_t threads = 0;           ///< 0: all cores; changes no bit of the scores
-  double first_guess_deviation = 1;  ///< standard deviation of the first guess's error
+  double first_guess_deviation = 1;  ///< of the first guess's error, in units of the norm
   bool progress = true;              ///< show a progress bar if it takes long, and what was lost
   std::size_t keep_series = 0;       ///< first cycles, burn-in included, to keep the RMSE of
   std::size_t keep_fields = 0;       ///< first scored cycles of run 0 to keep the states of
@@ -125,8 +125,9 @@ std::vector<std::string> run_twin_group(const Problem& problem, const Method& an
         any = true;
       else
         failures[l] =
-            "the estimate is not finite: the analysis has diverged; shorten the model's time step, "
-            "or give the background or ensemble more spread";
+            "the estimate is not finite: the analysis has diverged, or has left the states that "
+            "the model can step from; shorten the model's time step, tune the background's or "
+            "ensemble's spread, or bound what the model cannot step from (where_less)";
     }
     return any;
   };
