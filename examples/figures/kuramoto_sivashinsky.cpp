@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "flows.hpp"
 #include "sweep.hpp"
 
 namespace {
@@ -16,10 +17,7 @@ namespace {
 using namespace dan;
 using nlohmann::ordered_json;
 
-constexpr std::size_t points = 128;
-using Waves = Problem<Repeated<Etdrk4<KuramotoSivashinsky<points>>>, ObserveAll<points>,
-                      KuramotoSivashinskyStart>;
-
+using example::Waves;
 constexpr NetworkShape without_memory = pretrained::KuramotoSivashinskyPlain::shape;
 constexpr NetworkShape with_memory = pretrained::KuramotoSivashinsky::shape;
 
@@ -30,14 +28,11 @@ ordered_json rounded(std::vector<std::vector<double>> field) {
   return field;
 }
 
-/// Observations every `dt` units of time, two steps a unit.
-Waves observed_every(std::size_t dt) { return {.model = {.model = {}, .count = 2 * dt}}; }
-
 /// Rows for observations every `dt`.
 class Rows {
  public:
   Rows(example::SweepFigure& figure, std::size_t dt)
-      : figure_(figure), dt_(dt), problem_(observed_every(dt)) {}
+      : figure_(figure), dt_(dt), problem_(example::waves_observed_every(dt)) {}
 
   /// The first guess is as good as bocquet2019's: truths have mean zero, so that no error of a
   /// state's mean is in the climate's covariance, and 3D-Var would keep that of a worse one for

@@ -5,41 +5,23 @@
 // each tuned on other truths, EnKF-N, and a network of one state that convolves over the sphere.
 // After the talk's experiment with quasi-geostrophic flow; drawn by scripts/plot.py sphere FOLDER.
 #include <algorithm>
-#include <array>
 #include <span>
 #include <string>
 
+#include "flows.hpp"
 #include "sweep.hpp"
 
 namespace {
 
 using namespace dan;
-using Grid = LatLon<32, 64, Latitudes::gaussian>;
-using Harmonics = SphericalHarmonics<21, Grid>;
-using Model = OnGrid<Harmonics, Rk4<QuasiGeostrophic<Harmonics>>>;
-constexpr std::size_t points = Grid::points;
-constexpr double climate_deviation = 2.67e-5;  // of vorticity, 1/s
-template <class Operator>
-using Sphere = Problem<Model, Operator, SphereStart<Harmonics>>;
-
-/// Every `Step`-th point both ways, from row Step/2 on.
-template <std::size_t Step>
-auto regular() {
-  constexpr std::size_t count = points / (Step * Step), columns = Grid::columns / Step;
-  std::array<std::size_t, count> elements{};
-  for (std::size_t j = 0; j < count; ++j)
-    elements[j] = (j / columns * Step + Step / 2) * Grid::columns + j % columns * Step;
-  return ObserveSubset<points, count>(elements);
-}
+using example::every_point, example::Harmonics;
+constexpr std::size_t points = example::Sphere::points;
 
 template <class Operator>
 void add_rows(example::SweepFigure& figure, const std::string& observed, const Operator& operation,
               double variance = 5.6e-11) {
-  using Here = Sphere<Operator>;
-  const Here problem{.model = {{one_level<Harmonics>(), 3600, 12}},
-                     .observe = operation,
-                     .noise = DiagonalNoise<Operator::slots>(variance),
-                     .norm = {{climate_deviation}}};
+  using Here = example::Flow<Operator>;
+  const Here problem = example::flow_observed_by(operation, variance);
   const nlohmann::ordered_json setting{{"observed", observed}};
   TwinConfig unseen = figure.unseen(), tuning = figure.tuning();
   unseen.runs = 4, tuning.runs = 2;
@@ -77,9 +59,9 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const O
                                              name, scored(1));
   using Values = std::span<const double>;
   tuned("3D-Var, tuned", {{"x_B", {0.03, 0.1, 0.3, 1, 3}}}, [](const Here& here, Values v) {
-    using Background = DistanceBackground<Grid, 1>;
+    using Background = DistanceBackground<example::Sphere, 1>;
     Vector deviations = zero_tensor<double>(points);
-    deviations.fill(climate_deviation);
+    deviations.fill(example::vorticity_deviation);
     return Var3d<Here, 1, Background>(here, Background(deviations, 3, v[0]));
   });
   tuned("ETKF, 60 members, tuned", {{"inflation", {1.005, 1.01, 1.02, 1.04}}},
@@ -97,15 +79,15 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const O
 }
 
 void sphere(example::SweepFigure& figure) {
-  add_rows(figure, "512 regular", regular<2>());
+  add_rows(figure, "512 regular", every_point<2>());
   if (!figure.quick()) {
-    add_rows(figure, "128 regular", regular<4>());
-    add_rows(figure, "128 random", ObserveRandomPlaces<Grid, 128>(128, 128));
+    add_rows(figure, "128 regular", every_point<4>());
+    add_rows(figure, "128 random", example::SeenAtRandom(128, 128));
     add_rows(figure, "all", ObserveAll<points>());
     // With the same share of its climate's deviation, 2.2e7 m²/s, as error.
     using Psi = StreamFunction<Harmonics>;
     using Seen = ObserveSubset<points, 512>;
-    add_rows(figure, "512 stream function", Transformed<Psi, Seen>{{}, regular<2>()}, 3.8e13);
+    add_rows(figure, "512 stream function", Transformed<Psi, Seen>{{}, every_point<2>()}, 3.8e13);
   }
   (void)figure.run("observed");
 }

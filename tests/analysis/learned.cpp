@@ -243,6 +243,41 @@ TEST_CASE("learned: the way back is 3D-Var with the variance that the innovation
   CHECK(spread[1] < 1);
 }
 
+TEST_CASE("learned: innovations too large for long take the way back, silent cycles do not count") {
+  const Lorenz problem;
+  const auto trained = some_network();
+  const Method method(problem, trained);
+  Method::FirstGuessBatch guess;
+  guess.fill(3);
+  // Lane 0: r = 2.9 in every slot, 1.4 · 12 of 0.38 · 12 + 9.34 √12 above 1.5 n: the third is too
+  // much. Lane 1: as usual. Lane 2: as lane 0, but for cycles without observations.
+  const auto forecasts = [&](std::size_t cycles, bool silent) {
+    auto carried = method.start(guess, 0, {});
+    std::vector<std::size_t> gone;
+    std::array<double, runs> back;
+    for (std::size_t k = 1; k <= cycles; ++k) {
+      Method::Observed observed;
+      observed.precision.fill(1);
+      for (std::size_t j = 0; j < 12; ++j)
+        for (std::size_t l = 0; l < runs; ++l) {
+          double mean = 0;
+          for (std::size_t m = 0; m < 2; ++m)
+            mean += static_cast<double>(carried.values.at(m * 12 + j, l)) / 2;
+          observed.values.at(j, l) = static_cast<float>(mean + (l == 1 ? 1 : std::sqrt(2.9)));
+          if (l == 2 && silent && k % 2 == 0) observed.precision.at(j, l) = 0;
+        }
+      method.analyse(carried, observed, {});
+      method.went_back(carried, back);
+      CHECK(back[1] == 0);
+      if (back[0] > 0) gone.push_back(k);
+      if (back[2] > 0) gone.push_back(100 + k);
+    }
+    return gone;
+  };
+  CHECK(forecasts(7, false) == std::vector<std::size_t>{3, 103, 6, 106});
+  CHECK(forecasts(7, true) == std::vector<std::size_t>{3, 105, 6});
+}
+
 TEST_CASE("learned: one outlier takes no way back, nor do innovations as usual in training") {
   const Lorenz problem;
   auto trained = some_network();

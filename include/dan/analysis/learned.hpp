@@ -33,13 +33,14 @@ struct LearnedConfig {
 /// As in training, departures and analyses are kept within `Network::bounds`.
 ///
 /// A network may not find the truth again from where no training has been. With `way_back`, a run
-/// whose innovations contradict its forecast is not left to it: with r_j = δ_j²/(q R_jj), q the
-/// network's usual δ²/R (`TrainedFor::innovation`), and n the slots that report, where
-///   Σ_j min(r_j, 9) > 1.88 n + 9.34 √n
-/// (four standard deviations above what innovations of twice the usual variance give; a single
-/// outlier changes little) the memory is emptied and the analysis is a static one, with errors of
-/// the forecast like those of the climate, B = v D, D the variances of `input_deviation`, and the v
-/// that the innovations themselves show:
+/// whose innovations contradict its forecasts is not left to it: with r_j = δ_j²/(q R_jj), q the
+/// network's usual δ²/R (`TrainedFor::innovation`), n the slots that report, and the excess
+///   s = max(0, s + (Σ_j min(r_j, 9) − 1.5 n) / (0.38 n + 9.34 √n))
+/// that adds up from cycle to cycle, where s > 1 (in a single cycle four standard deviations above
+/// what innovations of twice the usual variance give; a single outlier changes little) s and the
+/// memory are emptied and the analysis is a static one, with errors of the forecast like those of
+/// the climate, B = v D, D the variances of `input_deviation`, and the v that the innovations
+/// themselves show:
 ///   v = min((Σ_j δ_j²/R_jj − n) / Σ_j (H √D 1)_j²/R_jj, 2),
 ///   x^a = x^f + α d,  d_i = ζ_i / (1/B_ii + (Hᵀ R⁻¹ H 1)_i),  α the best step along d,
 /// which for uncorrelated observations of single elements is 3D-Var, of every member.
@@ -48,7 +49,8 @@ struct LearnedConfig {
 /// Says once (`notice`) in what the problem lies outside that of the training.
 /// Works in the precision of its parameters; first guess and observations are rounded to it.
 /// Cost per cycle: one model step per member and one pass of the network. Memory: one cache of the
-/// network per group of runs. Source of the way back: ours.
+/// network per group of runs. Source of the way back: ours; of the excess that adds up: Page,
+/// Biometrika 41 (1954) 100–115.
 template <class Problem_, class Network_, std::size_t Runs = simd_width<float>, class Real_ = float>
 class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
  public:
@@ -67,7 +69,8 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     std::unique_ptr<typename Cycle::template Cache<T>> cache;
     /// Of the static analysis, in the lanes where that was the last one; else zero.
     std::array<double, Runs> static_variance{};
-    std::size_t cycle = 0;  ///< at which the next forecast begins
+    std::array<double, Runs> excess{};  ///< s of the way back
+    std::size_t cycle = 0;              ///< at which the next forecast begins
   };
 
   Learned(const Problem& problem, const Trained<Network, Real_>& trained,
@@ -97,7 +100,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   /// The first guess, with members (if more than one) spread around it; an empty memory.
   [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
                               const RandomKey& key) const {
-    Carried carried{{}, std::make_unique<typename Cycle::template Cache<T>>(), {}, key.cycle};
+    Carried carried{{}, std::make_unique<typename Cycle::template Cache<T>>(), {}, {}, key.cycle};
     std::vector<double> error(Cycle::states);
     for (std::size_t l = 0; l < Runs; ++l) {
       if constexpr (members > 1)
@@ -124,7 +127,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     require_valid_observations("Learned::analyse", observed);
     T* values = carried.values.data();
     const auto here = cycle(observed);
-    const bool anywhere = config_.way_back && find_lost(values, observed, carried.static_variance);
+    const bool anywhere = config_.way_back && find_lost(values, observed, carried);
     if (!anywhere) {
       carried.static_variance.fill(0);
       here.analyse(trained_.parameters.data(), values, values, *carried.cache);
@@ -206,6 +209,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     archive.batch("values", carried.values);
     archive.count("time", carried.cycle);
     archive.numbers("static_variance", std::span<double>(carried.static_variance), 1);
+    archive.numbers("excess", std::span<double>(carried.excess), 1);
   }
 
   [[nodiscard]] const Trained<Network, Real_>& trained() const { return trained_; }
@@ -229,7 +233,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
 
   /// v of the static analysis in the lanes whose innovations contradict the forecast x, else zero;
   /// returns whether there is one.
-  bool find_lost(const T* x, const Observed& observed, std::array<double, Runs>& variance) const {
+  bool find_lost(const T* x, const Observed& observed, Carried& carried) const {
     const double usual = trained_.trained_for ? trained_.trained_for->innovation : 1;
     Scratch<T> mean(size, Unset{}), h(slots, Unset{});
     Scratch<T> climate(size, Unset{}), seen(slots, Unset{});  // deviations, and H of them
@@ -252,9 +256,14 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     for (std::size_t l = 0; l < Runs; ++l) {
       const auto number = [&](const T& value) { return static_cast<double>(lane_of(value, l)); };
       const double n = number(count);
-      variance[l] = 0;
-      if (!(number(limited) > 1.88 * n + 9.34 * std::sqrt(n))) continue;
-      variance[l] = std::min((number(squares) - n) / number(precision), 2.0);
+      double &variance = carried.static_variance[l], &excess = carried.excess[l];
+      variance = 0;
+      if (n == 0) continue;
+      const double most_usual = 0.38 * n + 9.34 * std::sqrt(n);
+      excess = std::max(0.0, excess + (number(limited) - 1.5 * n) / most_usual);
+      if (!(excess > 1)) continue;
+      excess = 0;
+      variance = std::min((number(squares) - n) / number(precision), 2.0);
       anywhere = true;
     }
     return anywhere;

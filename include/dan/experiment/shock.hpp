@@ -251,7 +251,7 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
 /// jump or shift is added to what the method carries after its forecast: to all members of an
 /// ensemble, to the state and not the memory of a learned analysis (a smoother's window stays as it
 /// is). Throws ConfigError for no runs or too few cycles, Interrupted when told to stop. Cost:
-/// truth and analysis, and for `FirstGuess::climate` a climatology.
+/// truth and analysis, and for `FirstGuess::climate` the model steps of a climatology.
 template <class Problem, class Method>
 [[nodiscard]] ShockOutcome run_shock(const Problem& problem, const Method& method,
                                      const Shock& shock, const ShockConfig& config = {}) {
@@ -261,7 +261,7 @@ template <class Problem, class Method>
   require_positive("run_shock", "shock.noise", shock.noise);
   std::vector<double> climate;
   if (shock.start == FirstGuess::climate) {
-    const auto mean = climatology_of(problem).mean;
+    const auto mean = climate_moments_of(problem).mean;
     climate.assign(mean.begin(), mean.end());
   }
   constexpr std::size_t width = Method::runs;
