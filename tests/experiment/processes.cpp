@@ -88,7 +88,10 @@ TEST_CASE("processes: a search, and its file, which goes on with another number 
   const test::TemporaryFolder folder;
   const auto one = folder / "one.json", many = folder / "many.json";
   const std::vector<TunedParameter> few{{"a", {1, 2, 3}}}, more{{"a", {1, 2, 3, 4, 5, 6, 7}}};
-  const auto score = [](Values v) { return (v[0] - 4.2) * (v[0] - 4.2); };
+  const auto score = [](Values v) {
+    if (v[0] == 2 || v[0] == 6) throw NumericalError(to_text("no score at ", v[0]));
+    return (v[0] - 4.2) * (v[0] - 4.2);
+  };
   const auto table = tune_on_grid(more, score, {.threads = 1, .file = one});
   ThreadRanks::run(2, [&](const ThreadRanks& ranks) {
     CHECK(tune_on_grid(few, score, {.threads = 1, .file = many}, ranks).trials.size() == 3);
@@ -99,7 +102,11 @@ TEST_CASE("processes: a search, and its file, which goes on with another number 
         more, [&](Values v) { return ++computed, score(v); }, {.threads = 1, .file = many}, ranks);
     CHECK(here.best.values == table.best.values);
     REQUIRE(here.trials.size() == 7);
-    for (std::size_t n = 0; n < 7; ++n) CHECK(here.trials[n].score == table.trials[n].score);
+    for (std::size_t n = 0; n < 7; ++n) {
+      CHECK(here.trials[n].score == table.trials[n].score);
+      CHECK(here.trials[n].reason == table.trials[n].reason);
+    }
+    CHECK(here.trials[5].reason == "no score at 6");
   });
   CHECK(computed == 4);
   CHECK(read_json(one) == read_json(many));

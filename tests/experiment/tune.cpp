@@ -67,10 +67,33 @@ TEST_CASE("tune: a trial that fails has lost, and says why") {
   CHECK(tuning.trials[2].reason.empty());
   CHECK_THROWS_WITH_AS(
       (void)tune_on_grid({1.0, 2.0}, failing),
-      "tune_on_grid: none of the 2 values has a finite score; one failed: no root at 1",
+      "tune_on_grid: none of the 2 values has a finite score; one failed: no root at 1; try others",
       NumericalError);
   CHECK_THROWS_WITH_AS((void)tune_on_grid({std::nan("")}, failing),
-                       "tune: a value to try is nan, expected numbers", ConfigError);
+                       "tune_on_grid: a value of value is nan, expected numbers", ConfigError);
+  // The same in a file, and when it is gone on with; and where a search goes by itself.
+  const test::TemporaryFolder folder;
+  const TuneConfig config{.file = folder / "trials.json"};
+  std::size_t calls = 0;
+  const auto counted = [&](double x) { return ++calls, failing(x); };
+  CHECK(same_table(tune_on_grid(values, counted, config), tuning));
+  const auto again = tune_on_grid(values, counted, config);
+  CHECK(same_table(again, tuning));
+  CHECK(again.trials[1].reason == "no root at 2");
+  CHECK(calls == 3);
+  const auto golden = tune_by_golden_section("x", 0, 10, 25, [](double x) {
+    if (x > 8) throw NumericalError("too far");
+    return (x - 2.345) * (x - 2.345);
+  });
+  CHECK(golden.best.values[0] == doctest::Approx(2.345).epsilon(1e-4));
+  // A first trial that fails, in a file with a check of the experiment.
+  const auto experiment = [&](Values v, const TwinConfig& twin) {
+    return failing(v[0] + static_cast<double>(twin.runs));
+  };
+  for (int n = 0; n < 2; ++n)
+    CHECK(tune_experiment({{"x", {0, 2}}}, experiment, {.runs = 1, .cycles = 2, .burn_in = 0},
+                          {.threads = 1, .file = folder / "first.json"})
+              .best.values[0] == 2);
   // A run that fails: an ensemble whose inflation no state survives.
   const Lorenz problem;
   TwinConfig twin = tuning_twin();
@@ -229,7 +252,7 @@ TEST_CASE("tune: a damaged file is refused") {
   damaged(R"("x")", "no list");
   std::filesystem::remove(config.file);
   CHECK_THROWS_WITH_AS((void)tune_on_grid({1.0, HUGE_VAL}, square, config),
-                       doctest::Contains("a value to try is inf"), ConfigError);
+                       doctest::Contains("is inf, expected finite numbers"), ConfigError);
 }
 
 TEST_CASE("tune: nothing to try, or nothing that works") {

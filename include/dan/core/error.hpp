@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <array>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <cstdio>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -51,6 +53,13 @@ template <class... Parts>
   out.precision(10);
   (out << ... << parts);
   return out.str();
+}
+
+/// A measured number as people read it.
+[[nodiscard, gnu::cold]] inline std::string three_digits(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3g", value);
+  return text.data();
 }
 
 /// Throws ConfigError unless `value` is finite and greater than zero.

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-#include <array>
 #include <cmath>
 #include <cstddef>
-#include <cstdio>
 #include <span>
 #include <string>
 #include <utility>
@@ -14,12 +12,6 @@ namespace dan::detail {
 
 /// Cycles over which a run's errors are averaged to tell whether it has lost the truth.
 inline constexpr std::size_t lost_length = 100;
-
-[[gnu::cold]] inline std::string three_digits(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.3g", value);
-  return text.data();
-}
 
 /// What is known of one run, cycle by cycle; spread and at_bounds: empty if the method tells none.
 struct RunErrors {

@@ -34,7 +34,7 @@ struct Tuning {
   struct Trial {
     std::vector<double> values;  ///< one per name
     double score;                ///< not finite if it failed
-    std::string reason{};        ///< why it failed, if this call tried it and knows
+    std::string reason{};        ///< of the failure, what the NumericalError said
   };
   std::vector<std::string> names{};
   std::vector<Trial> trials{};
@@ -47,6 +47,14 @@ struct Tuning {
 };
 
 namespace detail {
+
+/// Everyone has the trial of rank `from`.
+template <class Ranks>
+void broadcast_trial(const Ranks& processes, Tuning::Trial& trial, std::size_t from) {
+  broadcast_value(processes, trial.values, from);
+  broadcast_value(processes, trial.score, from);
+  broadcast_value(processes, trial.reason, from);
+}
 
 /// Finished trials of a search, in memory and in a file that every new one rewrites as a whole.
 ///
@@ -68,40 +76,48 @@ class TrialRecord {
         problem_(config.problem),
         check_(std::move(check)) {
     if (writes_ && std::filesystem::exists(file_)) read();
-    std::vector<std::vector<double>> rows;  // values and score
-    for (const auto& trial : trials_) rows.emplace_back(trial.values).push_back(trial.score);
-    broadcast_value(processes, rows, 0);
-    trials_.clear();
-    for (const auto& row : rows) trials_.push_back({{row.begin(), row.end() - 1}, row.back()});
+    std::size_t count = trials_.size();
+    broadcast_value(processes, count, 0);
+    trials_.resize(count);
+    for (auto& trial : trials_) broadcast_trial(processes, trial, 0);
   }
 
-  /// The score of `values`, from the file or by `evaluate()`; infinity where that throws a
-  /// NumericalError, whose words are kept for `trial`. Throws Interrupted, and keeps no score, when
-  /// told to stop before or during a trial.
+  /// The trial of `values`, from the file or with the score evaluate(): infinity and the reason
+  /// where that throws a NumericalError. Throws Interrupted, and keeps nothing, when told to stop
+  /// before or during a trial.
   template <class Evaluate>
-  [[nodiscard]] double score(const std::vector<double>& values, const Evaluate& evaluate) {
-    if (const auto known = find(values)) return known->score;
+  [[nodiscard]] Tuning::Trial trial(const std::vector<double>& values, const Evaluate& evaluate) {
+    if (auto known = find(values)) return *std::move(known);
     if (interrupted()) stop();
+    Tuning::Trial trial{values, std::numeric_limits<double>::infinity()};
     try {
-      const double found = evaluate();
-      add(values, found);
-      return found;
+      try {
+        trial.score = evaluate();
+      } catch (const NumericalError& e) {
+        trial.reason = e.what();
+      }
+      keep(trial);
     } catch (const Interrupted&) {
       stop();
-    } catch (const NumericalError& e) {
-      add(values, std::numeric_limits<double>::infinity(), e.what());
-      return std::numeric_limits<double>::infinity();
     }
+    return trial;
   }
 
-  /// What is known of `values`, which were tried or kept before.
-  [[nodiscard]] Tuning::Trial trial(const std::vector<double>& values) {
-    return find(values).value();
-  }
-
-  /// Keeps a score that another process found.
-  void keep(const std::vector<double>& values, double score) {
-    if (!find(values)) add(values, score);
+  /// Keeps a trial that this or another process made, if it is new.
+  void keep(const Tuning::Trial& trial) {
+    const std::lock_guard lock(mutex_);
+    if (find_locked(trial.values)) return;
+    if (writes_ && check_ && trials_.empty()) first_ = checked(trial.values);
+    trials_.push_back(trial);
+    if (!writes_) return;
+    nlohmann::json json{
+        {"problem", problem_}, {"names", names_}, {"trials", nlohmann::json::array()}};
+    if (check_) json["check"] = first_;
+    for (const auto& one : trials_) {
+      json["trials"].push_back({{"values", one.values}, {"score", one.score}});
+      if (!one.reason.empty()) json["trials"].back()["reason"] = one.reason;
+    }
+    write_json(file_, json);
   }
 
   /// Throws Interrupted.
@@ -125,6 +141,7 @@ class TrialRecord {
     const auto score = [&](const nlohmann::json& value) {
       return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : number(value);
     };
+    constexpr double infinity = std::numeric_limits<double>::infinity();
     try {
       if (json.at("names").get<std::vector<std::string>>() != names_)
         fail("holds trials of ", json.at("names").dump(), ", expected ",
@@ -140,7 +157,8 @@ class TrialRecord {
           fail("is damaged: it has a trial with ", trial.at("values").dump(), ", expected ",
                names_.size(), " numbers");
         if (find(values)) fail("is damaged: it has ", trial.at("values").dump(), " twice");
-        trials_.push_back({values, score(trial.at("score"))});
+        const auto reason = trial.value("reason", std::string());
+        trials_.push_back({values, reason.empty() ? score(trial.at("score")) : infinity, reason});
       }
       if (!check_ || trials_.empty()) return;
       first_ = score(json.at("check"));
@@ -159,6 +177,9 @@ class TrialRecord {
 
   [[nodiscard]] std::optional<Tuning::Trial> find(const std::vector<double>& values) {
     const std::lock_guard lock(mutex_);
+    return find_locked(values);
+  }
+  [[nodiscard]] std::optional<Tuning::Trial> find_locked(const std::vector<double>& values) const {
     for (const auto& trial : trials_)
       if (trial.values == values) return trial;
     return std::nullopt;
@@ -170,24 +191,6 @@ class TrialRecord {
     } catch (const NumericalError&) {
       return std::numeric_limits<double>::infinity();
     }
-  }
-
-  /// Throws ConfigError if a value is not a number, or infinite and to be kept in a file.
-  void add(const std::vector<double>& values, double score, std::string reason = {}) {
-    const std::lock_guard lock(mutex_);
-    for (const double value : values)
-      if (std::isnan(value) || (!file_.empty() && std::isinf(value)))
-        throw ConfigError(to_text("tune: a value to try is ", value, ", expected ",
-                                  file_.empty() ? "numbers" : "finite values, which a file keeps"));
-    trials_.push_back({values, score, std::move(reason)});
-    if (!writes_) return;
-    if (check_ && trials_.size() == 1) first_ = checked(values);
-    nlohmann::json json{
-        {"problem", problem_}, {"names", names_}, {"trials", nlohmann::json::array()}};
-    if (check_) json["check"] = first_;
-    for (const auto& trial : trials_)
-      json["trials"].push_back({{"values", trial.values}, {"score", trial.score}});
-    write_json(file_, json);
   }
 
   std::vector<std::string> names_;

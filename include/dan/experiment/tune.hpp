@@ -41,10 +41,9 @@ inline void require_best(const Tuning& tuning, std::string_view function) {
   if (std::isfinite(tuning.best.score)) return;
   const auto known =
       std::ranges::find_if(tuning.trials, [](const auto& trial) { return !trial.reason.empty(); });
+  const std::string why = known == tuning.trials.end() ? "" : "; one failed: " + known->reason;
   throw NumericalError(to_text(function, ": none of the ", tuning.trials.size(),
-                               " values has a finite score",
-                               known == tuning.trials.end() ? "; try others" : "; one failed: ",
-                               known == tuning.trials.end() ? "" : known->reason));
+                               " values has a finite score", why, "; try others"));
 }
 
 /// See tune_on_grid; `check` as in TrialRecord.
@@ -60,6 +59,12 @@ template <class Evaluate, class Ranks>
   }
   if (count == 0)
     throw ConfigError("tune_on_grid: values is empty, expected at least one value to try");
+  for (const auto& parameter : grid)
+    for (const double value : parameter.values)
+      if (std::isnan(value) || (!config.file.empty() && std::isinf(value)))
+        throw ConfigError(to_text("tune_on_grid: a value of ", parameter.name, " is ", value,
+                                  ", expected ", config.file.empty() ? "" : "finite ", "numbers",
+                                  config.file.empty() ? "" : ", which a file keeps"));
   const auto point = [&](std::size_t n) {
     std::vector<double> values(grid.size());
     for (std::size_t p = grid.size(); p-- > 0; n /= grid[p].values.size())
@@ -67,21 +72,21 @@ template <class Evaluate, class Ranks>
     return values;
   };
   TrialRecord record(tuning.names, config, std::move(check), processes);
-  std::vector<double> scores(count);
+  std::vector<Tuning::Trial> trials(count);
   {
     Progress progress("tuning", count, config.progress && processes.rank() == 0);
     const auto evaluated = [&](std::size_t n) {
       const std::vector<double> values = point(n);
-      scores[n] = record.score(values, [&] { return evaluate(std::span<const double>(values)); });
+      trials[n] = record.trial(values, [&] { return evaluate(std::span<const double>(values)); });
     };
     const auto settle = [&](std::size_t n, std::size_t owner) {
-      broadcast_value(processes, scores[n], owner);
-      record.keep(point(n), scores[n]);
+      broadcast_trial(processes, trials[n], owner);
+      record.keep(trials[n]);
       progress.advance();
     };
     if (!deal_out(processes, config.threads, count, evaluated, settle)) record.stop();
   }
-  for (std::size_t n = 0; n < count; ++n) tuning.add(record.trial(point(n)));
+  for (auto& trial : trials) tuning.add(std::move(trial));
   require_best(tuning, "tune_on_grid");
   return tuning;
 }
@@ -95,11 +100,11 @@ template <class Evaluate, class Ranks>
 /// safe to call from several threads and should itself use one; the table does not depend on the
 /// number of threads. With a file, a trial found there (same problem, names and values) is not
 /// repeated. A trial that throws NumericalError has lost, with its reason. Throws ConfigError if
-/// there is no parameter or one has no value, NumericalError if no score is finite, with the first
-/// reason, FileError if the file does not fit, Interrupted when told to stop: with a file the same
-/// call goes on after the trials that were finished.
-/// `processes`: trials are dealt out among them (`deal_out`), and all have the whole table, with
-/// the same bits as of one process; rank 0 has the file and shows progress.
+/// there is no parameter or one has no value, or one that is not a number (or, with a file,
+/// infinite), NumericalError if no score is finite, with the first reason, FileError if the file
+/// does not fit, Interrupted when told to stop: with a file the same call goes on after the trials
+/// that were finished. `processes`: trials are dealt out among them (`deal_out`), and all have the
+/// whole table, with the same bits as of one process; rank 0 has the file and shows progress.
 template <class Evaluate, Processes Ranks = OneProcess>
 [[nodiscard]] Tuning tune_on_grid(const std::vector<TunedParameter>& grid, const Evaluate& evaluate,
                                   const TuneConfig& config = {}, const Ranks& processes = {}) {
@@ -118,7 +123,8 @@ requires requires(const Evaluate& evaluate) { evaluate(1.0); }
 }
 
 /// Golden section for one parameter: shrinks [low, high] to 0.618 of it with every trial but the
-/// first two, towards the smaller score (a score that is not finite counts as the larger).
+/// first two, towards the smaller score (a score that is not finite, or a NumericalError, counts as
+/// the larger).
 ///
 /// Right for a score with one minimum in the interval; tune a scale by its logarithm. One trial
 /// after the other: evaluate(double) may use all threads; config.threads is not used. Throws
@@ -136,10 +142,10 @@ template <class Evaluate>
   detail::TrialRecord record(tuning.names, config);
   Progress progress("tuning " + name, trials, config.progress);
   const auto score = [&](double value) {
-    const double found = record.score({value}, [&] { return evaluate(value); });
-    tuning.add(record.trial({value}));
+    const auto trial = record.trial({value}, [&] { return evaluate(value); });
+    tuning.add(trial);
     progress.advance();
-    return std::isfinite(found) ? found : std::numeric_limits<double>::infinity();
+    return std::isfinite(trial.score) ? trial.score : std::numeric_limits<double>::infinity();
   };
   const double ratio = (std::sqrt(5.0) - 1) / 2;
   double left = high - ratio * (high - low), right = low + ratio * (high - low);

@@ -92,8 +92,10 @@ inline void add_tune(CLI::App& app, const Program& program) {
       };
       for (const auto& trial : tuning.trials) {
         if (o->output.table())
-          std::printf("%-50s %8.4f\n", name_of(trial.values).c_str(), trial.score);
+          std::printf("%-50s %8.4f  %s\n", name_of(trial.values).c_str(), trial.score,
+                      trial.reason.c_str());
         rows.push_back({{"method", name_of(trial.values)}, {"analysis_rmse", trial.score}});
+        if (!trial.reason.empty()) rows.back()["failed"] = trial.reason;
       }
       if (o->output.table()) std::printf("best: %s\n", name_of(tuning.best.values).c_str());
       rows.push_back({{"best", name_of(tuning.best.values)}, {"analysis_rmse", tuning.best.score}});
