@@ -27,7 +27,8 @@ template <class Operator>
 using Flow = dan::Problem<dan::OnGrid<Harmonics, dan::Rk4<dan::QuasiGeostrophic<Harmonics>>>,
                           Operator, dan::SphereStart<Harmonics>>;
 
-/// Every twelve hours, with the error variance `variance` (of vorticity, 1/s²).
+/// Every twelve hours, with the error variance `variance` of what `operation` sees (here vorticity,
+/// 1/s²).
 template <class Operator>
 Flow<Operator> flow_observed_by(const Operator& operation, double variance = 5.6e-11) {
   return {.model = {{dan::one_level<Harmonics>(), 3600, 12}},

@@ -22,43 +22,34 @@ struct Case {
   double forcing = 8;  ///< of the method's model, in Lorenz 96; the truth has 8
 };
 
-/// The shocks of every problem, in units of its norm.
-std::vector<Case> shocks() {
-  std::vector<Case> list;
-  list.push_back({{"start: climatological mean", FirstGuess::climate, 3}});
-  list.push_back({{"start: another state", FirstGuess::elsewhere, 3}});
-  const auto event = [&](const std::string& name, ShockEvent kind, double size, std::size_t every,
-                         std::size_t gap = 0) {
-    list.push_back({{.name = name, .event = kind, .size = size, .every = every, .gap = gap}});
-  };
-  event("jump of 5 N(0, 1)", ShockEvent::jump, 5, 200);
-  event("gap of 50 cycles", ShockEvent::gap, 0, 200, 50);
-  event("outlier of 100 deviations", ShockEvent::outlier, 100, 100);
-  return list;
+Case event(const std::string& name, ShockEvent kind, double size, std::size_t every,
+           std::size_t gap = 0) {
+  return {{.name = name, .event = kind, .size = size, .every = every, .gap = gap}};
 }
 
-/// Those of Lorenz 96.
+/// The shocks of every problem: states in units of its norm, outliers of the observations' errors.
+std::vector<Case> shocks() {
+  return {{{"start: climatological mean", FirstGuess::climate, 3}},
+          {{"start: another state", FirstGuess::elsewhere, 3}},
+          {{.name = "none"}},
+          event("jump of 5 N(0, 1)", ShockEvent::jump, 5, 200),
+          event("gap of 50 cycles", ShockEvent::gap, 0, 200, 50),
+          event("outlier of 100 deviations", ShockEvent::outlier, 100, 100)};
+}
+
+/// Those, and more, of Lorenz 96.
 std::vector<Case> cases() {
   std::vector<Case> list;
   for (const double d : {1.0, 2.0, 3.0, 4.0, 5.0, 7.0})
     list.push_back({{to_text("start: truth + ", d, " N(0, 1)"), FirstGuess::far, d}});
-  list.push_back({{"start: climatological mean", FirstGuess::climate, 3}});
-  list.push_back({{"start: another state", FirstGuess::elsewhere, 3}});
-  list.push_back({{.name = "none"}});
-  const auto event = [&](const std::string& name, ShockEvent kind, double size, std::size_t every,
-                         std::size_t gap = 0) {
-    list.push_back({{.name = name, .event = kind, .size = size, .every = every, .gap = gap}});
-  };
-  event("jump of 5 N(0, 1)", ShockEvent::jump, 5, 200);
-  event("shift of 5", ShockEvent::shift, 5, 200);
-  event("gap of 20 cycles", ShockEvent::gap, 0, 200, 20);
-  event("gap of 37 cycles", ShockEvent::gap, 0, 200, 37);
-  event("gap of 50 cycles", ShockEvent::gap, 0, 200, 50);
-  event("outlier of 10 deviations", ShockEvent::outlier, 10, 100);
-  event("outlier of 100 deviations", ShockEvent::outlier, 100, 100);
-  event("outlier of 1e6 deviations", ShockEvent::outlier, 1e6, 100);
-  list.push_back({{.name = "noise of deviation 2", .noise = 2}});
-  list.push_back({{.name = "noise of deviation 0.5", .noise = 0.5}});
+  for (const auto& shock : shocks()) list.push_back(shock);
+  list.push_back(event("shift of 5", ShockEvent::shift, 5, 200));
+  list.push_back(event("gap of 20 cycles", ShockEvent::gap, 0, 200, 20));
+  list.push_back(event("gap of 37 cycles", ShockEvent::gap, 0, 200, 37));
+  list.push_back(event("outlier of 10 deviations", ShockEvent::outlier, 10, 100));
+  list.push_back(event("outlier of 1e6 deviations", ShockEvent::outlier, 1e6, 100));
+  for (const double noise : {2.0, 1.4, 0.5})
+    list.push_back({{.name = to_text("noise of deviation ", noise), .noise = noise}});
   list.push_back({{.name = "forcing 8.5 in the method"}, 8.5});
   return list;
 }

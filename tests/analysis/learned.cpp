@@ -14,6 +14,7 @@
 
 #include "../support/map_battery.hpp"
 #include "../support/temporary_folder.hpp"
+#include "dan/analysis/carried.hpp"
 #include "dan/experiment/twin.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
@@ -243,39 +244,101 @@ TEST_CASE("learned: the way back is 3D-Var with the variance that the innovation
   CHECK(spread[1] < 1);
 }
 
-TEST_CASE("learned: innovations too large for long take the way back, silent cycles do not count") {
-  const Lorenz problem;
-  const auto trained = some_network();
-  const Method method(problem, trained);
-  Method::FirstGuessBatch guess;
-  guess.fill(3);
-  // Lane 0: r = 2.9 in every slot, 1.4 · 12 of 0.38 · 12 + 9.34 √12 above 1.5 n: the third is too
-  // much. Lane 1: as usual. Lane 2: as lane 0, but for cycles without observations.
-  const auto forecasts = [&](std::size_t cycles, bool silent) {
-    auto carried = method.start(guess, 0, {});
-    std::vector<std::size_t> gone;
+namespace {
+Trained<Network> network_of(const Lorenz& problem, bool knows_its_innovations) {
+  auto trained = some_network();
+  if (knows_its_innovations) trained.trained_for = trained_for(problem, trained.network);
+  return trained;
+}
+/// A network and its runs under innovations of given r = δ²/R.
+struct Excess {
+  Lorenz problem{};
+  Method method;
+  Method::Carried carried;
+
+  explicit Excess(bool knows_its_innovations = true)
+      : method(problem, network_of(problem, knows_its_innovations)),
+        carried(method.start(guess(), 0, {})) {}
+  static Method::FirstGuessBatch guess() {
+    Method::FirstGuessBatch guess;
+    guess.fill(3);
+    return guess;
+  }
+  /// A cycle with δ_j² = r(lane, j) R_jj, none where that is negative; which lanes took the way
+  /// back.
+  template <class R>
+  std::array<double, runs> cycle(const R& r) {
+    Method::Observed observed;
+    for (std::size_t j = 0; j < 12; ++j)
+      for (std::size_t l = 0; l < runs; ++l) {
+        double mean = 0;
+        for (std::size_t m = 0; m < 2; ++m)
+          mean += static_cast<double>(carried.values.at(m * 12 + j, l)) / 2;
+        const double square = r(l, j);
+        observed.precision.at(j, l) = square < 0 ? 0 : 1;
+        observed.values.at(j, l) = static_cast<float>(mean + std::sqrt(std::max(square, 0.0)));
+      }
+    method.analyse(carried, observed, {});
     std::array<double, runs> back;
-    for (std::size_t k = 1; k <= cycles; ++k) {
-      Method::Observed observed;
-      observed.precision.fill(1);
-      for (std::size_t j = 0; j < 12; ++j)
-        for (std::size_t l = 0; l < runs; ++l) {
-          double mean = 0;
-          for (std::size_t m = 0; m < 2; ++m)
-            mean += static_cast<double>(carried.values.at(m * 12 + j, l)) / 2;
-          observed.values.at(j, l) = static_cast<float>(mean + (l == 1 ? 1 : std::sqrt(2.9)));
-          if (l == 2 && silent && k % 2 == 0) observed.precision.at(j, l) = 0;
-        }
-      method.analyse(carried, observed, {});
-      method.went_back(carried, back);
-      CHECK(back[1] == 0);
-      if (back[0] > 0) gone.push_back(k);
-      if (back[2] > 0) gone.push_back(100 + k);
+    method.went_back(carried, back);
+    return back;
+  }
+};
+}  // namespace
+
+TEST_CASE("learned: innovations too large for long take the way back") {
+  // r = 2.9 adds 1.4 · 12/45 = 0.37 to the excess, so that the third such cycle goes back; r = 1
+  // takes 0.13 of it away, down to zero.
+  Excess runs_of;
+  std::array<std::vector<std::size_t>, 4> gone;
+  for (std::size_t k = 1; k <= 24; ++k) {
+    const auto back = runs_of.cycle([&](std::size_t l, std::size_t) {
+      if (l == 0) return 2.9;
+      if (l == 1) return k <= 20 ? 1 : 2.9;    // as usual before: no credit
+      if (l == 2) return k % 8 < 2 ? 2.9 : 1;  // it is forgotten
+      return k % 2 == 0 ? -1 : 2.9;            // silent cycles change nothing
+    });
+    for (std::size_t l = 0; l < 4; ++l) {
+      if (back[l] == 0) continue;
+      gone[l].push_back(k);
+      for (std::size_t i = Method::Cycle::states; i < Method::Cycle::carried; ++i)
+        CHECK(runs_of.carried.values.at(i, l) == 0);
     }
-    return gone;
-  };
-  CHECK(forecasts(7, false) == std::vector<std::size_t>{3, 103, 6, 106});
-  CHECK(forecasts(7, true) == std::vector<std::size_t>{3, 105, 6});
+  }
+  CHECK(gone[0] == std::vector<std::size_t>{3, 6, 9, 12, 15, 18, 21, 24});
+  CHECK(gone[1] == std::vector<std::size_t>{23});
+  CHECK(gone[2].empty());
+  CHECK(gone[3] == std::vector<std::size_t>{5, 11, 17, 23});
+}
+
+TEST_CASE("learned: few observations with usual innovations take no way back") {
+  Excess runs_of;
+  double gone = 0;
+  for (std::size_t k = 0; k < 3000; ++k) {
+    const auto normal = test::normal(12 * runs, k);
+    const auto back = runs_of.cycle([&](std::size_t l, std::size_t j) {
+      const double d = normal[l * 12 + j];
+      return j <= l ? d * d : -1;  // a slot in the first lane, two in the second, …
+    });
+    for (const double one : back) gone += one;
+  }
+  CHECK(gone == 0);
+}
+
+TEST_CASE("learned: the excess of innovations outlives a process") {
+  const test::TemporaryFolder folder;
+  const auto large = [](std::size_t, std::size_t) { return 2.9; };
+  Excess runs_of;
+  for (std::size_t k = 0; k < 2; ++k) CHECK(runs_of.cycle(large)[0] == 0);
+  save_carried(runs_of.method, runs_of.carried, 2, folder / "carried.safetensors");
+  runs_of.carried = load_carried(runs_of.method, folder / "carried.safetensors").carried;
+  CHECK(runs_of.cycle(large)[0] == 1);
+}
+
+TEST_CASE("learned: without a known usual innovation nothing adds up") {
+  Excess runs_of(false);
+  for (std::size_t k = 0; k < 9; ++k)
+    CHECK(runs_of.cycle([](std::size_t, std::size_t) { return 2.9; })[0] == 0);
 }
 
 TEST_CASE("learned: one outlier takes no way back, nor do innovations as usual in training") {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <type_traits>
 
 #include "dan/dan.hpp"
 
@@ -57,6 +58,33 @@ TEST_CASE("the shipped network of one state comes back") {
 TEST_CASE("the shipped small network comes back") { check<pretrained::Small>("small"); }
 TEST_CASE("the shipped sparse network comes back") { check<pretrained::Sparse>("sparse"); }
 TEST_CASE("the shipped plain network comes back") { check<pretrained::Plain>("plain"); }
+
+TEST_CASE("without shocks the shipped networks take no way back") {
+  const Lorenz problem;
+  const TwinConfig config{.runs = 64, .cycles = 3000, .burn_in = 100};
+  const auto went_back = [&]<class Network>(std::type_identity<Network>, const std::string& name) {
+    const auto trained = load_weights<Network>(DAN_WEIGHTS "/" + name + ".safetensors");
+    CHECK(run_twin(problem, Learned<Lorenz, Network, 16>{problem, trained}, config).went_back == 0);
+  };
+  went_back(std::type_identity<pretrained::Recurrent>(), "recurrent");
+  went_back(std::type_identity<pretrained::Small>(), "small");
+}
+
+TEST_CASE("a shipped network of the Kuramoto–Sivashinsky equation comes back from jumps") {
+  // Every 4 units of time: a lost state is hardly farther from the observations than a good one.
+  using Waves = Problem<Repeated<Etdrk4<KuramotoSivashinsky<128>>>, ObserveAll<128>,
+                        KuramotoSivashinskyStart>;
+  const Waves problem{.model = {.model = {}, .count = 8}};
+  using Network = pretrained::KuramotoSivashinsky;
+  const auto trained =
+      load_weights<Network>(DAN_WEIGHTS "/kuramoto_sivashinsky_memory_4.safetensors");
+  const auto back = run_shock(problem, Learned<Waves, Network, 16>{problem, trained},
+                              {.event = ShockEvent::jump, .size = 5}, {.runs = 32, .cycles = 3000});
+  MESSAGE("median ", back.quantile(0.5), ", most ", back.quantile(1));
+  CHECK(back.events == 416);
+  CHECK(back.never == 0);
+  CHECK(back.lost == 0);
+}
 
 TEST_CASE("the shipped sparse network comes back from gaps under observations at random places") {
   using Sparse = Problem<Rk4<Lorenz96<40>>, ObserveRandom<40>>;

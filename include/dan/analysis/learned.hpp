@@ -33,14 +33,16 @@ struct LearnedConfig {
 /// As in training, departures and analyses are kept within `Network::bounds`.
 ///
 /// A network may not find the truth again from where no training has been. With `way_back`, a run
-/// whose innovations contradict its forecasts is not left to it: with r_j = δ_j²/(q R_jj), q the
-/// network's usual δ²/R (`TrainedFor::innovation`), n the slots that report, and the excess
-///   s = max(0, s + (Σ_j min(r_j, 9) − 1.5 n) / (0.38 n + 9.34 √n))
-/// that adds up from cycle to cycle, where s > 1 (in a single cycle four standard deviations above
-/// what innovations of twice the usual variance give; a single outlier changes little) s and the
-/// memory are emptied and the analysis is a static one, with errors of the forecast like those of
-/// the climate, B = v D, D the variances of `input_deviation`, and the v that the innovations
-/// themselves show:
+/// whose innovations contradict its forecasts is not left to it. With r_j = δ_j²/(q R_jj), q the
+/// network's usual δ²/R (`TrainedFor::innovation`), and n the slots that report, each cycle changes
+/// an excess s:
+///   s = max(0, s + (Σ_j min(r_j, 9) − 1.5 n) / max(0.38 n + 9.34 √n, 45)).
+/// Where s > 1 the run goes back. In a single cycle that takes innovations four standard deviations
+/// above those of twice the usual variance (if n ≥ 17), in many cycles one and a half times the
+/// usual variance; a single outlier changes little. Without a known q nothing adds up from cycle to
+/// cycle. Then s and the memory are emptied and the analysis is a static one, with errors of the
+/// forecast like those of the climate, B = v D, D the variances of `input_deviation`, and the v
+/// that the innovations themselves show:
 ///   v = min((Σ_j δ_j²/R_jj − n) / Σ_j (H √D 1)_j²/R_jj, 2),
 ///   x^a = x^f + α d,  d_i = ζ_i / (1/B_ii + (Hᵀ R⁻¹ H 1)_i),  α the best step along d,
 /// which for uncorrelated observations of single elements is 3D-Var, of every member.
@@ -259,7 +261,8 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
       double &variance = carried.static_variance[l], &excess = carried.excess[l];
       variance = 0;
       if (n == 0) continue;
-      const double most_usual = 0.38 * n + 9.34 * std::sqrt(n);
+      const double most_usual = std::max(0.38 * n + 9.34 * std::sqrt(n), 45.0);
+      if (!trained_.trained_for) excess = 0;
       excess = std::max(0.0, excess + (number(limited) - 1.5 * n) / most_usual);
       if (!(excess > 1)) continue;
       excess = 0;

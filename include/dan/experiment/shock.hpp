@@ -16,6 +16,7 @@
 #include "dan/core/interrupt.hpp"
 #include "dan/core/parallel.hpp"
 #include "dan/experiment/score.hpp"
+#include "dan/problem/climate.hpp"
 #include "dan/problem/truth.hpp"
 
 /// \file
