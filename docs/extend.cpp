@@ -201,7 +201,7 @@ int main() {
   show("nudging", run_twin(problem, Nudging<Chain16>(problem, 0.1), config, innovations));
   std::printf("  innovations %.3f\n", std::sqrt(innovations.squares / innovations.count));
 
-  const Climate climate = climatology_of(problem);  // of its covariance 3D-Var takes x_B times
+  const Climate climate = climatology_of(problem);  // 3D-Var's B is x_B times its covariance
   const auto var3d = [&](auto x) { return Var3d<Chain16>(problem, climate, x[0]); };
   const Tuning tuned =
       tune_analysis(problem, {{"x_B", {0.001, 0.003, 0.01, 0.03, 0.1, 0.3}}}, var3d);

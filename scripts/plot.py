@@ -382,6 +382,8 @@ def analyses(folder):
     if truth is not None and len(truth) >= len(times):
         axes[1].semilogy(times, np.sqrt(((field.T - truth[:len(times)]) ** 2).mean(axis=1)), color="tab:red", lw=1,
                          label="RMSE of the analysis")
+    axes[1].semilogy(times, table["innovation"], ".", color="0.6", ms=3, zorder=1,
+                     label="innovations y − H(x^f), root mean square")
     axes[1].set(ylabel="error")
     axes[1].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes[1].yaxis.set_minor_locator(NullLocator())

@@ -7,13 +7,14 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "dan/app/menu.hpp"
+#include "dan/app/observation_checks.hpp"
 #include "dan/app/writable.hpp"
 #include "dan/core/interrupt.hpp"
-#include "dan/core/notice.hpp"
 #include "dan/core/progress.hpp"
 #include "dan/io/csv.hpp"
 #include "dan/io/json.hpp"
@@ -28,7 +29,7 @@ namespace detail {
 class AnalysesFile {
  public:
   AnalysesFile(std::filesystem::path file, std::size_t size) : file_(std::move(file)) {
-    table_.columns = {"time", "observations", "spread"};
+    table_.columns = {"time", "observations", "innovation", "spread"};
     for (std::size_t i = 0; i < size; ++i) table_.columns.push_back(to_text("x", i));
   }
   /// Goes on after `cycles` lines of the file; more of them were written just before a kill.
@@ -41,8 +42,9 @@ class AnalysesFile {
         before.numbers.begin(),
         before.numbers.begin() + static_cast<std::ptrdiff_t>(cycles * table_.columns.size()));
   }
-  void add(double time, std::size_t observations, double spread, std::span<const double> x) {
-    for (const double number : {time, static_cast<double>(observations), spread})
+  void add(double time, std::size_t observations, double innovation, double spread,
+           std::span<const double> x) {
+    for (const double number : {time, static_cast<double>(observations), innovation, spread})
       numbers_.push_back(number);
     numbers_.insert(numbers_.end(), x.begin(), x.end());
   }
@@ -58,25 +60,20 @@ class AnalysesFile {
   CsvTable table_;
   std::vector<double> numbers_;
 };
-
-/// The rows of a table up to cycle `cycle`.
-template <class Table>
-Table rows_up_to(const Table& table, const CycleTimes& times, std::size_t cycle) {
-  Table part;
-  for (const auto& row : table.rows())
-    if (times.cycles(row.time) < static_cast<double>(cycle) + 0.5) part.add(row);
-  return part;
-}
 }  // namespace detail
 
 /// Assimilates the observations of a file, from the climate or from where an earlier call stopped,
 /// with a cycler of one run into the folder `task.out`: run.json, what the run is of; analyses.csv:
-/// time, observations, spread (nan if the method has none) and the estimate of every element, a
-/// line for each cycle; assimilated.csv: the observations up to there; state.safetensors. What is
-/// before the first analysis is not used, and a `notice` says so. Interrupted, or where the
-/// analysis cannot go on, it keeps what it has.
+/// time, observations, the root mean square of their innovations y − H(x^f) (nan without any),
+/// spread (nan if the method has none) and the estimate of every element, a line for each cycle;
+/// assimilated.csv: the observations up to there; state.safetensors. A `notice` says what looks
+/// wrong: observations before the first analysis, which are not used, cycles without any, others
+/// than a network was trained for, and forecasts that are no better than a constant. Interrupted,
+/// or where the analysis cannot go on, it keeps what it has.
 ///
-/// Returns {"cycles": …, "last_cycle": …, "observations": …}. Throws FileError for what cannot be
+/// Returns {"cycles": …, "last_cycle": …, "observations": …, "innovation_rms": …, "error_rms": …};
+/// the last two, of the innovations and of the observations' errors, are of the last three quarters
+/// of the cycles, null without observations. Throws FileError for what cannot be
 /// read or written, or is of another run; ConfigError for a cycle with more observations than the
 /// problem has slots, or with others than when it was assimilated.
 template <class Geometry, std::size_t Channels>
@@ -90,12 +87,7 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
   if (const auto most = most_in_a_cycle(table, task.times); most > slots)
     fail("a cycle of ", task.times.interval, " units of time has ", most,
          " observations, expected at most ", slots, "; is the interval in the units of the table?");
-  const auto early = detail::rows_up_to(table, task.times, 0);
-  if (!early.rows().empty())
-    notice(to_text(task.observations.string(), ": not used: ", early.rows().size(),
-                   " observations before the first analysis, at ",
-                   task.times.start + task.times.interval, "; with start ",
-                   early.rows()[0].time - task.times.interval, " they would be"));
+  detail::notice_of_table(table, task, cycler);
   require_writable_folder("--out", task.out);
   const fs::path state = task.out / "state.safetensors", made_by = task.out / "run.json";
   const fs::path assimilated = task.out / "assimilated.csv";
@@ -130,7 +122,8 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
 
   const std::size_t end =
       std::max(first, task.cycles == 0 ? last : std::min(last, first + task.cycles));
-  std::vector<double> x(cycler.size()), values, variances, places;
+  std::vector<double> x(cycler.size()), predicted(slots), values, variances, places;
+  detail::InnovationCheck innovations;
   double spread = 0;
   std::size_t used = 0;
   Progress progress("assimilating", end - first, true);
@@ -157,8 +150,12 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
       if (Channels > 1)
         places[(j + 1) * coordinates - 1] = static_cast<double>(seen[j].place.channel);
     }
+    double innovation = std::numeric_limits<double>::quiet_NaN();
     try {
       cycler.forecast();
+      cycler.observe(places, predicted);
+      if (!seen.empty())
+        innovation = innovations.add(seen, predicted, 4 * (cycle - first) > end - first);
       cycler.analyse(values, variances, places);
     } catch (const NumericalError&) {
       analyses.save();
@@ -168,11 +165,16 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
     cycler.spread({&spread, 1});
     used += seen.size();
     analyses.add(task.times.start + static_cast<double>(cycle) * task.times.interval, seen.size(),
-                 spread, x);
+                 innovation, spread, x);
     progress.advance();
   }
   save();
-  return {{"cycles", end - first}, {"last_cycle", cycler.cycle()}, {"observations", used}};
+  innovations.notice_of(task.observations.string());
+  return {{"cycles", end - first},
+          {"last_cycle", cycler.cycle()},
+          {"observations", used},
+          {"innovation_rms", innovations.rms()},
+          {"error_rms", innovations.error()}};
 }
 
 /// Writes a twin experiment into a folder: observations.csv, and truth.npy (cycles × elements).

@@ -19,6 +19,7 @@
 #include "dan/core/batch.hpp"
 #include "dan/core/error.hpp"
 #include "dan/experiment/record.hpp"
+#include "dan/network/trained_for.hpp"
 #include "dan/observe/observations.hpp"
 #include "dan/observe/places.hpp"
 #include "dan/problem/climate.hpp"
@@ -72,8 +73,13 @@ class Cycler {
   virtual void analyse(std::span<const double> values, std::span<const double> variances,
                        std::span<const double> places) = 0;
   virtual void estimate(std::span<double> x) const = 0;
+  /// H of the estimates, a number for each slot, at `places` as for `analyse`; where they are those
+  /// of a silent slot it is any number.
+  virtual void observe(std::span<const double> places, std::span<double> y) = 0;
   /// The method's own, one for each run, NaN if it has none.
   virtual void spread(std::span<double> to) const = 0;
+  /// The setting that a network was trained for, if the method is one and knows.
+  [[nodiscard]] virtual std::optional<TrainedFor> trained_for() const = 0;
   /// State `n` of the forecast (of run n / states), to be read and to be replaced by one of the
   /// caller's model, which then takes the place of `forecast`.
   virtual void state(std::size_t n, std::span<double> x) const = 0;
@@ -168,19 +174,15 @@ class CyclerOf : public Cycler {
                std::span<const double> places) override {
     require_started("analyse");
     constexpr std::size_t slots = Problem::slots;
-    const std::size_t numbers = slots * coordinates();
     require_runs_of("analyse", "values", values.size(), slots, "slot");
     if (!variances.empty())
       require_runs_of("analyse", "variances", variances.size(), slots, "slot");
-    if (moving)
-      require_runs_of("analyse", "places", places.size(), numbers, "coordinate of a slot");
-    else
-      require_size("analyse", "places", places.size(), 0, "place: the problem has its own");
+    require_places("analyse", places);
     for (std::size_t r = 0; r < runs_; ++r)
       naming(r, r, [&] {
-        observe(r, values.subspan(r * slots, slots),
-                variances.empty() ? variances_ : variances.subspan(r * slots, slots),
-                moving ? places.subspan(r * numbers, numbers) : places);
+        set_observed(r, values.subspan(r * slots, slots),
+                     variances.empty() ? variances_ : variances.subspan(r * slots, slots),
+                     places_of(r, places));
       });
     std::size_t done = 0;
     try {
@@ -204,6 +206,29 @@ class CyclerOf : public Cycler {
         for (std::size_t i = 0; i < Problem::size; ++i)
           x[r * Problem::size + i] = estimate.at(i, r % lanes);
     }
+  }
+  void observe(std::span<const double> places, std::span<double> y) override {
+    require_started("observe");
+    require_places("observe", places);
+    require_runs_of("observe", "y", y.size(), Problem::slots, "slot");
+    const std::vector<double> values(Problem::slots);
+    typename Method::Estimate x;
+    Batch<double, Problem::slots, 1, lanes> seen;
+    for (std::size_t r = 0; r < runs_; ++r)
+      naming(r, r, [&] { set_observed(r, values, variances_, places_of(r, places)); });
+    for (std::size_t g = 0; g < groups(); ++g) {
+      method_.estimate(carried_[g], x);
+      placed(problem_.observe, observed_[g]).observe(x.data(), seen.data());
+      for (std::size_t r = g * lanes; r < end_of(g); ++r)
+        for (std::size_t j = 0; j < Problem::slots; ++j)
+          y[r * Problem::slots + j] = seen.at(j, r % lanes);
+    }
+  }
+  [[nodiscard]] std::optional<TrainedFor> trained_for() const override {
+    if constexpr (requires { method_.trained().trained_for; })
+      return method_.trained().trained_for;
+    else
+      return std::nullopt;
   }
   void spread(std::span<double> to) const override {
     require_runs_of("spread", "to", to.size(), 1, "run");
@@ -320,9 +345,22 @@ class CyclerOf : public Cycler {
     return {.seed = seed, .run = g * lanes, .cycle = cycle};
   }
 
+  [[nodiscard]] std::span<const double> places_of(std::size_t r,
+                                                  std::span<const double> places) const {
+    const std::size_t numbers = Problem::slots * coordinates();
+    return places.subspan(r * numbers, numbers);
+  }
+  void require_places(std::string_view function, std::span<const double> places) const {
+    if (moving)
+      require_runs_of(function, "places", places.size(), Problem::slots * coordinates(),
+                      "coordinate of a slot");
+    else
+      require_size(function, "places", places.size(), 0, "place: the problem has its own");
+  }
   /// Writes the observations of run r.
-  void observe(std::size_t r, std::span<const double> values, std::span<const double> variances,
-               [[maybe_unused]] std::span<const double> places) {
+  void set_observed(std::size_t r, std::span<const double> values,
+                    std::span<const double> variances,
+                    [[maybe_unused]] std::span<const double> places) {
     auto& observed = observed_[r / lanes];
     if constexpr (moving) {
       using At = std::decay_t<decltype(observed.places)>;

@@ -101,7 +101,8 @@ class Entry {
                                              const Choice& choice, const auto& use) {
       if (choice.weights.empty())
         throw ConfigError(
-            to_text(name, " has no weights, expected ", name, ":weights=FILE; `train` makes them"));
+            to_text(name, " has no weights, expected ", name,
+                    ":weights=FILE; weights/ of the library has some, `train` makes others"));
       use(Analysis(problem, load_weights<Network>(choice.weights)));
     };
     using Alone = Learned<Problem, Network, 1>;

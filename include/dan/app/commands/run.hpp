@@ -71,10 +71,18 @@ inline void add_run(CLI::App& app, const Program& program) {
                                      .times = cycle_times(problem, choice, o->start, o->interval),
                                      .cycles = o->at_most,
                                      .seed = o->twin.twin.seed});
-      if (o->output.table())
-        std::printf("%zu cycles with %zu observations; %s\n", found["cycles"].get<std::size_t>(),
-                    found["observations"].get<std::size_t>(),
-                    (std::filesystem::path(o->out) / "analyses.csv").c_str());
+      if (o->output.table()) {
+        const auto cycles = found["cycles"].get<std::size_t>();
+        const auto file = (std::filesystem::path(o->out) / "analyses.csv").string();
+        if (cycles == 0)
+          std::printf("nothing new: %zu cycles were done before; %s\n",
+                      found["last_cycle"].get<std::size_t>(), file.c_str());
+        else
+          std::printf("%zu cycles with %zu observations, innovations %.3g, errors %.3g; %s\n",
+                      cycles, found["observations"].get<std::size_t>(),
+                      found["innovation_rms"].get<double>(), found["error_rms"].get<double>(),
+                      file.c_str());
+      }
       nlohmann::ordered_json row{{"method", o->method}};
       row.update(found);
       o->output.write("run", o->problem, {{"observations", o->observations}},
