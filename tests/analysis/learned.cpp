@@ -245,20 +245,13 @@ TEST_CASE("learned: the way back is 3D-Var with the variance that the innovation
 }
 
 namespace {
-Trained<Network> network_of(const Lorenz& problem, bool knows_its_innovations) {
-  auto trained = some_network();
-  if (knows_its_innovations) trained.trained_for = trained_for(problem, trained.network);
-  return trained;
-}
 /// A network and its runs under innovations of given r = δ²/R.
 struct Excess {
   Lorenz problem{};
   Method method;
   Method::Carried carried;
 
-  explicit Excess(bool knows_its_innovations = true)
-      : method(problem, network_of(problem, knows_its_innovations)),
-        carried(method.start(guess(), 0, {})) {}
+  Excess() : method(problem, some_network()), carried(method.start(guess(), 0, {})) {}
   static Method::FirstGuessBatch guess() {
     Method::FirstGuessBatch guess;
     guess.fill(3);
@@ -305,7 +298,9 @@ TEST_CASE("learned: innovations too large for long take the way back") {
         CHECK(runs_of.carried.values.at(i, l) == 0);
     }
   }
-  CHECK(gone[0] == std::vector<std::size_t>{3, 6, 9, 12, 15, 18, 21, 24});
+  REQUIRE(gone[0].size() > 5);
+  CHECK(gone[0][0] == 3);
+  CHECK(gone[0][1] == 6);
   CHECK(gone[1] == std::vector<std::size_t>{23});
   CHECK(gone[2].empty());
   CHECK(gone[3] == std::vector<std::size_t>{5, 11, 17, 23});
@@ -335,10 +330,16 @@ TEST_CASE("learned: the excess of innovations outlives a process") {
   CHECK(runs_of.cycle(large)[0] == 1);
 }
 
-TEST_CASE("learned: without a known usual innovation nothing adds up") {
-  Excess runs_of(false);
-  for (std::size_t k = 0; k < 9; ++k)
-    CHECK(runs_of.cycle([](std::size_t, std::size_t) { return 2.9; })[0] == 0);
+TEST_CASE("learned: where the way back does not help it is given up") {
+  // Errors of the observations of 1.5 times the believed deviation, in every cycle.
+  Excess runs_of;
+  std::array<double, 3> gone{};
+  for (std::size_t k = 0; k < 600; ++k)
+    gone[k / 200] += runs_of.cycle([](std::size_t, std::size_t) { return 2.25; })[0];
+  CHECK(gone[0] > 5);
+  CHECK(gone[2] == 0);
+  // A truth that is lost is known as before.
+  CHECK(runs_of.cycle([](std::size_t l, std::size_t) { return l == 0 ? 100.0 : 2.25; })[0] == 1);
 }
 
 TEST_CASE("learned: one outlier takes no way back, nor do innovations as usual in training") {

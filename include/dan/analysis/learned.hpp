@@ -33,16 +33,17 @@ struct LearnedConfig {
 /// As in training, departures and analyses are kept within `Network::bounds`.
 ///
 /// A network may not find the truth again from where no training has been. With `way_back`, a run
-/// whose innovations contradict its forecasts is not left to it. With r_j = δ_j²/(q R_jj), q the
-/// network's usual δ²/R (`TrainedFor::innovation`), and n the slots that report, each cycle changes
-/// an excess s:
-///   s = max(0, s + (Σ_j min(r_j, 9) − 1.5 n) / max(0.38 n + 9.34 √n, 45)).
+/// whose innovations contradict its forecasts is not left to it. With n the slots that report,
+/// r_j = min(δ_j²/(q R_jj), 9) and q the usual δ²/R of the training (`TrainedFor::innovation`),
+/// each cycle with observations changes an excess s and what is usual in this run, u (1 at first):
+///   s = max(0, s + (Σ_j r_j − (u + 0.5) n) / max(0.38 n + 9.34 √n, 45)),
+///   u = max(1, u + (Σ_j r_j/n − u) / 200).
 /// Where s > 1 the run goes back. In a single cycle that takes innovations four standard deviations
 /// above those of twice the usual variance (if n ≥ 17), in many cycles one and a half times the
-/// usual variance; a single outlier changes little. Without a known q nothing adds up from cycle to
-/// cycle. Then s and the memory are emptied and the analysis is a static one, with errors of the
-/// forecast like those of the climate, B = v D, D the variances of `input_deviation`, and the v
-/// that the innovations themselves show:
+/// usual variance; a single outlier changes little. Where R is larger than believed the way back
+/// does not help, u rises, and it is not taken any more. Going back, s and the memory are emptied
+/// and the analysis is a static one, with errors of the forecast like those of the climate, B = v
+/// D, D the variances of `input_deviation`, and the v that the innovations themselves show:
 ///   v = min((Σ_j δ_j²/R_jj − n) / Σ_j (H √D 1)_j²/R_jj, 2),
 ///   x^a = x^f + α d,  d_i = ζ_i / (1/B_ii + (Hᵀ R⁻¹ H 1)_i),  α the best step along d,
 /// which for uncorrelated observations of single elements is 3D-Var, of every member.
@@ -65,14 +66,19 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   using T = lanes_t<Real_, Runs>;
   static constexpr std::size_t members = Network::members;
   static constexpr std::string_view method = "Learned";
+  static constexpr std::array<double, Runs> ones() {
+    std::array<double, Runs> one{};
+    one.fill(1);
+    return one;
+  }
 
   struct Carried {
     Batch<Real_, Cycle::carried, 1, Runs> values;  ///< members × points × channels, then memory
     std::unique_ptr<typename Cycle::template Cache<T>> cache;
     /// Of the static analysis, in the lanes where that was the last one; else zero.
     std::array<double, Runs> static_variance{};
-    std::array<double, Runs> excess{};  ///< s of the way back
-    std::size_t cycle = 0;              ///< at which the next forecast begins
+    std::array<double, Runs> excess{}, usual = ones();  ///< s and u of the way back
+    std::size_t cycle = 0;                              ///< at which the next forecast begins
   };
 
   Learned(const Problem& problem, const Trained<Network, Real_>& trained,
@@ -102,7 +108,8 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   /// The first guess, with members (if more than one) spread around it; an empty memory.
   [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
                               const RandomKey& key) const {
-    Carried carried{{}, std::make_unique<typename Cycle::template Cache<T>>(), {}, {}, key.cycle};
+    Carried carried{{},       std::make_unique<typename Cycle::template Cache<T>>(), {}, {}, ones(),
+                    key.cycle};
     std::vector<double> error(Cycle::states);
     for (std::size_t l = 0; l < Runs; ++l) {
       if constexpr (members > 1)
@@ -212,6 +219,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     archive.count("time", carried.cycle);
     archive.numbers("static_variance", std::span<double>(carried.static_variance), 1);
     archive.numbers("excess", std::span<double>(carried.excess), 1);
+    archive.numbers("usual", std::span<double>(carried.usual), 1);
   }
 
   [[nodiscard]] const Trained<Network, Real_>& trained() const { return trained_; }
@@ -236,7 +244,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   /// v of the static analysis in the lanes whose innovations contradict the forecast x, else zero;
   /// returns whether there is one.
   bool find_lost(const T* x, const Observed& observed, Carried& carried) const {
-    const double usual = trained_.trained_for ? trained_.trained_for->innovation : 1;
+    const double q = trained_.trained_for ? trained_.trained_for->innovation : 1;
     Scratch<T> mean(size, Unset{}), h(slots, Unset{});
     Scratch<T> climate(size, Unset{}), seen(slots, Unset{});  // deviations, and H of them
     Cycle::mean_of_members(x, mean.data());
@@ -245,7 +253,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     for (std::size_t i = 0; i < size; ++i)
       climate[i] = T(static_cast<Real_>(trained_.network.input_deviation[i % channels]));
     operation.observe_tangent(mean.data(), climate.data(), seen.data());
-    const T none(Real_(0)), one(Real_(1)), most(Real_(9)), scale(static_cast<Real_>(1 / usual));
+    const T none(Real_(0)), one(Real_(1)), most(Real_(9)), scale(static_cast<Real_>(1 / q));
     T count = none, limited = none, squares = none, precision = none;
     for (std::size_t j = 0; j < slots; ++j) {
       const T p = observed.precision[j], d = departure_of(observed, j, h[j]), r = p * d * d;
@@ -259,11 +267,12 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
       const auto number = [&](const T& value) { return static_cast<double>(lane_of(value, l)); };
       const double n = number(count);
       double &variance = carried.static_variance[l], &excess = carried.excess[l];
+      double& usual = carried.usual[l];
       variance = 0;
       if (n == 0) continue;
-      const double most_usual = std::max(0.38 * n + 9.34 * std::sqrt(n), 45.0);
-      if (!trained_.trained_for) excess = 0;
-      excess = std::max(0.0, excess + (number(limited) - 1.5 * n) / most_usual);
+      excess = std::max(0.0, excess + (number(limited) - (usual + 0.5) * n) /
+                                          std::max(0.38 * n + 9.34 * std::sqrt(n), 45.0));
+      usual = std::max(1.0, usual + (number(limited) / n - usual) / 200);
       if (!(excess > 1)) continue;
       excess = 0;
       variance = std::min((number(squares) - n) / number(precision), 2.0);
