@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -68,14 +69,15 @@ class AnalysesFile {
 /// spread (nan if the method has none) and the estimate of every element, a line for each cycle;
 /// assimilated.csv: the observations up to there; state.safetensors. A `notice` says what looks
 /// wrong: observations before the first analysis, which are not used, cycles without any, others
-/// than a network was trained for, and forecasts that are no better than a constant. Interrupted,
+/// than a network was trained for, and innovations that do not suit the observations. Interrupted,
 /// or where the analysis cannot go on, it keeps what it has.
 ///
 /// Returns {"cycles": …, "last_cycle": …, "observations": …, "innovation_rms": …, "error_rms": …};
 /// the last two, of the innovations and of the observations' errors, are of the last three quarters
-/// of the cycles, null without observations. Throws FileError for what cannot be
-/// read or written, or is of another run; ConfigError for a cycle with more observations than the
-/// problem has slots, or with others than when it was assimilated.
+/// of them, null without any. Throws FileError for what cannot be read or written, or is of another
+/// run; ConfigError for a table without an observation to assimilate, a cycle with more of them
+/// than the problem has slots, or with others than when it was assimilated; NumericalError, which
+/// names the cycle, where an analysis cannot go on.
 template <class Geometry, std::size_t Channels>
 nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
   namespace fs = std::filesystem;
@@ -87,7 +89,7 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
   if (const auto most = most_in_a_cycle(table, task.times); most > slots)
     fail("a cycle of ", task.times.interval, " units of time has ", most,
          " observations, expected at most ", slots, "; is the interval in the units of the table?");
-  detail::notice_of_table(table, task, cycler);
+  detail::check_table(table, task, cycler);
   require_writable_folder("--out", task.out);
   const fs::path state = task.out / "state.safetensors", made_by = task.out / "run.json";
   const fs::path assimilated = task.out / "assimilated.csv";
@@ -150,31 +152,37 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
       if (Channels > 1)
         places[(j + 1) * coordinates - 1] = static_cast<double>(seen[j].place.channel);
     }
+    const double time = task.times.start + static_cast<double>(cycle) * task.times.interval;
     double innovation = std::numeric_limits<double>::quiet_NaN();
     try {
       cycler.forecast();
       cycler.observe(places, predicted);
-      if (!seen.empty())
-        innovation = innovations.add(seen, predicted, 4 * (cycle - first) > end - first);
+      if (!seen.empty()) innovation = innovations.add(seen, predicted);
       cycler.analyse(values, variances, places);
-    } catch (const NumericalError&) {
+      cycler.estimate(x);
+      if (!std::ranges::all_of(x, [](double number) { return std::isfinite(number); }))
+        throw NumericalError("the estimate is not finite: the analysis has diverged");
+    } catch (const NumericalError& e) {
       analyses.save();
-      throw;
+      throw NumericalError(
+          to_text(task.observations.string(), ": cycle ", cycle, ", at ", time, ": ", e.what()));
+    } catch (const ConfigError& e) {
+      analyses.save();
+      fail("cycle ", cycle, ", at ", time, ": ", e.what());
     }
-    cycler.estimate(x);
     cycler.spread({&spread, 1});
     used += seen.size();
-    analyses.add(task.times.start + static_cast<double>(cycle) * task.times.interval, seen.size(),
-                 innovation, spread, x);
+    analyses.add(time, seen.size(), innovation, spread, x);
     progress.advance();
   }
   save();
   innovations.notice_of(task.observations.string());
+  const auto sizes = innovations.sizes();
   return {{"cycles", end - first},
           {"last_cycle", cycler.cycle()},
           {"observations", used},
-          {"innovation_rms", innovations.rms()},
-          {"error_rms", innovations.error()}};
+          {"innovation_rms", sizes.innovation},
+          {"error_rms", sizes.error}};
 }
 
 /// Writes a twin experiment into a folder: observations.csv, and truth.npy (cycles × elements).

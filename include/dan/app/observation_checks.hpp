@@ -7,8 +7,11 @@
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "dan/app/menu.hpp"
+#include "dan/core/error.hpp"
 #include "dan/core/notice.hpp"
 #include "dan/network/trained_for.hpp"
 #include "dan/observe/table.hpp"
@@ -27,28 +30,35 @@ Table rows_up_to(const Table& table, const CycleTimes& times, std::size_t cycle)
   return part;
 }
 
-/// What a `notice` says of a table: observations before the first analysis, which are not used;
-/// cycles without any; what a network was not trained for.
+/// Of a table that has an observation to assimilate a `notice` says: observations before the first
+/// analysis, which are not used; cycles without any; what a network was not trained for. Throws
+/// ConfigError for one that has none.
 template <class Table>
-void notice_of_table(const Table& table, const Assimilation& task, const Cycler& cycler) {
+void check_table(const Table& table, const Assimilation& task, const Cycler& cycler) {
   const std::string file = task.observations.string();
-  const auto early = rows_up_to(table, task.times, 0);
-  if (!early.rows().empty())
-    notice(to_text(file, ": not used: ", early.rows().size(),
-                   " observations before the first analysis, at ",
-                   task.times.start + task.times.interval, "; with start ",
-                   early.rows()[0].time - task.times.interval, " they would be"));
-  if (early.rows().size() == table.rows().size()) return;
+  const auto rows = table.rows();
+  const auto early = rows_up_to(table, task.times, 0).rows().size();
+  const double first_time = task.times.start + task.times.interval;
+  if (early == rows.size())
+    throw ConfigError(
+        to_text(file, ": no observation is at the first analysis, at ", first_time, ", or later",
+                rows.empty() ? ""
+                             : to_text("; with --start ", rows[0].time - task.times.interval,
+                                       " the first of ", rows.size(), " is there")));
+  if (early > 0)
+    notice(to_text(file, ": not used: ", early, " observations before the first analysis, at ",
+                   first_time, "; with --start ", rows[0].time - task.times.interval,
+                   " they would be"));
   const auto trained = cycler.trained_for();
   TrainedFor here = trained.value_or(TrainedFor{});
-  const double infinity = std::numeric_limits<double>::infinity();
-  here.least_variance = here.least_observed = infinity;
+  here.least_variance = here.least_observed = std::numeric_limits<double>::infinity();
   here.most_variance = here.most_observed = 0;
+  const auto cycle_of = [&](const auto& row) {
+    return static_cast<std::size_t>(std::floor(task.times.cycles(row.time) + 0.5));
+  };
   std::size_t with_any = 0;
-  const auto rows = table.rows();
-  for (std::size_t n = early.rows().size(); n < rows.size(); ++with_any) {
-    const auto cycle = static_cast<std::size_t>(std::floor(task.times.cycles(rows[n].time) + 0.5));
-    const auto seen = rows_of(table, task.times, cycle);
+  for (std::size_t n = early; n < rows.size(); ++with_any) {
+    const auto seen = rows_of(table, task.times, cycle_of(rows[n]));
     const auto observed = static_cast<double>(seen.size()) / static_cast<double>(cycler.size());
     here.least_observed = std::min(here.least_observed, observed);
     here.most_observed = std::max(here.most_observed, observed);
@@ -58,12 +68,22 @@ void notice_of_table(const Table& table, const Assimilation& task, const Cycler&
     }
     n += seen.size();
   }
-  if (const auto last = last_cycle(table, task.times); last > 10 && 2 * with_any < last)
-    notice(to_text(file, ": ", last - with_any, " of ", last,
+  const std::size_t first = cycle_of(rows[early]), last = cycle_of(rows.back());
+  if (first > 10)
+    notice(to_text(file, ": the first observation is in cycle ", first, "; with --start ",
+                   rows[early].time - task.times.interval, " it would be in the first"));
+  if (const auto cycles = last - first + 1; cycles > 10 && 2 * with_any <= cycles)
+    notice(to_text(file, ": ", cycles - with_any, " of ", cycles,
                    " cycles have no observation; is time in the units of the problem, and the "
                    "interval, ",
                    task.times.interval, ", that of the observations?"));
   if (!trained) return;
+  // Errors within a few per cent are those of the training.
+  const auto nearly = [](double& found, double in_training) {
+    if (std::abs(found - in_training) < 0.05 * in_training) found = in_training;
+  };
+  nearly(here.least_variance, trained->least_variance);
+  nearly(here.most_variance, trained->most_variance);
   std::string list;
   for (const auto& difference : differences(*trained, here)) list += "\n  " + difference;
   if (!list.empty())
@@ -73,55 +93,75 @@ void notice_of_table(const Table& table, const Assimilation& task, const Cycler&
                    list));
 }
 
-/// Innovations y − H(x^f), and how far the observations are from their own mean, from the second
-/// quarter of the cycles on.
+/// Innovations y − H(x^f), beside the observations' errors and their scatter.
 class InnovationCheck {
  public:
-  /// Of a cycle; `late`: whether it counts.
+  /// Those of a cycle; returns their root mean square.
   template <class Rows>
-  [[nodiscard]] double add(const Rows& seen, std::span<const double> predicted, bool late) {
+  [[nodiscard]] double add(const Rows& seen, std::span<const double> predicted) {
     double squares = 0;
     for (std::size_t j = 0; j < seen.size(); ++j) {
-      const double d = seen[j].value - predicted[j], y = seen[j].value;
+      const double d = seen[j].value - predicted[j];
+      all_.push_back(
+          {seen[j].place.channel, seen[j].value, d * d, seen[j].deviation * seen[j].deviation});
       squares += d * d;
-      if (!late) continue;
-      auto& [count, sum, sum_of_squares] = channels_[seen[j].place.channel];
-      ++count, sum += y, sum_of_squares += y * y;
-      innovations_ += d * d, errors_ += seen[j].deviation * seen[j].deviation;
     }
-    count_ += late ? seen.size() : 0;
     return std::sqrt(squares / static_cast<double>(seen.size()));
   }
-  /// The root mean square of the innovations, and of the deviations of the observations' errors.
-  [[nodiscard]] double rms() const { return root_mean(innovations_); }
-  [[nodiscard]] double error() const { return root_mean(errors_); }
-  /// The standard deviation of the observations of each channel.
-  [[nodiscard]] double deviation() const {
-    double squares = 0;
-    for (const auto& [channel, sums] : channels_)
-      squares += sums.squares - sums.sum * sums.sum / static_cast<double>(sums.count);
-    return root_mean(squares);
+
+  /// Root mean squares of the last three quarters of the observations: innovations, errors, and
+  /// distances from the mean of their channel; not a number without any.
+  struct Sizes {
+    double innovation, error, scatter;
+  };
+  [[nodiscard]] Sizes sizes() const {
+    const auto late = std::span(all_).subspan(all_.size() / 4);
+    std::map<std::size_t, std::pair<double, double>> sums;  // by channel: of values, of ones
+    for (const auto& one : late) sums[one.channel].first += one.value, ++sums[one.channel].second;
+    Sizes squares{0, 0, 0};
+    for (const auto& one : late) {
+      const auto& [sum, count] = sums[one.channel];
+      squares.innovation += one.innovation;
+      squares.error += one.error;
+      squares.scatter += std::pow(one.value - sum / count, 2);
+    }
+    const auto root = [&](double sum) { return std::sqrt(sum / static_cast<double>(late.size())); };
+    return {root(squares.innovation), root(squares.error), root(squares.scatter)};
   }
-  /// Forecasts that are no better than a constant.
+
+  /// What looks wrong, where there are a hundred: forecasts that are hardly better than a constant,
+  /// innovations that do not suit the errors (of good filters with three observations of 40 a cycle
+  /// they were up to 3 times as large).
   void notice_of(const std::string& file) const {
-    if (count_ >= 100 && rms() > 0.9 * deviation())
-      notice(to_text(
-          file, ": the forecasts are no nearer to the observations, ", three_digits(rms()),
-          " in the root mean square, than the observations' own mean is, ",
-          three_digits(deviation()), "; are time, place and value in the units of the problem?"));
+    if (all_.size() < 100) return;
+    const auto [innovation, error, scatter] = sizes();
+    const auto say = [&](const auto&... what) { notice(to_text(file, ": ", what...)); };
+    const auto here = [](double size) { return three_digits(size); };
+    if (scatter <= error)
+      say("the errors of the observations, ", here(error),
+          " in the root mean square, are larger "
+          "than these differ from their mean, ",
+          here(scatter), "; is deviation in the units of value?");
+    else if (innovation * innovation - error * error > 0.8 * (scatter * scatter - error * error))
+      say("the forecasts are hardly nearer to the observations, ", here(innovation),
+          " in the root mean square, than these are to their mean, ", here(scatter),
+          "; are time, place and value in the units of the problem?");
+    else if (innovation > 4 * error)
+      say("the innovations, ", here(innovation),
+          " in the root mean square, are much larger than the errors of the observations, ",
+          here(error), "; are place, value and deviation in the units of the problem?");
+    else if (innovation < 0.6 * error)
+      say("the innovations, ", here(innovation),
+          " in the root mean square, are much smaller than the errors of the observations, ",
+          here(error), "; is deviation in the units of value?");
   }
 
  private:
-  struct Sums {
-    std::size_t count = 0;
-    double sum = 0, squares = 0;
+  struct Departure {
+    std::size_t channel;
+    double value, innovation, error;  ///< y, δ², R
   };
-  [[nodiscard]] double root_mean(double squares) const {
-    return std::sqrt(squares / static_cast<double>(count_));
-  }
-  std::map<std::size_t, Sums> channels_;
-  double innovations_ = 0, errors_ = 0;
-  std::size_t count_ = 0;
+  std::vector<Departure> all_;
 };
 
 }  // namespace dan::app::detail

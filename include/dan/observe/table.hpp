@@ -60,8 +60,10 @@ class ObservationTable {
            ", the channels of the state");
     if (!std::isfinite(row.value))
       fail("value is ", row.value, ", expected a finite number; leave out what is missing");
-    if (!(std::isfinite(row.deviation) && row.deviation > 0))
-      fail("deviation is ", row.deviation, ", expected a finite number greater than zero");
+    if (const double variance = row.deviation * row.deviation;
+        !(std::isfinite(variance) && variance > 0 && row.deviation > 0))
+      fail("deviation is ", row.deviation,
+           ", expected a finite number greater than zero, and such a square");
     try {
       static_cast<void>(Geometry::corners_of(row.place.position));
     } catch (const ConfigError& e) {

@@ -73,15 +73,17 @@ inline void add_run(CLI::App& app, const Program& program) {
                                      .seed = o->twin.twin.seed});
       if (o->output.table()) {
         const auto cycles = found["cycles"].get<std::size_t>();
-        const auto file = (std::filesystem::path(o->out) / "analyses.csv").string();
+        const auto analyses = (std::filesystem::path(o->out) / "analyses.csv").string();
+        const auto observations = found["observations"].get<std::size_t>();
         if (cycles == 0)
           std::printf("nothing new: %zu cycles were done before; %s\n",
-                      found["last_cycle"].get<std::size_t>(), file.c_str());
+                      found["last_cycle"].get<std::size_t>(), analyses.c_str());
+        else if (observations == 0)
+          std::printf("%zu cycles without observations; %s\n", cycles, analyses.c_str());
         else
           std::printf("%zu cycles with %zu observations, innovations %.3g, errors %.3g; %s\n",
-                      cycles, found["observations"].get<std::size_t>(),
-                      found["innovation_rms"].get<double>(), found["error_rms"].get<double>(),
-                      file.c_str());
+                      cycles, observations, found["innovation_rms"].get<double>(),
+                      found["error_rms"].get<double>(), analyses.c_str());
       }
       nlohmann::ordered_json row{{"method", o->method}};
       row.update(found);
