@@ -19,7 +19,9 @@
 /// \file
 /// What looks wrong in a table of observations before it is assimilated, and after.
 
-namespace dan::app::detail {
+namespace dan::app {
+
+namespace detail {
 
 /// The rows of a table up to cycle `cycle`.
 template <class Table>
@@ -164,4 +166,6 @@ class InnovationCheck {
   std::vector<Departure> all_;
 };
 
-}  // namespace dan::app::detail
+}  // namespace detail
+
+}  // namespace dan::app
