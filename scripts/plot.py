@@ -361,35 +361,44 @@ def own_observations(folder):
     return [("own_observations", figure)]
 
 
-def analyses(folder):
-    """analyses.csv of `dan run --observations`; with the truth.npy of `dan make` beside it or above, errors too."""
-    table = np.genfromtxt(folder / "analyses.csv", delimiter=",", names=True, ndmin=1)
-    names = [name for name in table.dtype.names if name.startswith("x")]
-    run = folder / "run.json"
-    made_by = json.loads(run.read_text())["method"] if run.exists() else folder.name
-    times, field = table["time"], np.array([table[name] for name in names])
+def analyses(folder, *others):
+    """analyses.csv of `dan run --observations`; with the truth.npy of `dan make` beside it or above, errors too.
+    Of further folders the spread and the error are beside those of the first."""
+    def read(place):
+        table = np.genfromtxt(place / "analyses.csv", delimiter=",", names=True, ndmin=1)
+        run = place / "run.json"
+        method = json.loads(run.read_text())["method"] if run.exists() else place.name
+        return table, np.array([table[name] for name in table.dtype.names if name.startswith("x")]), method
+
+    table, field, made_by = read(folder)
+    times = table["time"]
     half = (times[-1] - times[0]) / (2 * max(1, len(times) - 1)) or 0.5
     truth = next((np.load(f) for f in (folder / "truth.npy", folder.parent / "truth.npy") if f.exists()), None)
     figure, axes = plt.subplots(3, 1, figsize=(9, 7.5), sharex=True, constrained_layout=True,
                                 gridspec_kw={"height_ratios": [2, 1, 1]})
     image = axes[0].imshow(field, aspect="auto", origin="lower", cmap="RdBu_r", interpolation="nearest",
-                           extent=[times[0] - half, times[-1] + half, -0.5, len(names) - 0.5],
+                           extent=[times[0] - half, times[-1] + half, -0.5, len(field) - 0.5],
                            vmin=-np.abs(field).max(), vmax=np.abs(field).max())
     plt.colorbar(image, ax=axes[:1], pad=0.01)
     axes[0].set(ylabel="element of the state", title=f"Analyses: {made_by}")
-    if np.isfinite(table["spread"]).any():
-        axes[1].semilogy(times, table["spread"], color="tab:blue", lw=1, label="spread: the method's own estimate")
-    if truth is not None and len(truth) >= len(times):
-        axes[1].semilogy(times, np.sqrt(((field.T - truth[:len(times)]) ** 2).mean(axis=1)), color="tab:red", lw=1,
-                         label="RMSE of the analysis")
+    for n, (run, states, method) in enumerate([(table, field, made_by), *map(read, others)]):
+        of = f" ({method.split(':')[0]})" if others else ""
+        at, dash = run["time"], ("-", "--", ":", "-.")[n % 4]
+        if np.isfinite(run["spread"]).any():
+            axes[1].semilogy(at, run["spread"], dash, color="tab:blue", lw=1,
+                             label=f"spread: the method's own estimate{of}")
+        if truth is not None and len(truth) >= len(at):
+            axes[1].semilogy(at, np.sqrt(((states.T - truth[:len(at)]) ** 2).mean(axis=1)), dash, color="tab:red",
+                             lw=1, label=f"RMSE of the analysis{of}")
     axes[1].semilogy(times, table["innovation"], ".", color="0.6", ms=3, zorder=1,
                      label="innovations y − H(x^f), root mean square")
     axes[1].set(ylabel="error")
     axes[1].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes[1].yaxis.set_minor_locator(NullLocator())
     axes[1].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    if axes[1].lines:
-        axes[1].legend(fontsize=9)
+    if others:
+        axes[1].set_ylim(top=6 * axes[1].get_ylim()[1])  # for the legend
+    axes[1].legend(fontsize=8, ncol=2 if others else 1, loc="upper right")
     axes[2].step(times, table["observations"], where="mid", color="0.4", lw=1)
     axes[2].set(ylabel="observations", xlabel="time", ylim=(0, None))
     for ax in axes[1:]:
@@ -545,9 +554,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=sorted(FIGURES))
     parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("others", type=pathlib.Path, nargs="*", help="of analyses: folders to compare with")
     arguments = parser.parse_args()
+    if arguments.others and arguments.name != "analyses":
+        parser.error(f"{arguments.name} is of one folder")
     try:
-        figures = FIGURES[arguments.name](arguments.folder)
+        figures = FIGURES[arguments.name](arguments.folder, *arguments.others)
     except FileNotFoundError as missing:
         sys.exit(f"plot.py: {missing}; expected the folder that {arguments.name} wrote into")
     for name, figure in figures:
