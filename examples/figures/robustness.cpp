@@ -148,7 +148,7 @@ ordered_json lorenz96(const example::Options& options, const RobustnessOptions& 
 ordered_json kuramoto_sivashinsky(const example::Options& options,
                                   const RobustnessOptions& table_options) {
   ordered_json results = ordered_json::array();
-  for (const std::size_t dt : {1, 2, 4}) {
+  for (const std::size_t dt : {1U, 2U, 4U}) {
     using example::Waves;
     Table<Waves> table(options, table_options, example::waves_observed_every(dt), shocks(), 0.4);
     table.row(to_text("EnKF-N, 40 members, every ", dt),
