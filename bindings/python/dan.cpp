@@ -403,15 +403,15 @@ PYBIND11_MODULE(_dan, module) {
              "{'unroll': '8'}. Returns {rmse: per update, restarts, seconds}.",
              "problem"_a, "network"_a, "out"_a, py::kw_only(), "updates"_a = 0, "seed"_a = 1,
              "threads"_a = 0, "finish"_a = true, "fields"_a = std::map<std::string, std::string>());
-  module.def("assimilate", &assimilate,
-             "Assimilates the observations of a table (time,place,value,deviation) and writes "
-             "out/analyses.csv; goes on where an earlier call stopped.\n\ninterval: from analysis "
-             "to analysis, by default as long as a forecast; start: one interval before the first. "
-             "Returns {cycles, "
-             "last_cycle, observations, innovation_rms, error_rms}, the last two of the last three "
-             "quarters of the cycles.",
-             "problem"_a, "method"_a, "observations"_a, "out"_a, py::kw_only(),
-             "interval"_a = py::none(), "start"_a = 0.0, "cycles"_a = 0, "seed"_a = 1);
+  module.def(
+      "assimilate", &assimilate,
+      "Assimilates the observations of a table (time,place,value,deviation) and writes "
+      "out/analyses.csv; goes on where an earlier call stopped.\n\ninterval: from analysis "
+      "to analysis, by default as long as a forecast; start: one interval before the first. "
+      "Returns {cycles, last_cycle, observations, innovation_rms, error_rms}, the last two of "
+      "the last three quarters of the observations.",
+      "problem"_a, "method"_a, "observations"_a, "out"_a, py::kw_only(), "interval"_a = py::none(),
+      "start"_a = 0.0, "cycles"_a = 0, "seed"_a = 1);
 
   py::class_<Method>(
       module, "Method",

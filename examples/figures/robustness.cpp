@@ -160,7 +160,7 @@ ordered_json kuramoto_sivashinsky(const example::Options& options,
   return results;
 }
 
-/// As `example::flow_observed_by` has the problem.
+/// The networks of vorticity at fixed and at random places.
 ordered_json sphere(const example::Options& options, const RobustnessOptions& table_options) {
   ordered_json results = ordered_json::array();
   const auto rows = [&](const std::string& observed, const auto& operation) {

@@ -42,8 +42,8 @@ struct LearnedConfig {
 /// above those of twice the usual variance (if n ≥ 17), in many cycles one and a half times the
 /// usual variance; a single outlier changes little. Where R is larger than believed the way back
 /// does not help, u rises, and it is not taken any more. Going back, s and the memory are emptied
-/// and the analysis is a static one, with errors of the forecast like those of the climate, B = v
-/// D, D the variances of `input_deviation`, and the v that the innovations themselves show:
+/// and the analysis is a static one, with errors of the forecast like those of the climate,
+/// B = v D, D the variances of `input_deviation`, and the v that the innovations themselves show:
 ///   v = min((Σ_j δ_j²/R_jj − n) / Σ_j (H √D 1)_j²/R_jj, 2),
 ///   x^a = x^f + α d,  d_i = ζ_i / (1/B_ii + (Hᵀ R⁻¹ H 1)_i),  α the best step along d,
 /// which for uncorrelated observations of single elements is 3D-Var, of every member.
@@ -66,19 +66,14 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   using T = lanes_t<Real_, Runs>;
   static constexpr std::size_t members = Network::members;
   static constexpr std::string_view method = "Learned";
-  static constexpr std::array<double, Runs> ones() {
-    std::array<double, Runs> one{};
-    one.fill(1);
-    return one;
-  }
 
   struct Carried {
     Batch<Real_, Cycle::carried, 1, Runs> values;  ///< members × points × channels, then memory
     std::unique_ptr<typename Cycle::template Cache<T>> cache;
     /// Of the static analysis, in the lanes where that was the last one; else zero.
     std::array<double, Runs> static_variance{};
-    std::array<double, Runs> excess{}, usual = ones();  ///< s and u of the way back
-    std::size_t cycle = 0;                              ///< at which the next forecast begins
+    std::array<double, Runs> excess{}, usual{};  ///< s and u of the way back
+    std::size_t cycle = 0;                       ///< at which the next forecast begins
   };
 
   Learned(const Problem& problem, const Trained<Network, Real_>& trained,
@@ -108,8 +103,9 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   /// The first guess, with members (if more than one) spread around it; an empty memory.
   [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
                               const RandomKey& key) const {
-    Carried carried{{},       std::make_unique<typename Cycle::template Cache<T>>(), {}, {}, ones(),
+    Carried carried{{},       std::make_unique<typename Cycle::template Cache<T>>(), {}, {}, {},
                     key.cycle};
+    carried.usual.fill(1);
     std::vector<double> error(Cycle::states);
     for (std::size_t l = 0; l < Runs; ++l) {
       if constexpr (members > 1)
