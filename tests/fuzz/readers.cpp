@@ -2,6 +2,8 @@
 // Coverage-guided fuzzing of every reader of files (clang's libFuzzer): whatever the bytes, a
 // reader gives a result or one of the library's errors. tests/fuzz/run builds and runs it.
 //   FUZZ_READER=csv readers CORPUS -runs=1000000
+#include <fuzzer/FuzzedDataProvider.h>
+#include <netcdf.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -14,6 +16,7 @@
 #include <map>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "dan/analysis/carried.hpp"
 #include "dan/analysis/var3d.hpp"
@@ -26,6 +29,7 @@
 #include "dan/io/npy.hpp"
 #include "dan/io/safetensors.hpp"
 #include "dan/models/lorenz63.hpp"
+#include "dan/netcdf/states.hpp"
 #include "dan/netcdf/table.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/observe/all.hpp"
@@ -49,6 +53,48 @@ const Method& method() {
   return one;
 }
 
+/// Puts a NetCDF file where its recipe is: whatever dimensions, variables, types and numbers the
+/// bytes say, written by NetCDF's own library, which crashes on damaged files before a reader of
+/// ours is reached. What it will not write is left out. The classic formats, which take
+/// microseconds, and all their types.
+void write_netcdf(const fs::path& path) {
+  const std::string recipe = read_file("fuzz", path);
+  FuzzedDataProvider bytes(reinterpret_cast<const std::uint8_t*>(recipe.data()), recipe.size());
+  const auto name = [&]() -> std::string {
+    static constexpr const char* usual[] = {"time", "value", "member", "lat", "lon", "place"};
+    const auto which = bytes.ConsumeIntegralInRange<std::size_t>(0, std::size(usual));
+    return which < std::size(usual) ? usual[which] : bytes.ConsumeRandomLengthString(8);
+  };
+  int file = 0;
+  std::size_t buffer = 4096;
+  const int format = NC_CLOBBER | (bytes.ConsumeBool() ? NC_64BIT_DATA : 0);
+  if (nc__create(path.c_str(), format, 0, &buffer, &file)) std::abort();
+  int ignored = 0;
+  nc_set_fill(file, bytes.ConsumeBool() ? NC_FILL : NC_NOFILL, &ignored);
+  const int dimensions = bytes.ConsumeIntegralInRange(0, 4);
+  for (int d = 0; d < dimensions; ++d)
+    nc_def_dim(file, name().c_str(), bytes.ConsumeIntegralInRange<std::size_t>(0, 9), &ignored);
+  const int variables = bytes.ConsumeIntegralInRange(0, 6);
+  for (int v = 0; v < variables; ++v) {
+    std::vector<int> over(bytes.ConsumeIntegralInRange<std::size_t>(0, 3));
+    for (int& d : over) d = bytes.ConsumeIntegralInRange(0, 4);
+    nc_def_var(file, name().c_str(), bytes.ConsumeIntegralInRange(1, 12),
+               static_cast<int>(over.size()), over.data(), &ignored);
+  }
+  const std::string text = bytes.ConsumeRandomLengthString(8);
+  nc_put_att_text(file, bytes.ConsumeIntegralInRange(-1, 5), name().c_str(), text.size(),
+                  text.data());
+  nc_enddef(file);
+  while (bytes.remaining_bytes() > 0) {
+    const std::size_t start[3] = {bytes.ConsumeIntegralInRange<std::size_t>(0, 9)},
+                      count[3] = {1, 1, 1};
+    const int variable = bytes.ConsumeIntegralInRange(0, 5);
+    const auto number = bytes.ConsumeFloatingPoint<double>();
+    nc_put_vara_double(file, variable, start, count, &number);
+  }
+  nc_close(file);
+}
+
 const std::map<std::string, std::pair<const char*, void (*)(const fs::path&)>> readers{
     {"csv", {".csv", [](const fs::path& p) { (void)load_csv(p); }}},
     {"observations", {".csv", [](const fs::path& p) { (void)load_observations<Ring<40>>(p); }}},
@@ -67,6 +113,16 @@ const std::map<std::string, std::pair<const char*, void (*)(const fs::path&)>> r
         app::CyclerOf<Lorenz, Method>(Lorenz(), method()).load(p);
       }}},
     {"netcdf", {".nc", [](const fs::path& p) { (void)load_netcdf_table(p); }}},
+    {"netcdf_written",
+     {".nc",
+      [](const fs::path& p) {
+        write_netcdf(p);
+        try {
+          (void)load_netcdf_table(p);
+        } catch (const FileError&) {
+        }
+        (void)load_states(p, "value");
+      }}},
     {"name", {".txt", [](const fs::path& p) { (void)app::Name::parse(read_file("fuzz", p)); }}},
     {"toml",
      {".toml",

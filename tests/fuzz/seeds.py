@@ -72,5 +72,6 @@ def netcdf_classic(rows, columns):
 
 write("netcdf", "doubles", netcdf_classic(3, [("time", 6), ("place", 6), ("value", 6)]))
 write("netcdf", "kinds", netcdf_classic(2, [("time", 6), ("number", 4), ("single", 5)]))
+write("netcdf_written", "recipe", bytes(range(64)))
 write("name", "text", "etkf:members=20,inflation=1.02")
 write("toml", "file", "[run]\nnumber = 3\n")
