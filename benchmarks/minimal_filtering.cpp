@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "dan/core/random.hpp"
+#include "dan/geometry/lat_lon.hpp"
 #include "dan/geometry/ring.hpp"
+#include "dan/geometry/torus.hpp"
 #include "dan/network/convolution.hpp"
 #include "peak.hpp"
 
@@ -64,11 +66,11 @@ double time_of(const F& call) {
   return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC / calls;
 }
 
-template <std::size_t Points, std::size_t In, std::size_t Out, std::size_t Taps, std::size_t Lanes,
+template <class Geometry, std::size_t In, std::size_t Out, std::size_t Taps, std::size_t Lanes,
           class Activation>
-void compare(const char* activation) {
-  using Direct = Convolution<Ring<Points>, In, Out, Taps, Activation>;
-  using Minimal = Convolution<Ring<Points>, In, Out, Taps, Activation, Kernels::minimal>;
+void compare(const char* geometry, const char* activation) {
+  using Direct = Convolution<Geometry, In, Out, Taps, Activation>;
+  using Minimal = Convolution<Geometry, In, Out, Taps, Activation, Kernels::minimal>;
   Layer<Direct, float, Lanes> direct;
   Layer<Minimal, float, Lanes> minimal;
   const Layer<Direct, double, Lanes> right;
@@ -86,24 +88,33 @@ void compare(const char* activation) {
     all.push_back((f[0] + b[0]) / (f[1] + b[1]));
   }
   std::printf(
-      "%4zu %4zu %4zu %4zu %4zu  %-8s %7.2f %8.2f %5.2f    %.1e %.1e %.1e    %.1e %.1e %.1e\n",
-      Points, In, Out, Taps, Lanes, activation, bench::median(forward), bench::median(backward),
+      "%-12s %4zu %4zu %4zu %4zu  %-8s %7.2f %8.2f %5.2f    %.1e %.1e %.1e    %.1e %.1e %.1e\n",
+      geometry, In, Out, Taps, Lanes, activation, bench::median(forward), bench::median(backward),
       bench::median(all), e[0][0], e[0][1], e[0][2], e[1][0], e[1][1], e[1][2]);
 }
 }  // namespace
 
 int main() {
-  std::puts("                                    direct/minimal          error of out, d_in, d_w");
   std::puts(
-      "ring   in  out taps lanes          forward backward both    direct                     "
-      "minimal");
-  compare<40, 40, 40, 5, 32, Silu>("silu");
-  compare<40, 24, 24, 5, 16, Silu>("silu");
-  compare<40, 64, 96, 3, 16, Identity>("");
-  compare<40, 48, 64, 3, 16, Identity>("");
-  compare<40, 40, 64, 3, 16, Identity>("");
-  compare<40, 32, 40, 3, 16, Identity>("");
-  compare<40, 34, 64, 3, 16, Silu>("silu");
-  compare<40, 64, 84, 3, 16, Identity>("");
-  compare<128, 40, 64, 5, 16, Identity>("");
+      "                                            direct/minimal          error of out, d_in, "
+      "d_w");
+  std::puts(
+      "geometry       in  out taps lanes          forward backward both    direct                  "
+      " "
+      "  minimal");
+  compare<Ring<40>, 40, 40, 5, 32, Silu>("ring 40", "silu");
+  compare<Ring<40>, 24, 24, 5, 16, Silu>("ring 40", "silu");
+  compare<Ring<40>, 64, 96, 3, 16, Identity>("ring 40", "");
+  compare<Ring<40>, 48, 64, 3, 16, Identity>("ring 40", "");
+  compare<Ring<40>, 40, 64, 3, 16, Identity>("ring 40", "");
+  compare<Ring<40>, 32, 40, 3, 16, Identity>("ring 40", "");
+  compare<Ring<40>, 34, 64, 3, 16, Silu>("ring 40", "silu");
+  compare<Ring<40>, 64, 84, 3, 16, Identity>("ring 40", "");
+  compare<Ring<128>, 40, 64, 5, 16, Identity>("ring 128", "");
+  compare<Torus<32, 32>, 24, 24, 3, 16, Silu>("torus 32 32", "silu");
+  using Sphere = LatLon<32, 64, Latitudes::gaussian>;
+  compare<Sphere, 24, 24, 3, 16, Silu>("sphere 32 64", "silu");
+  compare<Sphere, 24, 32, 3, 16, Identity>("sphere 32 64", "");
+  compare<Sphere, 16, 24, 3, 16, Identity>("sphere 32 64", "");
+  compare<Sphere, 24, 164, 3, 16, Identity>("sphere 32 64", "");
 }

@@ -5,7 +5,9 @@
 #include <benchmark/benchmark.h>
 
 #include "dan/integrate/rk4.hpp"
+#include "dan/models/barotropic_sphere.hpp"
 #include "dan/models/lorenz96.hpp"
+#include "dan/models/on_grid.hpp"
 #include "dan/network/pretrained.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/train/trainer.hpp"
@@ -51,18 +53,16 @@ void training_step(benchmark::State& state) {
 
 /// Direct sums and minimal filtering, in alternation: the ratio of the times of an update (median
 /// of 15), one thread.
-template <class Network, std::size_t Lanes, std::size_t Unroll>
-void minimal_filtering(benchmark::State& state) {
-  using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
-  const Lorenz problem;
+template <class Network, std::size_t Lanes, std::size_t Unroll, class Problem>
+void minimal_filtering(benchmark::State& state, const Problem& problem) {
   Network network;
   scale_inputs(problem, network);
   const TrainConfig config{
       .updates = 100000, .groups = 2, .unroll = Unroll, .threads = 1, .progress = false};
-  Trainer<Lorenz, Network, Lanes, NoTeacher, Keep::everything, float, SupervisedLoss, OneProcess,
+  Trainer<Problem, Network, Lanes, NoTeacher, Keep::everything, float, SupervisedLoss, OneProcess,
           Kernels::direct>
       direct(problem, network, config);
-  Trainer<Lorenz, Network, Lanes> minimal(problem, network, config);
+  Trainer<Problem, Network, Lanes> minimal(problem, network, config);
   const auto time_of = [](auto& trainer) {
     const double begin = bench::seconds();
     int updates = 0;
@@ -91,17 +91,33 @@ BENCHMARK(training_step<small, 16, 4>)
     ->Arg(2)
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
-BENCHMARK(minimal_filtering<pretrained::Plain, 32, 4>)
+template <class Network, std::size_t Lanes, std::size_t Unroll>
+void lorenz96(benchmark::State& state) {
+  minimal_filtering<Network, Lanes, Unroll>(state, Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>());
+}
+/// T21, of which every point is observed every twelve hours.
+void sphere(benchmark::State& state) {
+  using Harmonics = SphericalHarmonics<21, LatLon<32, 64, Latitudes::gaussian>>;
+  using Model = OnGrid<Harmonics, Rk4<QuasiGeostrophic<Harmonics>>>;
+  const Problem<Model, ObserveAll<Harmonics::Grid::points>, SphereStart<Harmonics>> problem{
+      .model = {{one_level<Harmonics>(), 3600, 12}},
+      .noise = DiagonalNoise<2048>(5.6e-11),
+      .norm = {{2.67e-5}}};
+  minimal_filtering<pretrained::Sphere, 16, 2>(state, problem);
+}
+
+BENCHMARK(lorenz96<pretrained::Plain, 32, 4>)
     ->Name("minimal_filtering/40_filters_25_layers")
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
-BENCHMARK(minimal_filtering<pretrained::Small, 16, 8>)
+BENCHMARK(lorenz96<pretrained::Small, 16, 8>)
     ->Name("minimal_filtering/small")
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
-BENCHMARK(minimal_filtering<pretrained::Recurrent, 16, 8>)
+BENCHMARK(lorenz96<pretrained::Recurrent, 16, 8>)
     ->Name("minimal_filtering/recurrent")
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
+BENCHMARK(sphere)->Name("minimal_filtering/sphere")->Iterations(1)->Unit(benchmark::kMillisecond);
 
 }  // namespace

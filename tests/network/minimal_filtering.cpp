@@ -12,6 +12,7 @@
 #include "../support/map_battery.hpp"
 #include "dan/autodiff/dual.hpp"
 #include "dan/geometry/interval.hpp"
+#include "dan/geometry/lat_lon.hpp"
 #include "dan/geometry/ring.hpp"
 #include "dan/geometry/torus.hpp"
 #include "dan/network/convolution.hpp"
@@ -71,19 +72,24 @@ double difference(const std::vector<double>& a, const std::vector<double>& b) {
 }
 
 /// Minimal filtering in `Real` against direct sums in double.
-template <std::size_t P, std::size_t I, std::size_t O, std::size_t K, class Real, std::size_t Lanes,
-          class Activation = Identity>
-void compare() {
-  using Minimal = Layer<P, I, O, K, Kernels::minimal, Activation>;
+template <class Geometry, std::size_t I, std::size_t O, std::size_t K, class Real,
+          std::size_t Lanes, class Activation = Identity>
+void compare_on() {
+  using Minimal = Convolution<Geometry, I, O, K, Activation, Kernels::minimal>;
   static_assert(Minimal::template minimal<lanes_t<Real, Lanes>>);
   constexpr std::size_t padded = padded_lanes<Real, Lanes>;
   const auto found = results<Minimal, Real, padded>();
-  const auto right = results<Layer<P, I, O, K, Kernels::direct, Activation>, double, padded>();
+  const auto right = results<Convolution<Geometry, I, O, K, Activation>, double, padded>();
   const double tolerance = sizeof(Real) == 4 ? 1e-5 : 1e-12;
-  INFO("ring of ", P, ", ", I, " to ", O, " channels, ", K, " taps, ", Lanes, " lanes");
+  INFO(Geometry::points, " points, ", I, " to ", O, " channels, ", K, " taps, ", Lanes, " lanes");
   CHECK(difference(found.out, right.out) < tolerance);
   CHECK(difference(found.d_in, right.d_in) < tolerance);
   CHECK(difference(found.d_params, right.d_params) < tolerance);
+}
+template <std::size_t P, std::size_t I, std::size_t O, std::size_t K, class Real, std::size_t Lanes,
+          class Activation = Identity>
+void compare() {
+  compare_on<Ring<P>, I, O, K, Real, Lanes, Activation>();
 }
 
 }  // namespace
@@ -113,6 +119,20 @@ TEST_CASE("minimal filtering: rings and channels that are no multiple of a tile"
   compare<37, 9, 10, 5, double, lanes>();
   compare<62, 13, 11, 3, double, lanes>();
   compare<128, 8, 8, 5, double, lanes>();
+}
+
+TEST_CASE("minimal filtering: grids, across their ends and poles") {
+  constexpr std::size_t lanes = simd_width<double>;
+  compare_on<Torus<8, 8>, 24, 24, 3, double, lanes, Silu>();
+  compare_on<Torus<5, 11>, 9, 10, 5, double, 2 * lanes>();  // one row at a time
+  compare_on<Torus<3, 6>, 8, 8, 3, double, lanes>();        // a stencil meets every row
+  compare_on<LatLon<8, 16>, 8, 12, 3, double, lanes>();
+  compare_on<LatLon<9, 14>, 11, 8, 3, double, 3 * lanes>();
+  compare_on<LatLon<6, 8>, 8, 9, 5, double, lanes>();  // tiles see every point of a row
+  compare_on<LatLon<3, 10>, 8, 8, 5, double, lanes>();
+  compare_on<LatLon<32, 64, Latitudes::gaussian>, 24, 32, 3, double, lanes>();
+  compare_on<LatLon<8, 16>, 24, 24, 3, float, simd_width<float>, Silu>();
+  compare_on<Torus<8, 8>, 12, 24, 5, float, 2 * simd_width<float>>();
 }
 
 TEST_CASE("minimal filtering: derivatives, over all lanes together") {
@@ -161,6 +181,8 @@ TEST_CASE("minimal filtering: derivatives, over all lanes together") {
   };
   check(Layer<13, 9, 11, 5, Kernels::minimal, Silu>{});
   check(Layer<10, 10, 8, 3, Kernels::minimal, Tanh>{});
+  check(Convolution<Torus<4, 6>, 8, 9, 3, Silu, Kernels::minimal>{});
+  check(Convolution<LatLon<4, 8>, 9, 8, 3, Tanh, Kernels::minimal>{});
 }
 
 TEST_CASE("minimal filtering: where it is chosen") {
@@ -175,5 +197,6 @@ TEST_CASE("minimal filtering: where it is chosen") {
   CHECK_FALSE(Layer<40, 2, 40, 5, Kernels::minimal>::minimal<Pack8>);
   CHECK_FALSE(Layer<40, 40, 1, 5, Kernels::minimal>::minimal<Pack8>);
   CHECK_FALSE(Convolution<Interval<40>, 24, 24, 5, Identity, Kernels::minimal>::minimal<Pack8>);
-  CHECK_FALSE(Convolution<Torus<8, 8>, 24, 24, 3, Identity, Kernels::minimal>::minimal<Pack8>);
+  CHECK(Convolution<Torus<8, 8>, 24, 24, 3, Identity, Kernels::minimal>::minimal<Pack8>);
+  CHECK_FALSE(Convolution<Torus<8, 5>, 24, 24, 3, Identity, Kernels::minimal>::minimal<Pack8>);
 }

@@ -77,6 +77,14 @@ inline constexpr bool taps_permute = requires {
   requires Geometry::periodic;
 };
 
+/// Whether a geometry says that its points are in rings: on a line one ring; in two dimensions rows
+/// of `columns` points, in which taps go around, and beyond the first and the last row other rows
+/// as a whole, turned perhaps, as across a pole.
+template <class Geometry>
+inline constexpr bool in_rings = requires {
+  requires Geometry::in_rings;
+};
+
 /// The point whose k-th tap is q, if it is reached by the opposite tap of q; else `points`.
 template <class Geometry>
 constexpr std::size_t tap_source(std::size_t q, std::size_t k, std::size_t width) {

@@ -31,6 +31,7 @@ struct LatLon {
   static_assert(Columns % 2 == 0, "LatLon: half a turn must be a whole number of columns");
   static constexpr std::size_t rows = Rows, columns = Columns;
   static constexpr std::size_t points = Rows * Columns, dimensions = 2;
+  static constexpr bool in_rings = true;
   /// Whether sums with the areas are the integrals of harmonics of degree below 2 · Rows.
   static constexpr bool quadrature = Kind == Latitudes::gaussian;
 

@@ -14,7 +14,7 @@ namespace dan {
 template <std::size_t Points>
 struct Ring {
   static constexpr std::size_t points = Points, dimensions = 1;
-  static constexpr bool periodic = true;
+  static constexpr bool periodic = true, in_rings = true;
 
   static constexpr bool fits(std::size_t width) { return width <= Points; }
   static constexpr std::size_t taps(std::size_t width) { return width; }

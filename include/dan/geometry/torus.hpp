@@ -18,7 +18,7 @@ template <std::size_t Rows, std::size_t Columns>
 struct Torus {
   static constexpr std::size_t rows = Rows, columns = Columns;
   static constexpr std::size_t points = Rows * Columns, dimensions = 2;
-  static constexpr bool periodic = true;
+  static constexpr bool periodic = true, in_rings = true;
 
   static constexpr bool fits(std::size_t width) { return width <= Rows && width <= Columns; }
   static constexpr std::size_t taps(std::size_t width) { return width * width; }
