@@ -29,8 +29,8 @@ class Progress {
  public:
   /// `total`: number of steps; `enabled` = false: stays silent; `out`: where to write; `done`:
   /// steps done by an earlier process, which count but tell nothing about the rate.
-  explicit Progress(std::string label, std::size_t total, bool enabled = true,
-                    std::FILE* out = stderr, std::size_t done = 0)
+  [[gnu::cold]] explicit Progress(std::string label, std::size_t total, bool enabled = true,
+                                  std::FILE* out = stderr, std::size_t done = 0)
       : label_(std::move(label)),
         total_(total),
         first_(done),
@@ -58,7 +58,7 @@ class Progress {
   }
 
   /// Writes the last line; the destructor does the same.
-  void finish() noexcept {
+  [[gnu::cold]] void finish() noexcept {
     guarded([&] {
       const double now = seconds();
       if (now >= 2)
@@ -97,7 +97,7 @@ class Progress {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   }
 
-  void print(double now) const {
+  [[gnu::cold]] void print(double now) const {
     const double rate = static_cast<double>(done_ - first_) / now;
     const double share =
         total_ > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_)) : 0;

@@ -14,7 +14,7 @@ namespace dan {
 /// is large. Memory: three states per run, and the weights.
 class ClimateRecorder : public EmptyRecorder {
  public:
-  void begin(const auto& group) {
+  [[gnu::cold]] void begin(const auto& group) {
     weights_.assign(group.weights.begin(), group.weights.end());
     for (std::size_t l = 0; l < group.runs; ++l) {
       Run& run = runs_.emplace_back();
@@ -48,13 +48,13 @@ class ClimateRecorder : public EmptyRecorder {
       runs_[r] = {static_cast<std::size_t>(rows[4 * r + 1][0]), rows[4 * r + 2], rows[4 * r + 3],
                   rows[4 * r + 4]};
   }
-  void merge(const ClimateRecorder& next) {
+  [[gnu::cold]] void merge(const ClimateRecorder& next) {
     weights_ = next.weights_;
     for (const Run& run : next.runs_) runs_.push_back(run);
   }
 
   /// Of all runs; not a number without a cycle.
-  [[nodiscard]] double deviation() const {
+  [[nodiscard, gnu::cold]] double deviation() const {
     double variance = 0, cycles = 0;
     for (const Run& run : runs_) cycles += static_cast<double>(run.cycles);
     const std::size_t size = runs_.front().sum.size();

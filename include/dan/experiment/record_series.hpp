@@ -25,7 +25,7 @@ struct SeriesRecorder {
   RunSeries went_back{};             ///< whether the analysis was a fallback
   RunSeries replaced{};              ///< share of the members that failed and were replaced
 
-  void begin(const auto& group) {
+  [[gnu::cold]] void begin(const auto& group) {
     for (const auto one : all()) (this->*one).runs.resize(group.runs);
   }
   void after_forecast(const auto& view) { forecast.add(view, view.rmse); }
@@ -45,7 +45,7 @@ struct SeriesRecorder {
   void transfer(Archive& archive) {
     for (const auto one : all()) (this->*one).transfer(archive);
   }
-  void merge(const SeriesRecorder& next) {
+  [[gnu::cold]] void merge(const SeriesRecorder& next) {
     for (const auto one : all()) (this->*one).append(next.*one);
   }
 
@@ -64,7 +64,7 @@ template <class Truth>
 struct SmootherRecorder : EmptyRecorder {
   RunSeries series{};
 
-  void begin(const auto& group) {
+  [[gnu::cold]] void begin(const auto& group) {
     series.runs.resize(group.runs);
     truths_ = {group.twin.truth()};
   }
@@ -86,7 +86,7 @@ struct SmootherRecorder : EmptyRecorder {
   void transfer(Archive& archive) {
     series.transfer(archive);
   }
-  void merge(const SmootherRecorder& next) { series.append(next.series); }
+  [[gnu::cold]] void merge(const SmootherRecorder& next) { series.append(next.series); }
 
  private:
   std::deque<Truth> truths_{};  ///< the newest last

@@ -86,8 +86,8 @@ namespace detail {
 
 /// Truth + deviation · N(0, 1) units of the norm, keyed by the run.
 template <class Method, class Problem, class Twin>
-typename Method::FirstGuessBatch first_guess(const Problem& problem, const Twin& twin,
-                                             double deviation) {
+[[gnu::cold]] typename Method::FirstGuessBatch first_guess(const Problem& problem, const Twin& twin,
+                                                           double deviation) {
   typename Method::FirstGuessBatch guess;
   std::vector<double> error(Twin::size);
   for (std::size_t l = 0; l < Twin::runs; ++l) {
@@ -167,9 +167,11 @@ inline constexpr bool alone = std::is_same_v<std::remove_const_t<Ranks>, OneProc
 /// Runs all groups in parallel, dealt out among processes, and merges their recorders in the order
 /// of the runs; returns why each run ended early.
 template <class Problem, class Method, class Ranks, class... Recorders>
-std::vector<std::string> run_twin_groups(const Problem& problem, const Method& analysis,
-                                         const TwinConfig& config, std::span<const double> weights,
-                                         Ranks& processes, Recorders&... recorders) {
+[[gnu::cold]] std::vector<std::string> run_twin_groups(const Problem& problem,
+                                                       const Method& analysis,
+                                                       const TwinConfig& config,
+                                                       std::span<const double> weights,
+                                                       Ranks& processes, Recorders&... recorders) {
   constexpr std::size_t width = Method::runs;
   const std::size_t groups = (config.runs + width - 1) / width;
   std::vector<std::optional<std::tuple<Recorders...>>> copies(groups);
@@ -201,7 +203,7 @@ std::vector<std::string> run_twin_groups(const Problem& problem, const Method& a
 }
 
 /// Per cycle, of the first `keep`: the mean over the runs that came that far.
-inline std::vector<double> mean_over_runs(const RunSeries& series, std::size_t keep) {
+[[gnu::cold]] inline std::vector<double> mean_over_runs(const RunSeries& series, std::size_t keep) {
   std::vector<double> means;
   for (std::size_t c = 0; c < keep; ++c) {
     double sum = 0, count = 0;
@@ -227,7 +229,7 @@ struct Scoring {
     series.transfer(archive), climate.transfer(archive), fields.transfer(archive);
     smoother.transfer(archive);
   }
-  void begin(const auto& group) {
+  [[gnu::cold]] void begin(const auto& group) {
     series.begin(group), climate.begin(group), smoother.begin(group);
   }
   void after_forecast(const auto& view) { series.after_forecast(view); }
@@ -235,7 +237,7 @@ struct Scoring {
     series.after_analysis(view), climate.after_analysis(view), fields.after_analysis(view);
     smoother.after_analysis(view);
   }
-  void merge(const Scoring& next) {
+  [[gnu::cold]] void merge(const Scoring& next) {
     series.merge(next.series), climate.merge(next.climate), fields.merge(next.fields);
     smoother.merge(next.smoother);
   }

@@ -161,18 +161,17 @@ class SafetensorsReader {
   /// The arrays, in the order of their data, which they fill without overlap or gap.
   template <class Real>
   [[nodiscard, gnu::cold]] std::vector<NamedTensor<Real>> tensors() const {
-    std::vector<Found<Real>> found;
+    std::multimap<Place, NamedTensor<Real>> found;
     for (const auto& [name, entry] : header_.items())
-      if (name != safetensors_metadata) found.push_back(tensor<Real>(name, entry));
-    std::ranges::stable_sort(found, {}, [](const auto& f) { return std::pair(f.begin, f.end); });
+      if (name != safetensors_metadata) found.insert(tensor<Real>(name, entry));
     std::vector<NamedTensor<Real>> out;
     std::size_t end = 0;
-    for (auto& f : found) {
-      if (f.begin != end)
-        fail("has data of tensor ", f.tensor.name, " from byte ", f.begin, ", expected from ", end,
-             " (no overlap, no gap)");
-      end = f.end;
-      out.push_back(std::move(f.tensor));
+    for (auto& [place, tensor] : found) {
+      if (place.first != end)
+        fail("has data of tensor ", tensor.name, " from byte ", place.first, ", expected from ",
+             end, " (no overlap, no gap)");
+      end = place.second;
+      out.push_back(std::move(tensor));
     }
     if (end != data().size())
       fail("has ", data().size(), " bytes of data, expected ", end, " from its header");
@@ -188,19 +187,15 @@ class SafetensorsReader {
   }
 
  private:
-  template <class Real>
-  struct Found {
-    std::size_t begin, end;  ///< bytes of the data
-    NamedTensor<Real> tensor;
-  };
+  using Place = std::pair<std::size_t, std::size_t>;  ///< first byte of the data and end
 
   [[nodiscard]] std::string_view data() const {
     return std::string_view(bytes_).substr(data_from_);
   }
 
   template <class Real>
-  [[nodiscard, gnu::cold]] Found<Real> tensor(const std::string& name,
-                                              const nlohmann::json& entry) const {
+  [[nodiscard, gnu::cold]] std::pair<Place, NamedTensor<Real>> tensor(
+      const std::string& name, const nlohmann::json& entry) const {
     const auto shape = numbers(name, entry, "shape"), place = numbers(name, entry, "data_offsets");
     const auto type = entry.value("dtype", nlohmann::json());
     if (type != safetensors_type<Real>)
@@ -214,7 +209,7 @@ class SafetensorsReader {
            " times the product of its shape ", nlohmann::json(shape).dump());
     std::vector<Real> values(size / sizeof(Real));
     if (size > 0) std::memcpy(values.data(), data().data() + place[0], size);
-    return {place[0], place[1], {name, shape, std::move(values)}};
+    return {{place[0], place[1]}, {name, shape, std::move(values)}};
   }
 
   [[nodiscard]] std::vector<std::size_t> numbers(const std::string& name,

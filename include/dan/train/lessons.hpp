@@ -78,7 +78,7 @@ class Lessons {
   }
 
   /// A teacher for this group, around first guesses.
-  [[nodiscard]] Lesson start(const typename Runs::Group& group) const {
+  [[nodiscard, gnu::cold]] Lesson start(const typename Runs::Group& group) const {
     typename Filter::FirstGuessBatch guess;
     std::vector<double> one(Problem::size);
     for (std::size_t l = 0; l < Truth::lanes; ++l) {
@@ -156,7 +156,8 @@ class Lessons {
 
   /// A number that changes with all that decides about the teacher's analyses: the weighted sum of
   /// its second one. Cost: two cycles of a group's teacher.
-  [[nodiscard]] double fingerprint(const Lesson& lesson, const typename Runs::Group& group) const {
+  [[nodiscard, gnu::cold]] double fingerprint(const Lesson& lesson,
+                                              const typename Runs::Group& group) const {
     auto twin = group.twin;
     auto carried = lesson.carried;
     auto estimate = lesson.estimate;

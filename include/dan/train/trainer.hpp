@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
+#include <deque>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -79,8 +80,9 @@ class Trainer {
   /// Trains the weights of `start` further, for example those of `load_weights`, with their input
   /// scaling; optimiser, schedule and runs begin anew: with another `seed` than the training before
   /// they see other truths. Throws ConfigError for a value out of range.
-  Trainer(const Problem& problem, const Trained<Network, Real>& start, const TrainConfig& config,
-          const Teacher& teacher = {}, const Ranks& processes = Ranks())
+  [[gnu::cold]] Trainer(const Problem& problem, const Trained<Network, Real>& start,
+                        const TrainConfig& config, const Teacher& teacher = {},
+                        const Ranks& processes = Ranks())
       : config_(checked(config, start)),
         schedule_{
             .peak = config.learning_rate, .warm_up = config.warm_up, .updates = config.updates},
@@ -243,7 +245,7 @@ class Trainer {
     NormLimit limit;
     Watch watch;
     TrainReport report;
-    std::vector<typename TheLearner::Group> groups;
+    std::deque<typename TheLearner::Group> groups;
     std::size_t updates = 0;
   };
 
