@@ -20,6 +20,21 @@ static_assert(GeometryLike<Ring<5>> && GeometryLike<Interval<5>> && GeometryLike
 static_assert(!GeometryLike<NoGeometry> && !GeometryLike<int>);
 
 namespace {
+/// Whether tap k of p is where a geometry `in_rings` has it: as far around in the row of that tap.
+template <class G>
+bool is_in_rings(std::size_t p, std::size_t k, std::size_t width) {
+  if constexpr (!detail::in_rings<G>) {
+    return true;
+  } else if constexpr (G::dimensions == 1) {
+    return G::tap(p, k, width) == Ring<G::points>::tap(p, k, width);
+  } else {
+    const std::size_t row = p / G::columns, across = k / width, half = width / 2;
+    const std::size_t q =
+        row * G::columns + Ring<G::columns>::tap(p % G::columns, k % width, width);
+    return G::tap(p, k, width) == (across == half ? q : G::tap(q, across * width + half, width));
+  }
+}
+
 template <class G>
 void check_geometry() {
   double area = 0;
@@ -45,7 +60,7 @@ void check_geometry() {
         const std::size_t q = G::tap(p, k, width), back = G::back(p, k, width);
         right = right && q < G::points && back < G::taps(width);
         right = right && G::tap(q, back, width) == p && G::back(q, back, width) == k;
-        right = right && seen.insert({q, back}).second;
+        right = right && seen.insert({q, back}).second && is_in_rings<G>(p, k, width);
         const std::size_t source = detail::tap_source<G>(p, k, width);
         right = right && (source == G::points || G::tap(source, k, width) == p);
       }

@@ -40,7 +40,8 @@ namespace dan {
 /// library's geometries also have `distance_between(a, b)`, of two positions, which covariance
 /// localisation asks for. `area`: the share of point p, in units of the mean share, so that the
 /// areas' mean is one. One whose points are unlike may have `marks(p)`, a std::array of numbers
-/// near one that tells them apart, for networks that are told the place (`sees_place`).
+/// near one that tells them apart, for networks that are told the place (`sees_place`). One that
+/// says `in_rings` has convolutions with fewer products in trainings, see detail::in_rings.
 template <class G>
 concept GeometryLike = requires(std::size_t p, std::size_t k, std::size_t width) {
   { G::points } -> std::convertible_to<std::size_t>;
