@@ -43,6 +43,10 @@ class AnalysesFile {
         before.numbers.begin(),
         before.numbers.begin() + static_cast<std::ptrdiff_t>(cycles * table_.columns.size()));
   }
+  /// Of the observations in a cycle that was written; not a number without any.
+  [[nodiscard]] double innovation(std::size_t cycle) const {
+    return numbers_[(cycle - 1) * table_.columns.size() + 2];
+  }
   void add(double time, std::size_t observations, double innovation, double spread,
            std::span<const double> x) {
     for (const double number : {time, static_cast<double>(observations), innovation, spread})
@@ -74,10 +78,10 @@ class AnalysesFile {
 ///
 /// Returns {"cycles": …, "last_cycle": …, "observations": …, "innovation_rms": …, "error_rms": …};
 /// the last two, of the innovations and of the observations' errors, are of the last three quarters
-/// of them, null without any. Throws FileError for what cannot be read or written, or is of another
-/// run; ConfigError for a table without an observation to assimilate, a cycle with more of them
-/// than the problem has slots, or with others than when it was assimilated; NumericalError, which
-/// names the cycle, where an analysis cannot go on.
+/// of those that the folder has, null without any. Throws FileError for what cannot be read or
+/// written, or is of another run; ConfigError for a table without an observation to assimilate, a
+/// cycle with more of them than the problem has slots, or with others than when it was assimilated;
+/// NumericalError, which names the cycle, where an analysis cannot go on.
 template <class Geometry, std::size_t Channels>
 nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
   namespace fs = std::filesystem;
@@ -94,6 +98,7 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
   const fs::path state = task.out / "state.safetensors", made_by = task.out / "run.json";
   const fs::path assimilated = task.out / "assimilated.csv";
   detail::AnalysesFile analyses(task.out / "analyses.csv", cycler.size());
+  detail::InnovationCheck innovations;  // of all cycles of the folder
   const nlohmann::ordered_json run{{"problem", task.problem},
                                    {"method", task.method},
                                    {"seed", task.seed},
@@ -116,16 +121,18 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
   if (first > 0) {
     analyses.resume(first);
     const auto before = load_observations<Geometry, Channels>(assimilated);
-    for (std::size_t k = 1; k <= first; ++k)
-      if (!std::ranges::equal(rows_of(table, task.times, k), rows_of(before, task.times, k)))
+    for (std::size_t k = 1; k <= first; ++k) {
+      const auto seen = rows_of(table, task.times, k);
+      if (!std::ranges::equal(seen, rows_of(before, task.times, k)))
         fail("cycle ", k, " has other observations than when it was assimilated (",
              assimilated.string(), "); add later cycles only, or take another --out");
+      innovations.add_cycle(seen, analyses.innovation(k));
+    }
   }
 
   const std::size_t end =
       std::max(first, task.cycles == 0 ? last : std::min(last, first + task.cycles));
   std::vector<double> x(cycler.size()), predicted(slots), values, variances, places;
-  detail::InnovationCheck innovations;
   double spread = 0;
   std::size_t used = 0;
   Progress progress("assimilating", end - first, true);
@@ -176,7 +183,7 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
     progress.advance();
   }
   save();
-  innovations.notice_of(task.observations.string());
+  if (end > first) innovations.notice_of(task.observations.string());
   const auto sizes = innovations.sizes();
   return {{"cycles", end - first},
           {"last_cycle", cycler.cycle()},

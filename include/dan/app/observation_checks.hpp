@@ -102,13 +102,17 @@ class InnovationCheck {
   template <class Rows>
   [[nodiscard]] double add(const Rows& seen, std::span<const double> predicted) {
     double squares = 0;
-    for (std::size_t j = 0; j < seen.size(); ++j) {
-      const double d = seen[j].value - predicted[j];
-      all_.push_back(
-          {seen[j].place.channel, seen[j].value, d * d, seen[j].deviation * seen[j].deviation});
-      squares += d * d;
-    }
-    return std::sqrt(squares / static_cast<double>(seen.size()));
+    for (std::size_t j = 0; j < seen.size(); ++j)
+      squares += std::pow(seen[j].value - predicted[j], 2);
+    const double size = std::sqrt(squares / static_cast<double>(seen.size()));
+    add_cycle(seen, size);
+    return size;
+  }
+  /// Those of a cycle whose root mean square is known.
+  template <class Rows>
+  void add_cycle(const Rows& seen, double size) {
+    for (const auto& row : seen)
+      all_.push_back({row.place.channel, row.value, size * size, row.deviation * row.deviation});
   }
 
   /// Root mean squares of the last three quarters of the observations: innovations, errors, and
@@ -161,7 +165,7 @@ class InnovationCheck {
  private:
   struct Departure {
     std::size_t channel;
-    double value, innovation, error;  ///< y, δ², R
+    double value, innovation, error;  ///< y, mean δ² of the cycle, R
   };
   std::vector<Departure> all_;
 };
