@@ -99,9 +99,8 @@ int main() {
       "                                            direct/minimal          error of out, d_in, "
       "d_w");
   std::puts(
-      "geometry       in  out taps lanes          forward backward both    direct                  "
-      " "
-      "  minimal");
+      "geometry       in  out taps lanes          forward backward both    direct"
+      "                     minimal");
   compare<Ring<40>, 40, 40, 5, 32, Silu>("ring 40", "silu");
   compare<Ring<40>, 24, 24, 5, 16, Silu>("ring 40", "silu");
   compare<Ring<40>, 64, 96, 3, 16, Identity>("ring 40", "");

@@ -12,6 +12,8 @@ umbrella  dan.hpp includes every header, but for those in OPTIONAL folders
 licence   every source file begins with its licence
 listed    every test, benchmark and example is in the meson.build that builds it
 defaults  tests/core/compiler.cpp looks at every struct with numbers that have defaults
+cold      no object file of the build has a loop over cycles, an analysis, a model step or a kernel among
+          what is never run: g++ takes [[gnu::cold]] on to callers (docs/performance.md)
 compiles  figures, the program dan, benchmarks and slow tests compile with the compiler of the build,
           without a warning
 uses      every file of tests/compile_fail compiles as it stands
@@ -118,6 +120,19 @@ def compiles(build):
                                     c["file"])})
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return [text for text in pool.map(failure, programs) if text]
+
+
+def cold(build):
+    hot = re.compile(r"run_twin_group<|::(analyse|forecast|learn|step|step_adjoint|backward)[<(]|tendency[<(]")
+    found, seen = [], 0
+    for file in sorted(pathlib.Path(build).rglob("*.o")):
+        table = subprocess.run(["objdump", "--syms", "--demangle", file], text=True, capture_output=True, check=True).stdout
+        functions = [line for line in table.splitlines() if " F .text" in line and "[clone .cold]" not in line]
+        names = [(line, re.split(r"\t[0-9a-f]+ ", line)[-1]) for line in functions]
+        seen += sum(bool(hot.search(name)) for _, name in names)
+        found += [f"{file.name}: {name[:160]} is cold" for line, name in names
+                  if " F .text.unlikely" in line and hot.search(name)]
+    return found or ([] if seen else [f"{build} has no function that should be fast; build the examples"])
 
 
 def layers(_):
@@ -236,7 +251,7 @@ def misuse(build, file):
 
 def main():
     rule, *arguments = sys.argv[1:]
-    rules = [alone, compiles, layers, names, umbrella, licence, listed, readme, defaults, uses,
+    rules = [alone, cold, compiles, layers, names, umbrella, licence, listed, readme, defaults, uses,
              misuse]
     found = {f.__name__: f for f in rules}[rule](*arguments)
     print("\n".join(found) or f"{rule}: good")

@@ -29,8 +29,8 @@ namespace dan {
 /// element may be one of them: all have the smallest deviation of the noise. points · channels
 /// numbers. Cost: slots · size flops.
 template <class Network, class Problem>
-[[nodiscard, gnu::cold]] std::vector<double> observation_deviations(const Problem& problem,
-                                                                    const Network& network) {
+[[nodiscard]] std::vector<double> observation_deviations(const Problem& problem,
+                                                         const Network& network) {
   constexpr std::size_t size = Problem::size, slots = Problem::slots;
   constexpr std::size_t channels = Problem::channels, width = Network::shape.kernel;
   std::vector<double> precision(size), x(size), unit(slots), row(size), out(size);

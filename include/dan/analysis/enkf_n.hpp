@@ -165,7 +165,7 @@ class EnkfN : public EnsembleFilter<Problem, Members> {
   static constexpr bool square_root = true;  ///< X^a = X T, for every element of the state
   static constexpr std::string_view method = "EnkfN";
 
-  [[gnu::cold]] explicit EnkfN(const Problem& problem, const EnkfNConfig& config = {})
+  explicit EnkfN(const Problem& problem, const EnkfNConfig& config = {})
       : Base(problem, config.inflation, config.rotation, config.forecast), config_(config) {
     if (config.xn) require_positive("EnkfN", "xn", *config.xn);
     config.inflation.require_valid("EnkfN");

@@ -322,12 +322,10 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
     Aligned<T> anomalies = Aligned<T>(size);
     Aligned<T> observed = Aligned<T>(slots);
     std::vector<double> mean = std::vector<double>(size);
-
-    [[gnu::cold]] Carried() = default;
   };
 
-  [[gnu::cold]] explicit EnsembleFilter(const Problem& problem, const Inflation& inflation = {},
-                                        bool rotation = false, const ForecastConfig& forecast = {})
+  explicit EnsembleFilter(const Problem& problem, const Inflation& inflation = {},
+                          bool rotation = false, const ForecastConfig& forecast = {})
       : problem_(problem),
         weights_(problem.weights()),
         inflation_(inflation),
@@ -338,8 +336,8 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
 
   /// Members guess + N(0, deviation²) units of the norm, keyed by `key`; throws ConfigError unless
   /// deviation > 0.
-  [[nodiscard, gnu::cold]] Carried start(const FirstGuessBatch& guess, double deviation,
-                                         const RandomKey& key) const {
+  [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
+                              const RandomKey& key) const {
     require_positive("EnsembleFilter::start", "deviation", deviation);
     Carried carried;
     carried.key = key;

@@ -76,8 +76,8 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     std::size_t cycle = 0;                       ///< at which the next forecast begins
   };
 
-  [[gnu::cold]] Learned(const Problem& problem, const Trained<Network, Real_>& trained,
-                        const LearnedConfig& config = {})
+  Learned(const Problem& problem, const Trained<Network, Real_>& trained,
+          const LearnedConfig& config = {})
       : problem_(problem),
         trained_(trained),
         config_(config),

@@ -36,7 +36,7 @@ struct Reach {
 /// Throws ConfigError for a taper that is not finite. Cost: points + slots distances per position;
 /// memory: one entry per pair kept.
 template <class Geometry, class Weight>
-[[nodiscard, gnu::cold]] std::vector<Reach<Weight>> reaches(
+[[nodiscard]] std::vector<Reach<Weight>> reaches(
     const Localisation& localisation,
     const std::vector<std::vector<std::array<double, Geometry::dimensions>>>& positions) {
   std::vector<Reach<Weight>> out(positions[0].size());
@@ -98,8 +98,7 @@ class SlotReaches {
 
   /// Throws ConfigError, in the name of `function`, for a localisation that is not valid, or where
   /// slots have no place or positions no distance.
-  [[gnu::cold]] SlotReaches(std::string_view function, const Problem& problem,
-                            const Localisation& localisation)
+  SlotReaches(std::string_view function, const Problem& problem, const Localisation& localisation)
       : localisation_(localisation) {
     localisation.require_valid(function);
     if (localisation.global()) return;

@@ -62,7 +62,7 @@ constexpr Field<Config, Member> field(std::string_view name, Member Config::*mem
 
 /// use(name, value, range) for every field, those of a member as "member.name".
 template <class Config, class Use>
-[[gnu::cold]] void for_each_field(Config& config, const Use& use, const std::string& prefix = {}) {
+void for_each_field(Config& config, const Use& use, const std::string& prefix = {}) {
   const auto one = [&](const auto& listed) {
     auto& value = config.*listed.member;
     const std::string name = prefix + std::string(listed.name);
@@ -77,7 +77,7 @@ template <class Config, class Use>
 
 /// Throws ConfigError, in the name of `function`, for the first field that is out of its range.
 template <class Config>
-[[gnu::cold]] void require_fields(std::string_view function, const Config& config) {
+void require_fields(std::string_view function, const Config& config) {
   for_each_field(config, [&](const std::string& name, const auto& value, const Range& range) {
     if (!range.contains(static_cast<double>(value)))
       throw ConfigError(to_text(function, ": ", name, " is ", value, ", expected ", range.words));

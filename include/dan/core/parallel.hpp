@@ -33,7 +33,7 @@ class Threads {
  public:
   /// A team of `threads`, the caller included; 0 means one per hardware thread. Throws ConfigError
   /// for more than 1024.
-  [[gnu::cold]] explicit Threads(std::size_t threads = 0) {
+  explicit Threads(std::size_t threads = 0) {
     if (threads > 1024)
       throw ConfigError(to_text("Threads: threads is ", threads, ", expected 0 to 1024"));
     if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());

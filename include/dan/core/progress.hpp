@@ -29,8 +29,8 @@ class Progress {
  public:
   /// `total`: number of steps; `enabled` = false: stays silent; `out`: where to write; `done`:
   /// steps done by an earlier process, which count but tell nothing about the rate.
-  [[gnu::cold]] explicit Progress(std::string label, std::size_t total, bool enabled = true,
-                                  std::FILE* out = stderr, std::size_t done = 0)
+  explicit Progress(std::string label, std::size_t total, bool enabled = true,
+                    std::FILE* out = stderr, std::size_t done = 0)
       : label_(std::move(label)),
         total_(total),
         first_(done),
@@ -58,7 +58,7 @@ class Progress {
   }
 
   /// Writes the last line; the destructor does the same.
-  [[gnu::cold]] void finish() noexcept {
+  void finish() noexcept {
     guarded([&] {
       const double now = seconds();
       if (now >= 2)

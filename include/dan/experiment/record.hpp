@@ -171,7 +171,7 @@ struct RunSeries {
     for (const auto& run : next.runs) runs.push_back(run);
   }
   /// Each run without its first `burn_in` numbers; those that have no more are left out.
-  [[nodiscard, gnu::cold]] std::vector<std::span<const double>> after(std::size_t burn_in) const {
+  [[nodiscard]] std::vector<std::span<const double>> after(std::size_t burn_in) const {
     std::vector<std::span<const double>> out;
     for (const auto& run : runs)
       if (run.size() > burn_in) out.push_back(std::span(run).subspan(burn_in));

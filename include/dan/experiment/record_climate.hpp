@@ -14,7 +14,7 @@ namespace dan {
 /// is large. Memory: three states per run, and the weights.
 class ClimateRecorder : public EmptyRecorder {
  public:
-  [[gnu::cold]] void begin(const auto& group) {
+  void begin(const auto& group) {
     weights_.assign(group.weights.begin(), group.weights.end());
     for (std::size_t l = 0; l < group.runs; ++l) {
       Run& run = runs_.emplace_back();
@@ -54,7 +54,7 @@ class ClimateRecorder : public EmptyRecorder {
   }
 
   /// Of all runs; not a number without a cycle.
-  [[nodiscard, gnu::cold]] double deviation() const {
+  [[nodiscard]] double deviation() const {
     double variance = 0, cycles = 0;
     for (const Run& run : runs_) cycles += static_cast<double>(run.cycles);
     const std::size_t size = runs_.front().sum.size();

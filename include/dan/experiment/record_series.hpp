@@ -25,7 +25,7 @@ struct SeriesRecorder {
   RunSeries went_back{};             ///< whether the analysis was a fallback
   RunSeries replaced{};              ///< share of the members that failed and were replaced
 
-  [[gnu::cold]] void begin(const auto& group) {
+  void begin(const auto& group) {
     for (const auto one : all()) (this->*one).runs.resize(group.runs);
   }
   void after_forecast(const auto& view) { forecast.add(view, view.rmse); }
@@ -64,7 +64,7 @@ template <class Truth>
 struct SmootherRecorder : EmptyRecorder {
   RunSeries series{};
 
-  [[gnu::cold]] void begin(const auto& group) {
+  void begin(const auto& group) {
     series.runs.resize(group.runs);
     truths_ = {group.twin.truth()};
   }

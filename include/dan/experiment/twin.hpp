@@ -86,8 +86,8 @@ namespace detail {
 
 /// Truth + deviation · N(0, 1) units of the norm, keyed by the run.
 template <class Method, class Problem, class Twin>
-[[gnu::cold]] typename Method::FirstGuessBatch first_guess(const Problem& problem, const Twin& twin,
-                                                           double deviation) {
+typename Method::FirstGuessBatch first_guess(const Problem& problem, const Twin& twin,
+                                             double deviation) {
   typename Method::FirstGuessBatch guess;
   std::vector<double> error(Twin::size);
   for (std::size_t l = 0; l < Twin::runs; ++l) {
@@ -167,11 +167,9 @@ inline constexpr bool alone = std::is_same_v<std::remove_const_t<Ranks>, OneProc
 /// Runs all groups in parallel, dealt out among processes, and merges their recorders in the order
 /// of the runs; returns why each run ended early.
 template <class Problem, class Method, class Ranks, class... Recorders>
-[[gnu::cold]] std::vector<std::string> run_twin_groups(const Problem& problem,
-                                                       const Method& analysis,
-                                                       const TwinConfig& config,
-                                                       std::span<const double> weights,
-                                                       Ranks& processes, Recorders&... recorders) {
+std::vector<std::string> run_twin_groups(const Problem& problem, const Method& analysis,
+                                         const TwinConfig& config, std::span<const double> weights,
+                                         Ranks& processes, Recorders&... recorders) {
   constexpr std::size_t width = Method::runs;
   const std::size_t groups = (config.runs + width - 1) / width;
   std::vector<std::optional<std::tuple<Recorders...>>> copies(groups);
@@ -229,7 +227,7 @@ struct Scoring {
     series.transfer(archive), climate.transfer(archive), fields.transfer(archive);
     smoother.transfer(archive);
   }
-  [[gnu::cold]] void begin(const auto& group) {
+  void begin(const auto& group) {
     series.begin(group), climate.begin(group), smoother.begin(group);
   }
   void after_forecast(const auto& view) { series.after_forecast(view); }

@@ -83,8 +83,7 @@ inline constexpr std::string_view safetensors_metadata = "__metadata__";
 /// Throws ShapeError if a shape does not fit its values, ConfigError if names repeat or are
 /// reserved, FileError if the file cannot be written.
 template <class Real>
-[[gnu::cold]] void save_safetensors(const std::filesystem::path& path,
-                                    const TensorFile<Real>& file) {
+void save_safetensors(const std::filesystem::path& path, const TensorFile<Real>& file) {
   static_assert(std::endian::native == std::endian::little,
                 "save_safetensors: the format is little endian, and so must be the machine");
   auto header = nlohmann::json::object();
@@ -209,7 +208,7 @@ class SafetensorsReader {
            " times the product of its shape ", nlohmann::json(shape).dump());
     std::vector<Real> values(size / sizeof(Real));
     if (size > 0) std::memcpy(values.data(), data().data() + place[0], size);
-    return {{place[0], place[1]}, {name, shape, std::move(values)}};
+    return {Place(place[0], place[1]), NamedTensor<Real>{name, shape, std::move(values)}};
   }
 
   [[nodiscard]] std::vector<std::size_t> numbers(const std::string& name,
@@ -245,7 +244,7 @@ class SafetensorsReader {
 /// the metadata, see `TensorFile::checked`); throws FileError if the file is missing, damaged, or
 /// of another type.
 template <class Real>
-[[nodiscard, gnu::cold]] TensorFile<Real> load_safetensors(const std::filesystem::path& path) {
+[[nodiscard]] TensorFile<Real> load_safetensors(const std::filesystem::path& path) {
   const detail::SafetensorsReader reader(path);
   TensorFile<Real> file{reader.metadata(), reader.tensors<Real>()};
   if (const auto sum = file.metadata.extract("checksum")) {

@@ -265,7 +265,7 @@ struct AnalysisNetwork {
   }
 
   /// The layers in order, with their names and places in the parameter array.
-  [[nodiscard, gnu::cold]] static std::vector<LayerPlace> places() {
+  [[nodiscard]] static std::vector<LayerPlace> places() {
     std::vector<LayerPlace> list{
         {"input", 0, InputLayer::taps, features, Shape.filters, LayerKind::input}};
     const auto add = [&](std::string name, std::size_t in, std::size_t out, LayerKind kind) {
@@ -286,7 +286,7 @@ struct AnalysisNetwork {
   /// scaled by 0.5 and the output layer by 0.01; biases 0, but 0.2 on the diagonal of the gain and
   /// 1 in the memory's gates. `params`: `parameters` numbers, overwritten.
   template <class Real>
-  [[gnu::cold]] static void initialise(std::uint64_t seed, std::span<Real> params) {
+  static void initialise(std::uint64_t seed, std::span<Real> params) {
     require_size("AnalysisNetwork::initialise", "params", params.size(), parameters, "parameter");
     const auto list = places();
     for (std::size_t n = 0; n < list.size(); ++n) {

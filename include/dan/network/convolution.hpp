@@ -48,7 +48,8 @@ struct TileShape {
 /// Input P × I, output P × O elements of T (points × channels, contiguous).
 /// Parameters: weights K × I × O (row-major), then O biases.
 /// Cache: φ' at every output. Cost: 2·P·K·I·O flops per lane forward, twice that backward; with
-/// `Kernels::minimal`, for packs on rings and grids of them, about half (see detail::MinimalFiltering).
+/// `Kernels::minimal`, for packs on rings and on grids of them, about half (see
+/// detail::MinimalFiltering).
 template <class Geometry, std::size_t In, std::size_t Out, std::size_t Kernel,
           class Activation = Identity, Kernels By = Kernels::direct>
 struct Convolution {

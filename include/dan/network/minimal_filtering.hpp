@@ -16,7 +16,8 @@ namespace dan {
 namespace detail {
 
 /// A geometry that is `in_rings` (geometry/concepts.hpp), for stencils of this width: one ring, or
-/// a grid whose rows are rings.
+/// a grid whose rows are rings. Some of its taps are compared with what that means, for geometries
+/// that inherit from one and have taps of their own.
 template <class Geometry, std::size_t Width>
 struct Rings {
   static constexpr bool flat = Geometry::dimensions == 2;
@@ -36,6 +37,18 @@ struct Rings {
     if (row + tap >= half && row + tap < rows + half) return (row + tap - half) * columns + column;
     return Geometry::tap(row * columns + column, tap * Width + half, Width);
   }
+
+  static constexpr bool as_said = [] {
+    for (const std::size_t row : {std::size_t{0}, rows / 2, rows - 1})
+      for (const std::size_t column : {std::size_t{0}, columns / 2, columns - 1})
+        for (std::size_t k = 0; k < across * Width; ++k)
+          if (Geometry::tap(row * columns + column, k, Width) !=
+              point(row, k / Width, Ring<columns>::tap(column, k % Width, Width)))
+            return false;
+    return true;
+  }();
+  static_assert(Geometry::dimensions <= 2 && as_said,
+                "the geometry says in_rings but has other taps: set `in_rings = false` in it");
 };
 
 /// The sums of a `Convolution` by minimal filtering along rings of neighbours: with (M + K − 1)/M
@@ -51,9 +64,10 @@ struct Rings {
 ///   d_w_κ = Gᵀ Σ_ρ Σ_t Σ_lanes (Bᵀ x_{ρ+κ}) ⊙ (A d_z_ρ).
 /// Where a ring is no multiple of M the last tile goes on around it; what it gives for points that
 /// are not there is dropped. A few rows of a grid are worked on together, so that what they become
-/// stays in a cache. Cost: 2 · κ (M + K − 1)/M · P·I·O flops per lane and map, and some 10 to 20
-/// per element of input and output, on a grid twice that; memory: A/M · (I + O) numbers per lane
-/// and point of the ring or of these rows.
+/// stays in a cache. Cost: 2 · (M + K − 1)/M · P·I·O flops per lane and map, on a grid K times
+/// that, and some 10 to 20 per element of input and output, on a grid of rows in groups of n (n + K
+/// − 1)/n times that; memory: A/M · (I + O) numbers per lane and point of the ring, or of these
+/// rows and the K − 1 beside them.
 template <class Geometry, std::size_t In, std::size_t Out, std::size_t Taps>
 class MinimalFiltering {
   using Tile = ToomCook<Taps>;
@@ -63,7 +77,7 @@ class MinimalFiltering {
   static constexpr std::size_t across = Grid::across, half = across / 2;
   static_assert(Grid::columns >= A, "MinimalFiltering: a ring is shorter than what a tile sees");
 
-  /// Rows whose sums are found together, so that the products of `channels` channels of the rows
+  /// Rows whose sums are found together, so that the products of so many channels of the rows
   /// that they see fit into a near cache; of a ring, one.
   template <class T, std::size_t Channels>
   static constexpr std::size_t lines = [] {

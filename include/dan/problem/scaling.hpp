@@ -19,7 +19,7 @@ namespace dan {
 /// than the standard deviation, since a network bounds its analyses by five of them. Throws
 /// NumericalError if the model diverges. Cost: 16 runs of 1,400 model steps.
 template <class Problem, class Network>
-[[gnu::cold]] void scale_inputs(const Problem& problem, Network& network, std::uint64_t seed = 1) {
+void scale_inputs(const Problem& problem, Network& network, std::uint64_t seed = 1) {
   constexpr std::size_t runs = 16, cycles = 1000, channels = Problem::channels;
   TwinTruth<Problem, runs> twin(problem, {.seed = seed, .first_run = climate_runs});
   std::array<double, channels> sum{}, origin{}, shifted{}, square{};

@@ -42,8 +42,8 @@ class TwinTruth {
       : TwinTruth(problem, config.seed, from(config.first_run)) {}
 
   /// The same; lane l is run `lanes[l]`, several may be the same.
-  [[gnu::cold]] TwinTruth(const Problem& problem, std::uint64_t seed,
-                          const std::array<std::uint64_t, Runs>& lanes)
+  TwinTruth(const Problem& problem, std::uint64_t seed,
+            const std::array<std::uint64_t, Runs>& lanes)
       : problem_(problem), seed_(seed), lanes_(lanes) {
     std::vector<double> start(size);
     for (std::size_t g = 0; g < groups; ++g) {

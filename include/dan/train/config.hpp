@@ -82,7 +82,7 @@ struct TrainConfig {
 
 /// The listed fields of a configuration: {"updates": 5000, …, "adam.beta1": 0.9, …}.
 template <class Config>
-[[nodiscard, gnu::cold]] nlohmann::ordered_json json_of_fields(const Config& config) {
+[[nodiscard]] nlohmann::ordered_json json_of_fields(const Config& config) {
   nlohmann::ordered_json json;
   for_each_field(config, [&](const std::string& name, const auto& value, const Range&) {
     json[name] = value;

@@ -47,7 +47,7 @@ class Learner {
     double loss = 0;  ///< half the mean squared error of all groups' analyses from their targets
     std::size_t restarts = 0;
 
-    [[gnu::cold]] Group(typename Runs::Group some_runs, std::size_t unroll)
+    Group(typename Runs::Group some_runs, std::size_t unroll)
         : runs(std::move(some_runs)), observed(unroll), target(unroll) {}
 
     /// Everyone has what process `from` found in its update; the runs stay where they are.
@@ -65,8 +65,8 @@ class Learner {
   };
 
   template <class Teacher>
-  [[gnu::cold]] Learner(const Problem& problem, const Network& network, const TrainConfig& config,
-                        const Teacher& teacher)
+  Learner(const Problem& problem, const Network& network, const TrainConfig& config,
+          const Teacher& teacher)
       : problem_(problem),
         network_(network),
         norm_(problem.weights()),
@@ -80,7 +80,7 @@ class Learner {
   /// Group `g`, not yet started.
   [[nodiscard]] Group group(std::size_t g) const { return {runs_.group(g), config_.unroll}; }
   /// First guesses for its runs and its teacher.
-  [[gnu::cold]] void start(Group& group) const {
+  void start(Group& group) const {
     runs_.start(group.runs, bounds_);
     if (config_.taught > 0) group.lesson = lessons_.start(group.runs);
   }

@@ -78,7 +78,7 @@ class Lessons {
   }
 
   /// A teacher for this group, around first guesses.
-  [[nodiscard, gnu::cold]] Lesson start(const typename Runs::Group& group) const {
+  [[nodiscard]] Lesson start(const typename Runs::Group& group) const {
     typename Filter::FirstGuessBatch guess;
     std::vector<double> one(Problem::size);
     for (std::size_t l = 0; l < Truth::lanes; ++l) {

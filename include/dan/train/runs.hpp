@@ -62,7 +62,7 @@ class Runs {
     return {.turn = g * Lanes, .twin = truths(g * Lanes)};
   }
   /// First guesses for all lanes. Throws ConfigError for a truth outside these bounds.
-  [[gnu::cold]] void start(Group& group, const AnalysisBounds<Network::channels>& bounds) const {
+  void start(Group& group, const AnalysisBounds<Network::channels>& bounds) const {
     require_within(bounds, group.twin.truth());
     for (std::size_t l = 0; l < Lanes; ++l) start_lane(group, l, Purpose::first_guess);
   }
@@ -171,7 +171,7 @@ class Runs {
   }
 
   /// A healthy run starts anew, or is upset.
-  [[gnu::cold]] void renew_lane(Group& group, std::size_t lane, std::size_t update) const {
+  void renew_lane(Group& group, std::size_t lane, std::size_t update) const {
     const auto draw = config_.upsets.draw(
         group.twin.key(lane), static_cast<double>(update) / static_cast<double>(config_.updates));
     const auto& truth = group.twin.truth();

@@ -80,9 +80,8 @@ class Trainer {
   /// Trains the weights of `start` further, for example those of `load_weights`, with their input
   /// scaling; optimiser, schedule and runs begin anew: with another `seed` than the training before
   /// they see other truths. Throws ConfigError for a value out of range.
-  [[gnu::cold]] Trainer(const Problem& problem, const Trained<Network, Real>& start,
-                        const TrainConfig& config, const Teacher& teacher = {},
-                        const Ranks& processes = Ranks())
+  Trainer(const Problem& problem, const Trained<Network, Real>& start, const TrainConfig& config,
+          const Teacher& teacher = {}, const Ranks& processes = Ranks())
       : config_(checked(config, start)),
         schedule_{
             .peak = config.learning_rate, .warm_up = config.warm_up, .updates = config.updates},
