@@ -55,8 +55,8 @@ const Method& method() {
 
 /// Puts a NetCDF file where its recipe is: whatever dimensions, variables, types and numbers the
 /// bytes say, written by NetCDF's own library, which crashes on damaged files before a reader of
-/// ours is reached. What it will not write is left out. The files
-/// are of the classic formats, which take microseconds, and have all of their types.
+/// ours is reached. What it will not write is left out. The files are of the classic formats,
+/// which take microseconds, and have all of their types.
 void write_netcdf(const fs::path& path) {
   const std::string recipe = read_file("fuzz", path);
   FuzzedDataProvider bytes(reinterpret_cast<const std::uint8_t*>(recipe.data()), recipe.size());

@@ -97,7 +97,7 @@ class Progress {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   }
 
-  [[gnu::cold]] void print(double now) const {
+  void print(double now) const {
     const double rate = static_cast<double>(done_ - first_) / now;
     const double share =
         total_ > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_)) : 0;

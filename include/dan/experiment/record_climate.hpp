@@ -48,7 +48,7 @@ class ClimateRecorder : public EmptyRecorder {
       runs_[r] = {static_cast<std::size_t>(rows[4 * r + 1][0]), rows[4 * r + 2], rows[4 * r + 3],
                   rows[4 * r + 4]};
   }
-  [[gnu::cold]] void merge(const ClimateRecorder& next) {
+  void merge(const ClimateRecorder& next) {
     weights_ = next.weights_;
     for (const Run& run : next.runs_) runs_.push_back(run);
   }

@@ -17,22 +17,20 @@ struct FieldRecorder : EmptyRecorder {
 
   void after_analysis(const auto& view) {
     if (view.first > 0 || !view.going(0) || !view.scored() || truth.size() == keep) return;
-    add_first_lane(view.twin.truth(), truth);
-    add_first_lane(view.estimate, analysis);
+    const auto lane = [](const auto& batch) {
+      std::vector<double> out;
+      for (std::size_t i = 0; i < batch.size; ++i) out.push_back(batch.at(i, 0));
+      return out;
+    };
+    truth.push_back(lane(view.twin.truth()));
+    analysis.push_back(lane(view.estimate));
   }
   template <class Archive>
   void transfer(Archive& archive) {
     transfer_rows(truth, archive), transfer_rows(analysis, archive);
   }
-  [[gnu::cold]] void merge(const FieldRecorder& next) {
+  void merge(const FieldRecorder& next) {
     if (!next.truth.empty()) truth = next.truth, analysis = next.analysis;  // that of run 0
-  }
-
- private:
-  [[gnu::cold]] static void add_first_lane(const auto& batch,
-                                           std::vector<std::vector<double>>& to) {
-    auto& row = to.emplace_back();
-    for (std::size_t i = 0; i < batch.size; ++i) row.push_back(batch.at(i, 0));
   }
 };
 

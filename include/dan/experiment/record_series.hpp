@@ -45,7 +45,7 @@ struct SeriesRecorder {
   void transfer(Archive& archive) {
     for (const auto one : all()) (this->*one).transfer(archive);
   }
-  [[gnu::cold]] void merge(const SeriesRecorder& next) {
+  void merge(const SeriesRecorder& next) {
     for (const auto one : all()) (this->*one).append(next.*one);
   }
 
@@ -86,7 +86,7 @@ struct SmootherRecorder : EmptyRecorder {
   void transfer(Archive& archive) {
     series.transfer(archive);
   }
-  [[gnu::cold]] void merge(const SmootherRecorder& next) { series.append(next.series); }
+  void merge(const SmootherRecorder& next) { series.append(next.series); }
 
  private:
   std::deque<Truth> truths_{};  ///< the newest last

@@ -201,7 +201,7 @@ std::vector<std::string> run_twin_groups(const Problem& problem, const Method& a
 }
 
 /// Per cycle, of the first `keep`: the mean over the runs that came that far.
-[[gnu::cold]] inline std::vector<double> mean_over_runs(const RunSeries& series, std::size_t keep) {
+inline std::vector<double> mean_over_runs(const RunSeries& series, std::size_t keep) {
   std::vector<double> means;
   for (std::size_t c = 0; c < keep; ++c) {
     double sum = 0, count = 0;
@@ -235,7 +235,7 @@ struct Scoring {
     series.after_analysis(view), climate.after_analysis(view), fields.after_analysis(view);
     smoother.after_analysis(view);
   }
-  [[gnu::cold]] void merge(const Scoring& next) {
+  void merge(const Scoring& next) {
     series.merge(next.series), climate.merge(next.climate), fields.merge(next.fields);
     smoother.merge(next.smoother);
   }

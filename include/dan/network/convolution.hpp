@@ -131,6 +131,7 @@ struct Convolution {
     for (std::size_t o = 0; o < Out; ++o) d_params[weights + o] += sum_lanes(d_bias[o]);
     if constexpr (minimal<T>) {
       Minimal::backward(params, in, d_z, d_in, d_params);
+      add_crossings(params, d_z, d_in);
     } else {
       backward_input(params, d_z, d_in);
       backward_weights(in, d_z, d_params);
@@ -151,6 +152,12 @@ struct Convolution {
         params, d_z, Neighbours::source(),
         [&](std::size_t column, std::size_t i) { return to[at(column, i)]; },
         [&](std::size_t column, std::size_t i, Register d) { to[at(column, i)] = d; });
+    add_crossings(params, d_z, d_in);
+  }
+
+  /// The part of `backward_input` of taps that go across a pole or a wall.
+  template <class Real, class T>
+  static void add_crossings(const Real* params, const T* d_z, T* d_in) {
     detail::for_each_crossing<Geometry>(Kernel, [&](std::size_t p, std::size_t k) {
       for (std::size_t i = 0; i < In; ++i) {
         const Real* const w = params + (k * In + i) * Out;

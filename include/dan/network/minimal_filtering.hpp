@@ -111,7 +111,7 @@ class MinimalFiltering {
       }
   }
 
-  /// d_x[tap(p, k), i] += Σ_o w[k, i, o] d_z[p, o],
+  /// d_x[tap(p, k), i] += Σ_o w[k, i, o] d_z[p, o], but for taps that go across a pole,
   /// d_w[k, i, o] += Σ_p Σ_lanes x[tap(p, k), i] d_z[p, o].
   template <class Real, class T>
   static void backward(const Real* w, const T* x, const T* d_z, T* d_x, Real* d_w) {
@@ -141,7 +141,6 @@ class MinimalFiltering {
         transform_input<columns>(x, first, r, v.data() + r * columns, row);
       multiply_weights<R, L * ring, columns>(v.data(), d.data(), d_u.data());
     }
-    add_across_ends(w, d_z, d_x);
     for (std::size_t k = 0; k < across; ++k)
       for_each_pair<Real>([&]<class Numbers>(std::size_t n, Numbers) {
         Numbers products[A], taps[Taps];
@@ -340,19 +339,6 @@ class MinimalFiltering {
                 d_u[(k * A + a) * pairs + (i0 + i) * Out + o0 + o] += sums[i * width + o];
           });
         });
-  }
-
-  /// What taps that go across a pole add to d_x, one by one.
-  template <class Real, class T>
-  static void add_across_ends(const Real* w, const T* d_z, T* d_x) {
-    for_each_crossing<Geometry>(Taps, [&](std::size_t p, std::size_t k) {
-      for (std::size_t i = 0; i < In; ++i) {
-        T sum(Real(0));
-        for (std::size_t o = 0; o < Out; ++o)
-          sum += T(w[k * pairs + i * Out + o]) * d_z[p * Out + o];
-        d_x[Geometry::tap(p, k, Taps) * In + i] += sum;
-      }
-    });
   }
 };
 

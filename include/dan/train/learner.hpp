@@ -135,7 +135,7 @@ class Learner {
   }
 
   /// Changes with all that decides about the teacher; 0: nobody teaches.
-  [[nodiscard, gnu::cold]] double fingerprint(const Group& group) const {
+  [[nodiscard]] double fingerprint(const Group& group) const {
     return group.lesson ? lessons_.fingerprint(*group.lesson, group.runs) : 0;
   }
 

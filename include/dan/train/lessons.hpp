@@ -156,8 +156,7 @@ class Lessons {
 
   /// A number that changes with all that decides about the teacher's analyses: the weighted sum of
   /// its second one. Cost: two cycles of a group's teacher.
-  [[nodiscard, gnu::cold]] double fingerprint(const Lesson& lesson,
-                                              const typename Runs::Group& group) const {
+  [[nodiscard]] double fingerprint(const Lesson& lesson, const typename Runs::Group& group) const {
     auto twin = group.twin;
     auto carried = lesson.carried;
     auto estimate = lesson.estimate;
