@@ -96,7 +96,13 @@ int run(int argc, char** argv, const std::string& about, Options options, const 
   app.add_flag("--quick", options.quick,
                "A few seconds only: shows that it runs, scores mean little");
   add(app);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // help
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return 2;
+  }
   try {
     if (const auto note = dan::slow_blas_note(); !note.empty())
       std::fprintf(stderr, "note: %s\n", note.c_str());

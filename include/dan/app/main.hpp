@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <istream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,6 +19,7 @@
 #include "dan/app/commands/run.hpp"
 #include "dan/app/commands/train.hpp"
 #include "dan/app/commands/tune.hpp"
+#include "dan/app/configuration.hpp"
 #include "dan/app/menu.hpp"
 #include "dan/app/options.hpp"
 #include "dan/core/blas.hpp"
@@ -33,7 +33,7 @@
 ///       menu.add(…);
 ///       return dan::app::main(argc, argv, menu);
 ///     }
-/// Not in dan.hpp, because it needs CLI11.
+/// Not in dan.hpp, because it needs CLI11 and toml++.
 
 namespace dan::app {
 
@@ -44,24 +44,6 @@ enum Exit : int {
   misunderstood = 2,  ///< the command line or its configuration file
   stopped = 130       ///< SIGINT or SIGTERM; the message says what was kept
 };
-
-namespace detail {
-/// A TOML file of which the section of one command counts: the others must not start theirs.
-class SectionOf : public CLI::ConfigTOML {
- public:
-  explicit SectionOf(std::string command) : command_(std::move(command)) {}
-  [[nodiscard]] std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
-    auto found = CLI::ConfigTOML::from_config(in);
-    std::erase_if(found, [&](const CLI::ConfigItem& item) {
-      return !item.parents.empty() && item.parents.front() != command_;
-    });
-    return found;
-  }
-
- private:
-  std::string command_;
-};
-}  // namespace detail
 
 /// Understands the command line, does what it asks for and returns the exit code.
 ///
@@ -91,23 +73,30 @@ inline int main(int argc, char** argv, const Menu& menu, const std::string& name
   const auto commands = app.get_subcommands([](CLI::App*) { return true; });
   for (auto* command : commands) command->configurable()->fallthrough();
   if (argc < 2) return std::fprintf(stderr, "%s", app.help().c_str()), misunderstood;
-  std::string names;
-  for (const auto* command : commands) names += (names.empty() ? "" : ", ") + command->get_name();
-  if (argv[1][0] != '-' && std::ranges::find(commands, argv[1], [](const CLI::App* command) {
-                             return command->get_name();
-                           }) == commands.end()) {
+  const auto command_of = [&](const char* word) {
+    const auto found = std::ranges::find(commands, word, &CLI::App::get_name);
+    return found == commands.end() ? nullptr : *found;
+  };
+  if (argv[1][0] != '-' && command_of(argv[1]) == nullptr) {
+    std::string names;
+    for (const auto* command : commands) names += (names.empty() ? "" : ", ") + command->get_name();
     std::fprintf(stderr, "error: there is no command '%s', expected one of: %s\n", argv[1],
                  names.c_str());
     return misunderstood;
   }
-  app.config_formatter(std::make_shared<detail::SectionOf>(argv[1]));
+  for (int n = argc; --n > 0;)
+    if (const auto* command = command_of(argv[n]))
+      app.config_formatter(std::make_shared<SectionOf>(app, *command));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ConfigError& error) {
-    std::fprintf(stderr, "error: --config: %s\n", error.what());
+    std::fprintf(stderr, "error: %s: %s\n", app["--config"]->as<std::string>().c_str(),
+                 error.what());
     return misunderstood;
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? success : misunderstood;
+    if (error.get_exit_code() == 0) return app.exit(error), success;  // help, version
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return misunderstood;
   }
   try {
     if (print) {

@@ -39,6 +39,16 @@ inline CLI::Validator whole_number(std::size_t least) {
           "NUMBER"};
 }
 
+/// A number.
+inline CLI::Validator any_number() {
+  return {[](const std::string& value) -> std::string {
+            double number = 0;
+            if (CLI::detail::lexical_cast(value, number)) return "";
+            return to_text("is ", value, ", expected a number");
+          },
+          "NUMBER"};
+}
+
 /// The options of a twin experiment.
 struct TwinOptions {
   TwinConfig twin{.runs = 16, .cycles = 1450, .burn_in = 200, .first_guess_deviation = 0.3};
@@ -53,8 +63,10 @@ struct TwinOptions {
         ->check(whole_number(0));
     command.add_option("--threads", twin.threads, "Threads; 0: one per core; changes no score")
         ->check(whole_number(0));
-    command.add_option("--first-guess", twin.first_guess_deviation,
-                       "Deviation of the first guess's error, in units of the norm");
+    command
+        .add_option("--first-guess", twin.first_guess_deviation,
+                    "Deviation of the first guess's error, in units of the norm")
+        ->check(any_number());
   }
   [[nodiscard]] nlohmann::ordered_json json() const {
     return {{"runs", twin.runs},

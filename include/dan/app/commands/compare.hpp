@@ -21,7 +21,8 @@ inline void add_compare(CLI::App& app, const Program& program) {
       app.add_subcommand("compare", "Methods side by side on the same truths and observations");
   command->add_option("problem", o->problem, "PROBLEM[:PARAMETER=VALUE,…], see list")->required();
   command->add_option("methods", o->methods, "METHOD[:PARAMETER=VALUE,…,weights=FILE] …")
-      ->required();
+      ->required()
+      ->default_str("");
   o->twin.add_to(*command);
   o->output.add_to(*command);
   command->callback([=, &menu = program.menu, &action = program.action] {

@@ -62,7 +62,8 @@ inline void add_convert(CLI::App& app, const Program& program) {
   command->add_option("from", o->from, "The file that is there")->required();
   command->add_option("to", o->to, "The one to write")->required();
   command->add_option("--columns", o->columns, "Names of the columns of an array; else x0, x1, …")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->default_str("");
   command->callback([=, &action = program.action] {
     action = [o] {
       detail::require_table_name(o->from);

@@ -38,11 +38,13 @@ inline void add_run(CLI::App& app, const Program& program) {
   command
       ->add_option("--interval", o->interval,
                    "Time from analysis to analysis; as long as a forecast unless it is given")
-      ->needs(file);
+      ->needs(file)
+      ->check(any_number());
   command
       ->add_option("--start", o->start,
                    "Time of the first guess, an interval before the first analysis")
-      ->needs(file);
+      ->needs(file)
+      ->check(any_number());
   command->add_option("--at-most", o->at_most, "Cycles to assimilate now; 0: all")
       ->needs(file)
       ->check(whole_number(0));

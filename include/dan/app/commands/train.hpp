@@ -32,7 +32,8 @@ inline void add_train(CLI::App& app, const Program& program) {
       ->check(whole_number(0));
   command->add_option("--threads", o->training.threads, "Threads; 0: one per core; changes no bit")
       ->check(whole_number(0));
-  command->add_option("--set", o->fields, "FIELD=VALUE of the training, see docs/training.md");
+  command->add_option("--set", o->fields, "FIELD=VALUE of the training, see docs/training.md")
+      ->default_str("");
   command->add_flag("--no-finish", o->no_finish, "Without the second, calmer training");
   o->output.add_to(*command);
   command->callback(

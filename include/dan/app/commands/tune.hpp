@@ -44,7 +44,8 @@ inline void add_tune(CLI::App& app, const Program& program) {
   command->add_option("problem", o->problem, "PROBLEM[:PARAMETER=VALUE,…], see list")->required();
   command->add_option("method", o->method, "METHOD[:PARAMETER=VALUE,…]")->required();
   command->add_option("--grid", o->grid,
-                      "PARAMETER=VALUE,VALUE,… to try; else what the method's parameters try");
+                      "PARAMETER=VALUE,VALUE,… to try; else what the method's parameters try")
+      ->default_str("");
   command->add_option("--keep", o->file, "Keep trials in this file; a search goes on from it");
   o->twin.add_to(*command);
   o->output.add_to(*command);
