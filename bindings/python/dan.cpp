@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "../menu.hpp"
+#include "dan/app/tables.hpp"
 #include "dan/core/interrupt.hpp"
 #include "dan/experiment/sweep.hpp"
 #include "dan/version.hpp"
@@ -347,6 +348,7 @@ py::object assimilate(const std::string& problem, const std::string& method,
     const InterruptHandler handler;
     found = chosen.method.assimilate(
         chosen.choice, {.observations = observations,
+                        .table = app::load_table("assimilate", observations),
                         .out = out,
                         .problem = problem,
                         .method = method,

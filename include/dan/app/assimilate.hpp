@@ -85,7 +85,7 @@ class AnalysesFile {
 template <class Geometry, std::size_t Channels>
 nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
   namespace fs = std::filesystem;
-  const auto table = load_observations<Geometry, Channels>(task.observations);
+  const auto table = observations_of<Geometry, Channels>(task.table, task.observations);
   const auto fail = [&](const auto&... what) {
     throw ConfigError(to_text(task.observations.string(), ": ", what...));
   };

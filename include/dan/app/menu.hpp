@@ -23,6 +23,7 @@
 #include "dan/core/error.hpp"
 #include "dan/core/notice.hpp"
 #include "dan/experiment/twin.hpp"
+#include "dan/io/csv.hpp"
 #include "dan/observe/table.hpp"
 #include "dan/train/config.hpp"
 
@@ -55,7 +56,8 @@ struct Choice {
 
 /// Observations of a file, assimilated cycle after cycle.
 struct Assimilation {
-  std::filesystem::path observations;  ///< see load_observations
+  std::filesystem::path observations;  ///< where they are from, for messages
+  CsvTable table;                      ///< see observations_of
   std::filesystem::path out;           ///< folder
   std::string problem{}, method{};  ///< as they were named: a run goes on with the same ones only
   CycleTimes times{};               ///< see cycle_times

@@ -49,54 +49,60 @@ inline bool is_npy_table(std::string_view function, const std::filesystem::path&
   return kind == ".npy";
 }
 
-/// The numbers of a CSV file in the order of `names`; channel 0 where that is not there.
-inline Matrix load_table_csv(const std::filesystem::path& path,
-                             const std::vector<std::string>& names) {
-  const CsvTable file = load_csv(path);
-  const auto fail = [&](const std::string& name, const char* what) {
-    throw FileError(to_text("load_observations: ", path.string(), ": line 1 ", what, " '", name,
-                            "', expected the columns ", listed(names), " in any order"));
+/// The numbers of a table in the order of `names`; channel 0 where that is not there. A table
+/// without names has that order.
+inline Matrix in_order(const CsvTable& table, const std::filesystem::path& path,
+                       const std::vector<std::string>& names) {
+  const auto fail = [&](const auto&... found) {
+    throw FileError(to_text("load_observations: ", path.string(), found...));
   };
-  for (const auto& name : file.columns)
-    if (std::ranges::count(names, name) == 0) fail(name, "has the column");
-  const std::size_t rows = file.numbers.shape()[0];
+  const std::size_t rows = table.numbers.shape()[0];
+  if (table.columns.empty()) {
+    if (const std::size_t columns = table.numbers.shape()[1]; columns != names.size())
+      fail(": has shape (", rows, ", ", columns, "), expected (", rows, ", ", names.size(),
+           "), the columns ", listed(names));
+    return table.numbers;
+  }
+  const auto fail_at = [&](const char* what, const std::string& name) {
+    fail(path.extension() == ".csv" ? ": line 1 " : " ", what, " '", name,
+         "', expected the columns ", listed(names), " in any order");
+  };
+  for (const auto& name : table.columns)
+    if (std::ranges::count(names, name) == 0) fail_at("has the column", name);
   auto numbers = zero_tensor<double>(rows, names.size());
   for (std::size_t c = 0; c < names.size(); ++c) {
-    const auto at = std::ranges::find(file.columns, names[c]);
-    if (at == file.columns.end()) {
-      if (names[c] != "channel") fail(names[c], "lacks the column");
+    const auto at = std::ranges::find(table.columns, names[c]);
+    if (at == table.columns.end()) {
+      if (names[c] != "channel") fail_at("lacks the column", names[c]);
       continue;
     }
     for (std::size_t r = 0; r < rows; ++r)
-      numbers(r, c) = file.numbers(r, static_cast<std::size_t>(at - file.columns.begin()));
+      numbers(r, c) = table.numbers(r, static_cast<std::size_t>(at - table.columns.begin()));
   }
   return numbers;
 }
 }  // namespace detail
 
-/// Reads a table of observations from a file in CSV or NPY format, all or nothing. Throws FileError
-/// if the file cannot be read, has other columns, or a row that `ObservationTable::add` refuses.
+/// The observations in a table of numbers, of NetCDF for example: its columns are those of a CSV
+/// file, or without names those of an array. Throws FileError, which names `path`, where it came
+/// from, for other columns, or a row that `ObservationTable::add` refuses.
 template <class Geometry, std::size_t Channels = 1>
-[[nodiscard]] ObservationTable<Geometry, Channels> load_observations(
-    const std::filesystem::path& path) {
-  const auto names = detail::table_columns<Geometry>();
+[[nodiscard]] ObservationTable<Geometry, Channels> observations_of(
+    const CsvTable& numbers, const std::filesystem::path& path) {
+  const Matrix rows = detail::in_order(numbers, path, detail::table_columns<Geometry>());
+  const bool lines = path.extension() == ".csv";
   const auto fail = [&](const auto&... found) {
     throw FileError(to_text("load_observations: ", path.string(), ": ", found...));
   };
-  const bool npy = detail::is_npy_table("load_observations", path);
-  const Matrix numbers = npy ? load_npy<2>(path) : detail::load_table_csv(path, names);
-  if (numbers.shape()[1] != names.size())
-    fail("has shape (", numbers.shape()[0], ", ", numbers.shape()[1], "), expected (",
-         numbers.shape()[0], ", ", names.size(), "), the columns ", detail::listed(names));
   ObservationTable<Geometry, Channels> table;
-  for (std::size_t r = 0; r < numbers.shape()[0]; ++r) {
-    const double* number = &numbers(r, 0);
+  for (std::size_t r = 0; r < rows.shape()[0]; ++r) {
+    const double* number = &rows(r, 0);
     typename ObservationTable<Geometry, Channels>::Row row;
     row.time = *number++;
     for (double& x : row.place.position) x = *number++;
     const double channel = *number++;
     if (!(channel >= 0 && channel < Channels && channel == std::floor(channel)))
-      fail("row ", r + 1, npy ? "" : to_text(" (line ", r + 2, ")"), ", column channel is ",
+      fail("row ", r + 1, lines ? to_text(" (line ", r + 2, ")") : "", ", column channel is ",
            channel, ", expected a whole number from 0 to ", Channels - 1);
     row.place.channel = static_cast<std::size_t>(channel);
     row.value = *number++;
@@ -104,10 +110,20 @@ template <class Geometry, std::size_t Channels = 1>
     try {
       table.add(row);
     } catch (const ConfigError& e) {
-      fail(npy ? "" : to_text("line ", r + 2, ": "), e.what());
+      fail(lines ? to_text("line ", r + 2, ": ") : "", e.what());
     }
   }
   return table;
+}
+
+/// Reads a table of observations from a file in CSV or NPY format, all or nothing. Throws FileError
+/// if the file cannot be read, or as `observations_of` does.
+template <class Geometry, std::size_t Channels = 1>
+[[nodiscard]] ObservationTable<Geometry, Channels> load_observations(
+    const std::filesystem::path& path) {
+  if (detail::is_npy_table("load_observations", path))
+    return observations_of<Geometry, Channels>({.numbers = load_npy<2>(path)}, path);
+  return observations_of<Geometry, Channels>(load_csv(path), path);
 }
 
 /// Writes a table of observations in CSV or NPY format, as the name ends, all or not at all; read

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "dan/app/options.hpp"
+#include "dan/app/tables.hpp"
 
 namespace dan::app {
 
@@ -32,7 +33,7 @@ inline void add_run(CLI::App& app, const Program& program) {
   o->output.add_to(*command);
   auto* file =
       command->add_option("--observations", o->observations,
-                          "Table time,place,value,deviation (.csv, .npy) instead of a twin");
+                          "Table time,place,value,deviation (.csv, .npy, .nc) instead of a twin");
   command->add_option("--out", o->out, "Folder for run.json, analyses.csv and state.safetensors")
       ->needs(file);
   command
@@ -67,6 +68,7 @@ inline void add_run(CLI::App& app, const Program& program) {
                                   "a file, see list"));
       const auto found =
           method.assimilate(choice, {.observations = o->observations,
+                                     .table = load_table("--observations", o->observations),
                                      .out = o->out,
                                      .problem = o->problem,
                                      .method = o->method,
