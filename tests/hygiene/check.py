@@ -116,8 +116,8 @@ def compiles(build):
         return f"{file}:\n{done.stdout}" if done.returncode else None
 
     programs = sorted({c["file"] for c in commands(build)
-                       if re.search(r"(^|/)(examples/figures|apps|benchmarks|tests/slow)/|own_command_line",
-                                    c["file"])})
+                       if re.search(r"(^|/)(examples/figures|apps|benchmarks|tests/slow)/|"
+                                    r"docs/(own_command_line|snippets|parallel)", c["file"])})
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return [text for text in pool.map(failure, programs) if text]
 
@@ -198,12 +198,20 @@ def readme(_):
     source = (ROOT / "docs/twenty_lines.cpp").read_text()
     found = [] if shown and source.endswith(shown[1]) else [
         "the program in README.md is not the end of docs/twenty_lines.cpp"]
-    for page, program in [("extend.md", "extend.cpp"), ("command_line.md", "own_command_line.cpp")]:
-        source = (ROOT / "docs" / program).read_text()
-        for part in re.findall(r"```cpp\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL):
-            if part not in source:
-                found.append(f"docs/{page}: not in docs/{program}:\n{part}")
+    for page, program in [("docs/extend.md", "extend.cpp"), ("docs/command_line.md", "own_command_line.cpp"),
+                          ("docs/classical.md", "snippets.cpp"), ("docs/parallel.md", "parallel.cpp"),
+                          ("README.md", "snippets.cpp")]:
+        text = (ROOT / page).read_text()
+        source = without_layout((ROOT / "docs" / program).read_text())
+        parts = re.findall(r"```cpp\n(.*?)```", text, re.DOTALL)[page == "README.md":]
+        parts += [part for part in re.findall(r"(?<=\n\n)(?:    .*\n)+", text) if re.search(r"; *(//|$)", part, re.M)]
+        found += [f"{page}: not in docs/{program}:\n{part}" for part in parts
+                  if without_layout(part) not in source]
     return found
+
+
+def without_layout(source):
+    return re.sub(r"//.*|#include.*|\s", "", source)
 
 
 def defaults(_):
