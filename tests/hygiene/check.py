@@ -8,6 +8,7 @@ alone     every header compiles alone and without a warning (those in OPTIONAL f
           they need is installed)
 layers    includes go downward only (docs/architecture.md)
 names     xtensor, xsimd and xtensor-blas are named by the headers meant for it only
+light       models, and analyses with a twin experiment, need neither JSON nor networks
 umbrella  dan.hpp includes every header, but for those in OPTIONAL folders
 licence   every source file begins with its licence
 listed    every test, benchmark and example is in the meson.build that builds it
@@ -169,6 +170,15 @@ def names(_):
     return found
 
 
+def light(_):
+    apart = {f"dan/analysis/{name}.hpp" for name in ("carried", "cycle", "learned", "retrace")}  # files, networks
+    folders = ("geometry", "integrate", "models", "observe", "transform", "analysis")
+    return [f"{header} includes {other}" for header in HEADERS
+            if (header.split("/")[1] in folders or header == "dan/experiment/twin.hpp") and header not in apart
+            for other in all_includes(header) | {header}
+            if "<nlohmann" in read(other) or other.startswith(("dan/network/", "dan/train/"))]
+
+
 def umbrella(_):
     missing = ({h for h in HEADERS if h.split("/")[1] not in OPTIONAL} - set(includes(UMBRELLA))
                - {UMBRELLA})
@@ -259,7 +269,7 @@ def misuse(build, file):
 
 def main():
     rule, *arguments = sys.argv[1:]
-    rules = [alone, cold, compiles, layers, names, umbrella, licence, listed, readme, defaults, uses,
+    rules = [alone, cold, compiles, layers, light, names, umbrella, licence, listed, readme, defaults, uses,
              misuse]
     found = {f.__name__: f for f in rules}[rule](*arguments)
     print("\n".join(found) or f"{rule}: good")
