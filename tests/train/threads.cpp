@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
@@ -37,4 +41,31 @@ TEST_CASE("training: threads and recomputation change no bit of a network with a
   const auto one = run.operator()<Keep::everything>(1);
   CHECK(one == run.operator()<Keep::everything>(3));
   CHECK(one == run.operator()<Keep::inputs>(2));
+}
+
+// The same runs, other sums: close, not equal.
+TEST_CASE("training: groups of fewer lanes learn the same, up to round-off") {
+  using Full = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
+  constexpr std::size_t lanes = simd_width<float>;
+  using Network =
+      AnalysisNetwork<NetworkShape{.filters = 4, .blocks = 1, .sub_blocks = 1}, Ring<40>>;
+  const Full problem;
+  Network network;
+  scale_inputs(problem, network);
+  const auto run = [&]<std::size_t Lanes>(std::size_t updates) {
+    return Trainer<Full, Network, Lanes>(
+               problem, network,
+               {.updates = updates, .groups = 2 * lanes / Lanes, .warm_up = 1, .progress = false})
+        .run()
+        .parameters;
+  };
+  const auto distance = [](const auto& a, const auto& b) {
+    double most = 0;
+    for (std::size_t n = 0; n < a.size(); ++n)
+      most = std::max(most, std::abs(static_cast<double>(a[n] - b[n])));
+    return most;
+  };
+  const auto one = run.template operator()<2 * lanes>(4), two = run.template operator()<lanes>(4);
+  const double learned = distance(one, run.template operator()<2 * lanes>(2));
+  CHECK(distance(one, two) < 1e-3 * learned);  // float rounds to 1e-7 of the parameters
 }
