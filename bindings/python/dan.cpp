@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -61,6 +62,27 @@ bool aligned(const py::array& array) {
   return (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
 }
 
+/// Throws ShapeError where an array of xarray names its dimensions as `to_xarray` does, in another
+/// order: a square array would pass.
+void require_order(std::string_view function, std::string_view name, const py::object& given) {
+  static constexpr std::array<std::string_view, 5> order{"run", "member", "slot", "point",
+                                                         "channel"};
+  const py::object dims = py::getattr(given, "dims", py::none());
+  if (!py::isinstance<py::tuple>(dims)) return;
+  std::vector<std::ptrdiff_t> known;
+  std::string names;
+  for (const py::handle dim : dims) {
+    const std::string text = py::str(dim);
+    names += (names.empty() ? "" : ", ") + text;
+    if (const auto at = std::ranges::find(order, text); at != order.end())
+      known.push_back(at - order.begin());
+  }
+  if (!std::ranges::is_sorted(known))
+    throw ShapeError(to_text(function, ": ", name, " has dimensions (", names,
+                             "), expected the order run, member, slot, point, channel; "
+                             "transpose it"));
+}
+
 /// An argument as an array of doubles of this shape; throws ShapeError for another one, ConfigError
 /// for what is no real number. Contiguous doubles are taken as they are, within a tenth of a
 /// microsecond.
@@ -69,6 +91,7 @@ Array array_of(std::string_view function, std::string_view name, const py::objec
   if (Array::check_(given) && aligned(py::reinterpret_borrow<py::array>(given)) &&
       shape.of(py::reinterpret_borrow<py::array>(given)))
     return py::reinterpret_borrow<Array>(given);
+  require_order(function, name, given);
   const py::array plain = py::array::ensure(given);
   if (!plain || std::string_view("fiub").find(plain.dtype().kind()) == std::string_view::npos)
     throw ConfigError(to_text(function, ": ", name, " is no array of real numbers"));
@@ -85,6 +108,7 @@ std::span<const double> read(const Array& array) {
 /// JSON as what Python has for it.
 py::object python(const nlohmann::ordered_json& json) {
   if (json.is_boolean()) return py::bool_(json.get<bool>());
+  if (json.is_number_unsigned()) return py::int_(json.get<std::uint64_t>());
   if (json.is_number_integer()) return py::int_(json.get<std::int64_t>());
   if (json.is_number()) return py::float_(json.get<double>());
   if (json.is_string()) return py::str(json.get<std::string>());
@@ -125,6 +149,12 @@ app::Chosen choose(const std::string& problem, const std::string& method,
   return chosen;
 }
 
+/// From analysis to analysis, in units of the problem, where it says.
+std::optional<double> cycle_interval(const app::Chosen& chosen) {
+  return chosen.problem.interval ? std::optional(chosen.problem.interval(chosen.choice.problem))
+                                 : std::nullopt;
+}
+
 TwinConfig twin_of(std::size_t runs, std::size_t cycles, std::size_t burn_in, std::uint64_t seed,
                    std::size_t threads, double first_guess, bool progress) {
   return {.runs = runs,
@@ -141,8 +171,9 @@ class Method {
  public:
   Method(const std::string& problem, const std::string& method,
          const std::optional<py::function>& model, const std::optional<std::size_t>& runs)
-      : several_(runs.has_value()) {
+      : problem_(problem), method_(method), several_(runs.has_value()) {
     const auto chosen = choose(problem, method, model);
+    interval_ = cycle_interval(chosen);
     const py::gil_scoped_release unlocked;  // a model in Python takes it for itself
     cycler_ = chosen.method.cycler(chosen.choice, runs.value_or(1));
   }
@@ -161,6 +192,9 @@ class Method {
     use(*cycler_);
   }
   [[nodiscard]] const app::Cycler& sizes() const { return *cycler_; }
+  [[nodiscard]] const std::string& problem() const { return problem_; }
+  [[nodiscard]] const std::string& method() const { return method_; }
+  [[nodiscard]] std::optional<double> interval() const { return interval_; }
   [[nodiscard]] std::optional<std::size_t> runs() const {
     return several_ ? std::optional(cycler_->runs()) : std::nullopt;
   }
@@ -262,6 +296,8 @@ class Method {
     return array_of("estimate", "out", given, shape);
   }
 
+  std::string problem_, method_;  // as they were named
+  std::optional<double> interval_;
   std::unique_ptr<app::Cycler> cycler_;
   bool several_;
   std::atomic<bool> busy_ = false;
@@ -281,27 +317,55 @@ py::dict problems() {
           py::dict(py::arg("about") = method.about, py::arg("weights") = method.weights,
                    py::arg("parameters") = parameters(method.parameters));
     all[py::str(problem.name)] =
-        py::dict(py::arg("about") = problem.about, py::arg("methods") = methods,
+        py::dict(py::arg("about") = problem.about, py::arg("points") = problem.points,
+                 py::arg("channels") = problem.channels, py::arg("methods") = methods,
                  py::arg("parameters") = parameters(problem.parameters));
   }
   return all;
 }
 
-/// One twin experiment, with what the method believes if `diagnose`.
+/// States as cycles × size.
+Array array_of_rows(const std::vector<std::vector<double>>& rows, std::size_t size) {
+  Array all({static_cast<py::ssize_t>(rows.size()), static_cast<py::ssize_t>(size)});
+  double* to = all.mutable_data();
+  for (const auto& row : rows) to = std::ranges::copy(row, to).out;
+  return all;
+}
+
+/// One twin experiment, with what the method believes if `diagnose`, and the first `keep_fields`
+/// scored cycles of run 0.
 py::object run(const std::string& problem, const std::string& method, std::size_t runs,
                std::size_t cycles, std::size_t burn_in, std::uint64_t seed, std::size_t threads,
-               double first_guess, bool progress, bool diagnose,
+               double first_guess, bool progress, bool diagnose, std::size_t keep_fields,
                const std::optional<py::function>& model) {
   const auto chosen = choose(problem, method, model);
-  const auto twin = twin_of(runs, cycles, burn_in, seed, threads, first_guess, progress);
-  nlohmann::ordered_json row{{"problem", problem}, {"method", method}};
+  auto twin = twin_of(runs, cycles, burn_in, seed, threads, first_guess, progress);
+  twin.keep_fields = keep_fields;
+  nlohmann::ordered_json row{{"problem", problem}, {"method", method}, {"seed", seed}};
+  TwinScores scores;
   {
     const py::gil_scoped_release unlocked;
     const InterruptHandler handler;
-    row.update(diagnose ? chosen.method.diagnose(chosen.choice, twin)
-                        : json_of_scores(chosen.method.score(chosen.choice, twin)));
+    auto beliefs = nlohmann::ordered_json::object();
+    if (diagnose)
+      std::tie(scores, beliefs) = chosen.method.diagnose(chosen.choice, twin);
+    else
+      scores = chosen.method.score(chosen.choice, twin);
+    row.update(json_of_scores(scores));
+    row.update(beliefs);
   }
-  return python(row);
+  py::object found = python(row);
+  if (keep_fields > 0) {
+    const std::size_t size = chosen.problem.points * chosen.problem.channels;
+    Array time(static_cast<py::ssize_t>(scores.truth.size()));
+    for (std::size_t k = 0; k < scores.truth.size(); ++k)
+      time.mutable_data()[k] =
+          cycle_interval(chosen).value_or(1) * static_cast<double>(burn_in + 1 + k);
+    found["time"] = time;
+    found["truth"] = array_of_rows(scores.truth, size);
+    found["analysis"] = array_of_rows(scores.analysis, size);
+  }
+  return found;
 }
 
 py::object train(const std::string& problem, const std::string& network,
@@ -387,18 +451,20 @@ PYBIND11_MODULE(_dan, module) {
   });
 
   module.def("problems", &problems,
-             "What is compiled in: {problem: {about, parameters, methods: {method: {about, "
-             "parameters, weights}}}}.");
+             "What is compiled in: {problem: {about, points, channels, parameters, methods: "
+             "{method: {about, parameters, weights}}}}.");
   module.def(
       "run", &run,
       "A twin experiment: {analysis_rmse, interval, forecast_rmse, spread, cycles, seconds, "
       "...}.\n\nThe same truths and observations for every method of a problem and seed. "
-      "diagnose: also crps, rank_histogram, reduced_centred and spread_skill. model: for "
+      "diagnose: also crps, rank_histogram, reduced_centred and spread_skill. keep_fields: also "
+      "time, truth and analysis (cycles x size) of the first so many scored cycles of run 0; time "
+      "in units of the problem, of 'callers_model' in cycles. model: for "
       "'callers_model', a function of a state (an array of 40) that returns the state a cycle "
       "later; it runs on one thread at a time.",
       "problem"_a, "method"_a, py::kw_only(), "runs"_a = 16, "cycles"_a = 1450, "burn_in"_a = 200,
       "seed"_a = 1, "threads"_a = 0, "first_guess"_a = 0.3, "progress"_a = false,
-      "diagnose"_a = false, "model"_a = py::none());
+      "diagnose"_a = false, "keep_fields"_a = 0, "model"_a = py::none());
   module.def("train", &train,
              "Trains a network by its recipe and writes the weights to `out`; checkpoints stand "
              "beside it, and the same call goes on from them.\n\nfields: changes of the recipe, "
@@ -423,6 +489,11 @@ PYBIND11_MODULE(_dan, module) {
       .def(py::init<const std::string&, const std::string&, const std::optional<py::function>&,
                     const std::optional<std::size_t>&>(),
            "problem"_a, "method"_a, "model"_a = py::none(), "runs"_a = py::none())
+      .def_property_readonly("problem", &Method::problem, "As it was named.")
+      .def_property_readonly("method", &Method::method, "As it was named.")
+      .def_property_readonly("interval", &Method::interval,
+                             "From analysis to analysis, in units of the problem, or None where "
+                             "it does not say.")
       .def_property_readonly("runs", &Method::runs,
                              "How many were asked for side by side, or None.")
       .def_property_readonly(
@@ -437,6 +508,8 @@ PYBIND11_MODULE(_dan, module) {
           "which), or 0.")
       .def_property_readonly(
           "cycle", [](const Method& m) { return m.sizes().cycle(); }, "Analyses since the start.")
+      .def_property_readonly(
+          "seed", [](const Method& m) { return m.sizes().seed(); }, "That of the start.")
       .def("start", &Method::start, "A first guess with an error of this deviation.", "guess"_a,
            "deviation"_a = 1.0, "seed"_a = 1)
       .def(

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A truth made with NumPy, and methods of the library on its observations, one of them trained here.
 
-    PYTHONPATH=build/release/bindings/python python3 bindings/python/example.py [FOLDER]
+    PYTHONPATH=build/release/bindings/python python3 bindings/python/example.py [FOLDER] [--quick]
+
+--quick: with so short a training, and so few cycles, that it tests the example and nothing else.
 """
 # %% What there is
 import pathlib
@@ -11,20 +13,21 @@ import numpy as np
 
 import dan
 
-folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "results/python")
+quick = "--quick" in sys.argv
+folder = pathlib.Path(([a for a in sys.argv[1:] if a != "--quick"] or ["results/python"])[0])
 folder.mkdir(parents=True, exist_ok=True)
 for name, problem in dan.problems().items():
     print(f"{name}: {problem['about']}: {', '.join(problem['methods'])}")
 
 # %% A network, trained by an ensemble filter (some seconds; again: from its checkpoints)
 weights = folder / "small.safetensors"
-report = dan.train("lorenz96", "small", str(weights), updates=1000)
+report = dan.train("lorenz96", "small", str(weights), updates=20 if quick else 1000)
 print(f"trained in {report['seconds']:.0f} s")
 network = f"small:weights={weights}"
 
 # %% Beside classical methods, on the same truths
 for method in ("3dvar", "enkf-n:members=20", network):
-    scores = dan.run("lorenz96", method, runs=8)
+    scores = dan.run("lorenz96", method, runs=8, cycles=300 if quick else 1450)
     low, high = scores["interval"]
     print(f"{method.split(':')[0]:10} {scores['analysis_rmse']:.4f} [{low:.4f}, {high:.4f}]")
 
