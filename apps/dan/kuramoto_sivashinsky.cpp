@@ -26,6 +26,7 @@ app::ProblemEntry kuramoto_sivashinsky() {
                     {{"steps", "of 0.5 from analysis to analysis", 2},
                      {"variance", "of the observations' errors", 1}},
                     problem)
+      .interval([](app::Values v) { return 0.5 * v[0]; })
       .filters()
       .network<pretrained::KuramotoSivashinsky, 16>(
           "memory", "network with gain head and memory",

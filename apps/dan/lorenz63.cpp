@@ -22,6 +22,7 @@ app::ProblemEntry lorenz63() {
                     {{"steps", "of 0.01 from analysis to analysis", 25},
                      {"variance", "of the observations' errors", 2}},
                     problem)
+      .interval([](app::Values v) { return 0.01 * v[0]; })
       .filters()
       .entry();
 }

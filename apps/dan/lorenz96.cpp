@@ -24,6 +24,7 @@ app::ProblemEntry lorenz96() {
                      {"variance", "of the observations' errors", 1},
                      {"forcing", "F", 8}},
                     problem)
+      .interval([](app::Values v) { return 0.05 * v[0]; })
       .filters()
       .network<pretrained::Small, 16>(
           "small", "network with gain head and memory",

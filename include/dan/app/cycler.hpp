@@ -60,6 +60,8 @@ class Cycler {
   [[nodiscard]] virtual std::size_t states() const = 0;
   /// Analyses since the start.
   [[nodiscard]] std::size_t cycle() const { return cycle_; }
+  /// That of the start.
+  [[nodiscard]] std::uint64_t seed() const { return seed_; }
 
   /// A first guess (size) with an error of this deviation, in units of the norm.
   virtual void start(std::span<const double> guess, double deviation, std::uint64_t seed) = 0;

@@ -23,7 +23,6 @@
 #include "dan/app/beliefs.hpp"
 #include "dan/app/menu.hpp"
 #include "dan/app/writable.hpp"
-#include "dan/experiment/sweep.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/train/recipe.hpp"
 
@@ -73,6 +72,7 @@ class Entry {
     entry_.name = std::move(name);
     entry_.about = std::move(about);
     entry_.parameters = std::move(parameters);
+    entry_.points = Problem::points, entry_.channels = Problem::channels;
   }
 
   [[nodiscard]] const ProblemEntry& entry() const { return entry_; }
@@ -216,6 +216,11 @@ class Entry {
     return *this;
   }
 
+  /// That analyses are `interval(values)` apart, in units of the problem.
+  Entry& interval(const std::function<double(Values)>& interval) {
+    entry_.interval = interval;
+    return *this;
+  }
   /// That a twin experiment can be written into files, with cycles `interval(values)` apart.
   Entry& writes_observations(const std::function<double(Values)>& interval) {
     entry_.interval = interval;
@@ -263,10 +268,7 @@ class Entry {
       return experiment(choice, twin, false).first;
     };
     method.diagnose = [experiment](const Choice& choice, const TwinConfig& twin) {
-      const auto [scores, beliefs] = experiment(choice, twin, true);
-      auto json = json_of_scores(scores);
-      json.update(beliefs);
-      return json;
+      return experiment(choice, twin, true);
     };
   }
   /// Cycles one by one, and those of a file; with(problem, choice, runs, use) makes a method for so

@@ -82,8 +82,9 @@ struct Method {
   std::vector<Parameter> parameters{};
   std::size_t weights = 0;  ///< how many a learned one has, else none
   std::function<TwinScores(const Choice&, const TwinConfig&)> score{};
-  /// The scores, and how well what the method believes of its error fits the truth.
-  std::function<nlohmann::ordered_json(const Choice&, const TwinConfig&)> diagnose{};
+  /// The scores, and how well what the method believes of its error fits the truth: Beliefs::json.
+  std::function<std::pair<TwinScores, nlohmann::ordered_json>(const Choice&, const TwinConfig&)>
+      diagnose{};
   std::function<nlohmann::ordered_json(const Choice&, const Assimilation&)> assimilate{};
   std::function<TrainReport(const Choice&, const Training&)> train{};
   /// For so many runs side by side.
@@ -95,6 +96,7 @@ struct ProblemEntry {
   std::string name, about;
   std::vector<Parameter> parameters{};
   std::vector<Method> methods{};
+  std::size_t points = 0, channels = 0;  ///< of a state
   /// The time from analysis to analysis: a forecast of the model. Empty where nobody said.
   std::function<double(Values)> interval{};
   /// Writes observations.csv and truth.npy of a twin experiment: problem, cycles, seed, folder.

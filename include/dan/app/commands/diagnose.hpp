@@ -26,7 +26,9 @@ inline void add_diagnose(CLI::App& app, const Program& program) {
     action = [o, &menu] {
       o->output.require_writable();
       const auto [problem, method, choice] = menu.choose(o->problem, o->method);
-      auto found = method.diagnose(choice, o->twin.twin);
+      const auto [scores, beliefs] = method.diagnose(choice, o->twin.twin);
+      auto found = json_of_scores(scores);
+      found.update(beliefs);
       nlohmann::ordered_json row{{"method", o->method}};
       row.update(found);
       if (o->output.table()) {
