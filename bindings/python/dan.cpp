@@ -62,6 +62,27 @@ bool aligned(const py::array& array) {
   return (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
 }
 
+/// Throws ShapeError where an array of xarray names its dimensions as `to_xarray` does, in another
+/// order: a square array would pass.
+void require_order(std::string_view function, std::string_view name, const py::object& given) {
+  static constexpr std::array<std::string_view, 5> order{"run", "member", "slot", "point",
+                                                         "channel"};
+  const py::object dims = py::getattr(given, "dims", py::none());
+  if (!py::isinstance<py::tuple>(dims)) return;
+  std::vector<std::ptrdiff_t> known;
+  std::string names;
+  for (const py::handle dim : dims) {
+    const std::string text = py::str(dim);
+    names += (names.empty() ? "" : ", ") + text;
+    if (const auto at = std::ranges::find(order, text); at != order.end())
+      known.push_back(at - order.begin());
+  }
+  if (!std::ranges::is_sorted(known))
+    throw ShapeError(to_text(function, ": ", name, " has dimensions (", names,
+                             "), expected the order run, member, slot, point, channel; "
+                             "transpose it"));
+}
+
 /// An argument as an array of doubles of this shape; throws ShapeError for another one, ConfigError
 /// for what is no real number. Contiguous doubles are taken as they are, within a tenth of a
 /// microsecond.
@@ -70,6 +91,7 @@ Array array_of(std::string_view function, std::string_view name, const py::objec
   if (Array::check_(given) && aligned(py::reinterpret_borrow<py::array>(given)) &&
       shape.of(py::reinterpret_borrow<py::array>(given)))
     return py::reinterpret_borrow<Array>(given);
+  require_order(function, name, given);
   const py::array plain = py::array::ensure(given);
   if (!plain || std::string_view("fiub").find(plain.dtype().kind()) == std::string_view::npos)
     throw ConfigError(to_text(function, ": ", name, " is no array of real numbers"));

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
 __version__: str
 
@@ -22,6 +23,8 @@ def train(problem: str, network: str, out: File, *, updates: int = 0, seed: int 
 def assimilate(problem: str, method: str, observations: File, out: File, *,
                interval: float | None = None, start: float = 0.0, cycles: int = 0,
                seed: int = 1) -> dict[str, Any]: ...
+def to_xarray(result: Method | dict[str, Any] | File, *, time: Any = None,
+              units: str = '1') -> xr.Dataset: ...
 
 class Method:
     def __init__(self, problem: str, method: str, model: Model | None = None,
