@@ -2,7 +2,7 @@
 // Who finds the truth again, and how soon: bad first guesses, jumps, gaps, outliers, a noise and a
 // forcing that are not what the method believes, for the trained networks beside EnKF-N, LETKF and
 // 3D-Var on Lorenz 96 with 40 variables, all observed every 0.05 with error variance 1, or for
-// those of the Kuramoto–Sivashinsky equation or the sphere (--problem).
+// those of other observations, of the Kuramoto–Sivashinsky equation or the sphere (--problem).
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -145,6 +145,16 @@ ordered_json lorenz96(const example::Options& options, const RobustnessOptions& 
   return table.results();
 }
 
+/// Lorenz 96 seen at 20 to 30 random places in a cycle, others in every one.
+ordered_json places(const example::Options& options, const RobustnessOptions& table_options) {
+  using Places = Problem<Rk4<Lorenz96<40>>, ObserveRandomPlaces<Ring<40>, 40>>;
+  Table<Places> table(options, table_options,
+                      {.observe = ObserveRandomPlaces<Ring<40>, 40>(20, 30)}, shocks(), 0.6);
+  table.row("EnKF-N, 40 members", [](const Places& p) { return EnkfN<Places, 40>(p); });
+  table.learned<pretrained::Sparse>("places");
+  return table.results();
+}
+
 ordered_json kuramoto_sivashinsky(const example::Options& options,
                                   const RobustnessOptions& table_options) {
   ordered_json results = ordered_json::array();
@@ -184,6 +194,7 @@ void robustness(const example::Options& options, const RobustnessOptions& table)
       {"config", {{"problem", table.problem}, {"seed", options.seed}, {"cycles", table.cycles}}},
       {"version", dan::library_version},
       {"results", table.problem == "lorenz96" ? lorenz96(options, table)
+                  : table.problem == "places" ? places(options, table)
                   : table.problem == "sphere" ? sphere(options, table)
                                               : kuramoto_sivashinsky(options, table)}};
   example::write_results(options, "robustness.json", json);
@@ -198,7 +209,7 @@ int main(int argc, char** argv) {
       {}, [&](const example::Options& options) { robustness(options, table); },
       [&](CLI::App& app) {
         app.add_option("--problem", table.problem, "The problem")
-            ->check(CLI::IsMember({"lorenz96", "kuramoto_sivashinsky", "sphere"}));
+            ->check(CLI::IsMember({"lorenz96", "places", "kuramoto_sivashinsky", "sphere"}));
         app.add_option("--weights", table.weights, "Folder of the weights");
         app.add_option("--only", table.only, "Only methods whose name contains this text");
         app.add_option("--shock", table.shock, "Only shocks whose name contains this text");
