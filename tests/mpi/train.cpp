@@ -2,13 +2,17 @@
 // Trains under MPI and prints a checksum of the weights; tests/mpi/run_train compares numbers of
 // ranks.
 //   train test UPDATES [CHECKPOINT]    a small network, four groups
-//   train speed UPDATES                the talk's network, two groups: updates in a second
+//   train speed UPDATES [GROUPS]       the talk's network, two groups: time of an update, and of
+//   the
+//                                      broadcast of one group's gradient
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
@@ -40,8 +44,7 @@ std::uint64_t checksum(const Weights& weights) {
   return sum;
 }
 
-void run(MpiRanks& ranks, const std::string& what, std::size_t updates,
-         const std::string& checkpoint) {
+void run(MpiRanks& ranks, const std::string& what, std::size_t updates, const std::string& more) {
   const Lorenz problem;
   if (what == "test") {
     const Recipe<EnsrfTeacher<16>> recipe{.training = {.updates = updates,
@@ -54,27 +57,34 @@ void run(MpiRanks& ranks, const std::string& what, std::size_t updates,
                                                        .threads = 1,
                                                        .progress = false},
                                           .finish = {.share = 0.3, .unroll = 4}};
-    const auto [trained, report] = train<Tiny, 16>(problem, recipe, checkpoint, ranks);
+    const auto [trained, report] = train<Tiny, 16>(problem, recipe, more, ranks);
     if (ranks.rank() == 0)
       std::printf("weights %016llx\n",
                   static_cast<unsigned long long>(checksum(trained.parameters)));
   } else {
     TrainConfig config = training_without_memory(updates);
     config.warm_up = 1, config.taught = 0, config.threads = 1, config.progress = false;
+    if (!more.empty()) config.groups = std::stoul(more);
     pretrained::Plain network;
     scale_inputs(problem, network);
     Trainer<Lorenz, pretrained::Plain, 32, NoTeacher, Keep::everything, float, SupervisedLoss,
             MpiRanks>
-        trainer(
-            problem, network, [&] { return config.taught = 0, config; }(), {}, ranks);
+        trainer(problem, network, config, {}, ranks);
     trainer.update();
-    const auto begin = std::chrono::steady_clock::now();
-    for (std::size_t n = 1; n < config.updates; ++n) trainer.update();
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const auto milliseconds = [](std::size_t times, const auto& work) {
+      const auto begin = std::chrono::steady_clock::now();
+      for (std::size_t n = 0; n < times; ++n) work(n);
+      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+      return 1000 * seconds.count() / static_cast<double>(times);
+    };
+    const double update = milliseconds(config.updates - 1, [&](std::size_t) { trainer.update(); });
+    std::vector<float> gradient(pretrained::Plain::parameters);
+    const double broadcast = milliseconds(200, [&](std::size_t n) {
+      ranks.broadcast(std::as_writable_bytes(std::span(gradient)), n % ranks.size());
+    });
     if (ranks.rank() == 0)
-      std::printf("%zu ranks: %.3f updates/s, weights %016llx\n", ranks.size(),
-                  static_cast<double>(config.updates - 1) / seconds,
+      std::printf("%zu ranks, %zu groups: update %.2f ms, broadcast %.3f ms, weights %016llx\n",
+                  ranks.size(), config.groups, update, broadcast,
                   static_cast<unsigned long long>(checksum(trainer.trained().parameters)));
   }
 }
