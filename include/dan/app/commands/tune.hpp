@@ -43,8 +43,9 @@ inline void add_tune(CLI::App& app, const Program& program) {
       "tune", "Finds the parameters of a method with the smallest error, on truths of its own");
   command->add_option("problem", o->problem, "PROBLEM[:PARAMETER=VALUE,…], see list")->required();
   command->add_option("method", o->method, "METHOD[:PARAMETER=VALUE,…]")->required();
-  command->add_option("--grid", o->grid,
-                      "PARAMETER=VALUE,VALUE,… to try; else what the method's parameters try")
+  command
+      ->add_option("--grid", o->grid,
+                   "PARAMETER=VALUE,VALUE,… to try; else what the method's parameters try")
       ->default_str("");
   command->add_option("--keep", o->file, "Keep trials in this file; a search goes on from it");
   o->twin.add_to(*command);
