@@ -124,6 +124,37 @@ TEST_CASE("load_states and load_netcdf_table: a file that says that it has more 
   check_file_error([&] { return load_netcdf_table(path); }, "the table has more numbers than ");
 }
 
+TEST_CASE("load_states and load_netcdf_table: text and types that a file defines itself") {
+  const TemporaryFolder folder;
+  const auto path = folder / "types.nc";
+  const auto check = [&](const auto& type_in) {
+    {
+      netCDF::NcFile file(path.string(), netCDF::NcFile::replace, netCDF::NcFile::nc4);
+      const auto time = file.addDim("time", 3);
+      file.addVar("time", netCDF::ncDouble, time);
+      file.addVar("x", type_in(file), time);
+    }
+    check_file_error([&] { return load_states(path, "x"); }, "'x' holds text or a type of its own");
+    check_file_error([&] { return load_netcdf_table(path); }, "'x' holds text or a type of its");
+  };
+  using netCDF::NcFile, netCDF::NcType;
+  check([](const NcFile&) -> NcType { return netCDF::ncChar; });
+  check([](const NcFile&) -> NcType { return netCDF::ncString; });
+  check([](const NcFile& file) -> NcType {
+    auto type = file.addCompoundType("pair", 16);
+    type.addMember("first", netCDF::ncDouble, 0);
+    type.addMember("second", netCDF::ncDouble, 8);
+    return type;
+  });
+  check([](const NcFile& file) -> NcType { return file.addVlenType("list", netCDF::ncDouble); });
+  check([](const NcFile& file) -> NcType { return file.addOpaqueType("bytes", 64); });
+  check([](const NcFile& file) -> NcType {
+    auto type = file.addEnumType("kind", netCDF::NcEnumType::nc_INT);
+    type.addMember("one", 1);
+    return type;
+  });
+}
+
 TEST_CASE("load_states: a time for every record") {
   const TemporaryFolder folder;
   const auto path = folder / "times.nc";

@@ -81,9 +81,21 @@ inline void require_plausible_size(std::string_view function, const std::filesys
   }
 }
 
-/// All numbers of a variable, of whatever type, as double, with its shape.
+/// FileError unless a variable holds numbers: of text, or of a type that a file defines itself,
+/// NetCDF's library would write its own bytes, and more of them, where doubles belong.
+inline void require_numbers(std::string_view function, const std::filesystem::path& path,
+                            const netCDF::NcVar& variable) {
+  using netCDF::NcType;
+  const int type = variable.getType().getId();
+  if (type < NcType::nc_BYTE || type == NcType::nc_CHAR || type > NcType::nc_UINT64)
+    throw FileError(to_text(function, ": ", path.string(), ": '", variable.getName(),
+                            "' holds text or a type of its own, expected numbers"));
+}
+
+/// All numbers of a variable, of whatever type of number, as double, with its shape.
 inline std::pair<std::vector<std::size_t>, std::vector<double>> netcdf_numbers(
     std::string_view function, const std::filesystem::path& path, const netCDF::NcVar& variable) {
+  require_numbers(function, path, variable);
   std::vector<std::size_t> shape;
   for (const auto& dimension : variable.getDims()) shape.push_back(dimension.getSize());
   require_plausible_size(function, path, "'" + variable.getName() + "'", shape);
