@@ -2,26 +2,27 @@
 // Coverage-guided fuzzing of every reader of files (clang's libFuzzer): whatever the bytes, a
 // reader gives a result or one of the library's errors. tests/fuzz/run builds and runs it.
 //   FUZZ_READER=csv readers CORPUS -runs=1000000
-#include <fuzzer/FuzzedDataProvider.h>
-#include <netcdf.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <sstream>
+#include <memory>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dan/analysis/carried.hpp"
+#include "dan/analysis/learned.hpp"
 #include "dan/analysis/var3d.hpp"
 #include "dan/app/cycler.hpp"
+#include "dan/app/main.hpp"
 #include "dan/app/menu.hpp"
+#include "dan/experiment/trials.hpp"
 #include "dan/geometry/lat_lon.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/io/csv.hpp"
@@ -29,12 +30,15 @@
 #include "dan/io/npy.hpp"
 #include "dan/io/safetensors.hpp"
 #include "dan/models/lorenz63.hpp"
+#include "dan/models/lorenz96.hpp"
 #include "dan/netcdf/states.hpp"
 #include "dan/netcdf/table.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/observe/table_file.hpp"
 #include "dan/problem/background/dense.hpp"
+#include "dan/train/trainer.hpp"
+#include "recipes.hpp"
 
 namespace {
 using namespace dan;
@@ -45,6 +49,21 @@ using Method = Var3d<Lorenz, 1>;
 using Tiny =
     AnalysisNetwork<NetworkShape{.filters = 2, .blocks = 1, .sub_blocks = 1, .kernel = 1}, Ring<1>>;
 
+using Four = Problem<Rk4<Lorenz96<4>>, ObserveAll<4>>;
+using Recurrent = AnalysisNetwork<
+    NetworkShape{.filters = 2, .blocks = 1, .sub_blocks = 1, .kernel = 1, .memory = 1}, Ring<4>>;
+using Learning = Trainer<Four, Recurrent, simd_width<float>, EnsrfTeacher<4>>;
+
+fs::path scratch(const std::string& name) {
+  return "/dev/shm/dan_fuzz_" + std::to_string(::getpid()) + name;
+}
+
+Recurrent scaled_network() {
+  Recurrent network;
+  scale_inputs(Four(), network);
+  return network;
+}
+
 const Method& method() {
   static const Method one = [] {
     const Lorenz problem;
@@ -53,46 +72,108 @@ const Method& method() {
   return one;
 }
 
-/// Puts a NetCDF file where its recipe is: whatever dimensions, variables, types and numbers the
-/// bytes say, written by NetCDF's own library, which crashes on damaged files before a reader of
-/// ours is reached. What it will not write is left out. The files are of the classic formats,
-/// which take microseconds, and have all of their types.
-void write_netcdf(const fs::path& path) {
-  const std::string recipe = read_file("fuzz", path);
-  FuzzedDataProvider bytes(reinterpret_cast<const std::uint8_t*>(recipe.data()), recipe.size());
-  const auto name = [&]() -> std::string {
-    static constexpr const char* usual[] = {"time", "value", "member", "lat", "lon", "place"};
-    const auto which = bytes.ConsumeIntegralInRange<std::size_t>(0, std::size(usual));
-    return which < std::size(usual) ? usual[which] : bytes.ConsumeRandomLengthString(8);
+/// The bytes of a file that are a recipe for another one, see recipes.hpp.
+template <class Use>
+void follow_recipe(const fs::path& path, const Use& use) {
+  const std::string bytes = read_file("fuzz", path);
+  fuzz::Recipe recipe(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  use(recipe);
+}
+
+void read_netcdf(const fs::path& path, bool netcdf4) {
+  follow_recipe(path, [&](auto& recipe) { fuzz::write_netcdf(path, recipe, netcdf4); });
+  try {
+    (void)load_netcdf_table(path);
+  } catch (const FileError&) {
+  }
+  (void)load_states(path, "value");
+}
+
+/// What weights are read must work, and are written and read again as they are.
+void read_weights(const fs::path& path) {
+  const auto weights = load_weights<Recurrent>(path);
+  save_weights(path, weights);
+  if (load_weights<Recurrent>(path).parameters != weights.parameters) std::abort();
+  using Method = Learned<Four, Recurrent, 1>;
+  app::CyclerOf<Four, Method> cycler(Four(), Method(Four(), weights));
+  cycler.start(std::vector<double>(4, 1), 1, 7);
+  try {
+    cycler.forecast();
+    cycler.analyse(std::vector<double>(4, 1), {}, {});
+  } catch (const NumericalError&) {
+  }
+}
+/// A right file of weights, which remembers what it was trained for.
+const TensorFile<float>& right_weights() {
+  static const auto file = [] {
+    Trained<Recurrent> trained = random_start<float>(scaled_network(), 1);
+    trained.trained_for = trained_for(Four(), trained.network);
+    const fs::path path = scratch("weights");
+    save_weights(path, trained);
+    auto read = load_safetensors<float>(path);
+    fs::remove(path);
+    return read;
+  }();
+  return file;
+}
+
+/// A training that has all that a checkpoint may hold, and its checkpoint after some updates.
+struct Training {
+  Learning trainer{Four(), scaled_network(),
+                   TrainConfig{.updates = 20,
+                               .groups = 1,
+                               .unroll = 1,
+                               .warm_up = 1,
+                               .average = 0.5,
+                               .renew_every = 2,
+                               .upsets = {.first = 0.5, .last = 0.5},
+                               .stored = {.number = 8, .cycles = 5},
+                               .taught = 0.8,
+                               .threads = 1,
+                               .progress = false}};
+  fs::path path = scratch("checkpoint");
+  TensorFile<double> right;
+
+  Training() {
+    for (int n = 0; n < 3; ++n) trainer.update();
+    trainer.save_checkpoint(path);
+    right = load_safetensors<double>(path);
+  }
+  ~Training() { fs::remove(path); }
+};
+Training& training() {
+  static Training one;
+  return one;
+}
+/// A training that goes on from it can make its next update, or says why not.
+void read_checkpoint(const fs::path& path) {
+  training().trainer.resume(path);
+  try {
+    training().trainer.update();
+  } catch (const NumericalError&) {
+  }
+  training().trainer.resume(training().path);
+}
+
+/// Trials that are read are written and read again with one more.
+void read_trials(const fs::path& path) {
+  const auto check = [](std::span<const double> values) { return values[0] + values[1]; };
+  const auto record = [&] {
+    return std::make_unique<dan::detail::TrialRecord>(
+        std::vector<std::string>{"a", "b"}, TuneConfig{.file = path, .problem = "some"}, check);
   };
-  int file = 0;
-  std::size_t buffer = 4096;
-  const int format = NC_CLOBBER | (bytes.ConsumeBool() ? NC_64BIT_DATA : 0);
-  if (nc__create(path.c_str(), format, 0, &buffer, &file)) std::abort();
-  int ignored = 0;
-  nc_set_fill(file, bytes.ConsumeBool() ? NC_FILL : NC_NOFILL, &ignored);
-  const int dimensions = bytes.ConsumeIntegralInRange(0, 4);
-  for (int d = 0; d < dimensions; ++d)
-    nc_def_dim(file, name().c_str(), bytes.ConsumeIntegralInRange<std::size_t>(0, 9), &ignored);
-  const int variables = bytes.ConsumeIntegralInRange(0, 6);
-  for (int v = 0; v < variables; ++v) {
-    std::vector<int> over(bytes.ConsumeIntegralInRange<std::size_t>(0, 3));
-    for (int& d : over) d = bytes.ConsumeIntegralInRange(0, 4);
-    nc_def_var(file, name().c_str(), bytes.ConsumeIntegralInRange(1, 12),
-               static_cast<int>(over.size()), over.data(), &ignored);
-  }
-  const std::string text = bytes.ConsumeRandomLengthString(8);
-  nc_put_att_text(file, bytes.ConsumeIntegralInRange(-1, 5), name().c_str(), text.size(),
-                  text.data());
-  nc_enddef(file);
-  while (bytes.remaining_bytes() > 0) {
-    const std::size_t start[3] = {bytes.ConsumeIntegralInRange<std::size_t>(0, 9)},
-                      count[3] = {1, 1, 1};
-    const int variable = bytes.ConsumeIntegralInRange(0, 5);
-    const auto number = bytes.ConsumeFloatingPoint<double>();
-    nc_put_vara_double(file, variable, start, count, &number);
-  }
-  nc_close(file);
+  const auto first = record();
+  (void)first->trial({1, 2}, [] { return 3.0; });
+  (void)record()->trial({1, 2}, []() -> double { std::abort(); });
+}
+
+/// The program's own reader: options of a command, which are printed again.
+void read_options(const fs::path& path) {
+  static const app::Menu menu;
+  std::string words[] = {"dan", "run", "--config", path.string(), "--print-config"};
+  char* arguments[std::size(words)];
+  for (std::size_t n = 0; n < std::size(words); ++n) arguments[n] = words[n].data();
+  (void)app::main(std::size(words), arguments, menu);
 }
 
 const std::map<std::string, std::pair<const char*, void (*)(const fs::path&)>> readers{
@@ -113,32 +194,28 @@ const std::map<std::string, std::pair<const char*, void (*)(const fs::path&)>> r
         app::CyclerOf<Lorenz, Method>(Lorenz(), method()).load(p);
       }}},
     {"netcdf", {".nc", [](const fs::path& p) { (void)load_netcdf_table(p); }}},
-    {"netcdf_written",
-     {".nc",
-      [](const fs::path& p) {
-        write_netcdf(p);
-        try {
-          (void)load_netcdf_table(p);
-        } catch (const FileError&) {
-        }
-        (void)load_states(p, "value");
-      }}},
+    {"netcdf_written", {".nc", [](const fs::path& p) { read_netcdf(p, false); }}},
+    {"netcdf4_written", {".nc", [](const fs::path& p) { read_netcdf(p, true); }}},
     {"name", {".txt", [](const fs::path& p) { (void)app::Name::parse(read_file("fuzz", p)); }}},
-    {"toml",
-     {".toml",
+    {"toml", {".toml", read_options}},
+    {"trials", {".json", read_trials}},
+    {"checkpoint", {".st", read_checkpoint}},
+    // A right file, damaged as the bytes say, with a right checksum.
+    {"checkpoint_whole",
+     {".st",
       [](const fs::path& p) {
-        static double number = 0;
-        static CLI::App app;
-        static const bool made [[maybe_unused]] = [] {
-          auto* run = app.add_subcommand("run")->configurable();
-          run->add_option("--number", number);
-          app.set_config("--config");
-          return true;
-        }();
-        try {
-          app.parse("run --config " + p.string());
-        } catch (const CLI::Error&) {
-        }
+        auto file = training().right;
+        follow_recipe(p, [&](auto& recipe) { fuzz::damage(file, recipe); });
+        save_safetensors(p, file);
+        read_checkpoint(p);
+      }}},
+    {"weights_whole",
+     {".st",
+      [](const fs::path& p) {
+        auto file = right_weights();
+        follow_recipe(p, [&](auto& recipe) { fuzz::damage(file, recipe); });
+        save_safetensors(p, file);
+        read_weights(p);
       }}},
 };
 
@@ -157,9 +234,17 @@ const std::pair<const char*, void (*)(const fs::path&)>& reader() {
 }
 }  // namespace
 
+/// Writes the seed that only the library can make, if it is asked for, and ends.
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  if (const char* to = std::getenv("FUZZ_CHECKPOINT")) {
+    fs::copy_file(training().path, to, fs::copy_options::overwrite_existing);
+    std::exit(0);
+  }
+  return 0;
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::string path =
-      "/dev/shm/dan_fuzz_" + std::to_string(::getpid()) + reader().first;
+  static const std::string path = scratch(reader().first);
   std::FILE* file = std::fopen(path.c_str(), "wb");
   if (!file || std::fwrite(data, 1, size, file) != size) std::abort();
   std::fclose(file);

@@ -72,6 +72,19 @@ def netcdf_classic(rows, columns):
 
 write("netcdf", "doubles", netcdf_classic(3, [("time", 6), ("place", 6), ("value", 6)]))
 write("netcdf", "kinds", netcdf_classic(2, [("time", 6), ("number", 4), ("single", 5)]))
-write("netcdf_written", "recipe", bytes(range(64)))
+for reader in ("netcdf_written", "netcdf4_written", "checkpoint_whole", "weights_whole"):
+    write(reader, "recipe", bytes(range(64)))
 write("name", "text", "etkf:members=20,inflation=1.02")
-write("toml", "file", "[run]\nnumber = 3\n")
+write("toml", "file", """[run]
+runs = 8
+burn-in=20
+first-guess=0.5  # a comment
+json = "a.json"
+out="."
+observations='o.csv'
+interval=0.05
+[train]
+set=["a=1", "b=2"]
+""")
+write("trials", "file", """{"problem": "some", "names": ["a", "b"], "check": 5.5, "trials": [
+{"values": [1.5, 4], "score": 0.25}, {"values": [2, 1e-3], "score": null, "reason": "x"}]}""")
