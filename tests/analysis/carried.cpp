@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -186,6 +188,20 @@ TEST_CASE("carried: the places of the observations in a window are saved with th
   const Moving problem{.observe = Operator(10, 30)};
   const IenksConfig config{.lag = 5, .finite_size = true};
   check_resumed(problem, [&] { return Ienks<Moving, 11>(problem, config); });
+
+  const test::TemporaryFolder folder;
+  const auto file = folder / "carried";
+  const Ienks<Moving, 11> method(problem, config);
+  save_carried(method, method.start({}, 1, {}), 3, file);
+  auto changed = load_safetensors<double>(file);
+  const auto places =
+      std::ranges::find(changed.tensors, "window.0.places", &NamedTensor<double>::name);
+  REQUIRE(places != changed.tensors.end());
+  places->values[2] = 1e300;
+  save_safetensors(file, changed);
+  CHECK_THROWS_WITH_AS(
+      (void)load_carried(method, file),
+      doctest::Contains("has channel 1e+300, expected one from 0 to 0, in window."), FileError);
 }
 
 TEST_CASE("carried: the same of learned analyses, with members, memory and the way back") {
@@ -277,6 +293,9 @@ TEST_CASE("carried: damaged and other files are refused") {
         f.tensors[0].shape = {5, 40};
       },
       "holds 200 numbers in ensemble, expected 40 x 5");
+  for (const double bad : {-1.0, 0.5, 0x1p32, 4.9e180, std::nan("")})
+    refused([&](File& f) { f.tensors[1].values[2] = bad; },
+            to_text("has ", bad, ", expected whole numbers from 0 to below 2^32, in keys"));
   save_safetensors(file, whole);
   std::string bytes = read_file("test", file);
   bytes[bytes.size() - 3] ^= 1;

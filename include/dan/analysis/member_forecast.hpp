@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -62,6 +63,9 @@ void transfer_keys(std::span<RandomKey> keys, Archive& archive) {
       numbers.push_back(static_cast<double>(low));
     }
   archive.numbers("keys", std::span<double>(numbers), 1);
+  for (const double n : numbers)
+    archive.require("keys", n >= 0 && n < static_cast<double>(half) && n == std::floor(n), n,
+                    ", expected whole numbers from 0 to below 2^32,");
   const auto read = [&](std::size_t at) {
     return static_cast<std::uint64_t>(numbers[at]) * half +
            static_cast<std::uint64_t>(numbers[at + 1]);

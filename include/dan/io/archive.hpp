@@ -33,6 +33,7 @@
 ///   series(name, x)               a vector of float of any length,
 ///   numbers(name, packs, lanes)   a span of generic scalars, of which the first `lanes` count,
 ///   batch(name, batch)            a Batch; its padding repeats the last lane,
+///   require(name, right, what...) that what was read is right; else an error: it has `what`
 ///   part(name, p)                 a part with such a function, or a callable like it.
 /// Format: safetensors of double with a checksum, whole numbers and texts in the metadata; names
 /// are those of the parts, "groups.0.truth".
@@ -87,6 +88,7 @@ class ArchiveWriter {
   [[gnu::cold]] void batch(const std::string& name, B& batch) {
     numbers(name, std::span(batch.data(), B::size), B::lanes);
   }
+  void require(const std::string&, bool, const auto&...) const {}
   template <class Part>
   [[gnu::cold]] void part(const std::string& name, Part&& part) {
     names_.within(name, *this, part);
@@ -161,6 +163,9 @@ class ArchiveReader {
   [[gnu::cold]] void batch(const std::string& name, B& batch) {
     numbers(name, std::span(batch.data(), B::size), B::lanes);
     batch.repeat_last_lane();
+  }
+  [[gnu::cold]] void require(const std::string& name, bool right, const auto&... what) const {
+    if (!right) fail("has ", what..., " in ", names_.of(name));
   }
   template <class Part>
   [[gnu::cold]] void part(const std::string& name, Part&& part) {

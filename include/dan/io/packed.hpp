@@ -41,6 +41,7 @@ class PackedWriter {
   void batch(const std::string& name, B& batch) {
     numbers(name, std::span(batch.data(), B::size), B::lanes);
   }
+  void require(const std::string&, bool, const auto&...) const {}
   template <class Part>
   void part(const std::string&, Part&& part) {
     if constexpr (requires { part(*this); })
@@ -83,6 +84,7 @@ class PackedReader {
     numbers(name, std::span(batch.data(), B::size), B::lanes);
     batch.repeat_last_lane();
   }
+  void require(const std::string&, bool, const auto&...) const {}
   template <class Part>
   void part(const std::string&, Part&& part) {
     if constexpr (requires { part(*this); })

@@ -100,7 +100,10 @@ class SlotPlaces {
     archive.numbers(name, std::span(numbers), 1);
     for (std::size_t n = 0; n < sights_.size(); ++n) {
       const double* const from = &numbers[n * each];
-      PlaceType place{.channel = static_cast<std::size_t>(from[each - 1])};
+      const double channel = from[each - 1];
+      archive.require(name, channel >= 0 && channel < static_cast<double>(Channels), "channel ",
+                      channel, ", expected one from 0 to ", Channels - 1, ",");
+      PlaceType place{.channel = static_cast<std::size_t>(channel)};
       std::copy_n(from + 1, dimensions, place.position.data());
       sights_[n] = from[0] == 1 ? sight_at(place) : Sight{};
     }
