@@ -107,7 +107,7 @@ inline void write_netcdf(const std::filesystem::path& path, Recipe& recipe, bool
   const int types = netcdf4 ? up_to(3) : 0;
   for (int t = 0; t < types; ++t) {
     const std::string of = to_text("type ", t);
-    const auto size = recipe.ConsumeIntegralInRange<std::size_t>(1, 64);
+    const auto size = recipe.ConsumeIntegralInRange<std::size_t>(8, 64);  // room for a number
     const nc_type base = recipe.ConsumeIntegralInRange(1, 12);
     int type = 0;
     switch (up_to(3)) {
