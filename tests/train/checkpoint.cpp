@@ -33,14 +33,18 @@ using Recurrent = AnalysisNetwork<NetworkShape{.filters = 4,
                                   Ring<40>>;
 constexpr std::size_t lanes = simd_width<float>;
 
-/// Runs a training in processes that are killed, ten times at random moments, each going on from
-/// the checkpoint of the one before; what is left then ends as if nothing had happened.
+/// Runs a training in processes that are killed, at ten random moments (or as many as DAN_KILLS
+/// says, of a training so many times as long), each going on from the checkpoint of the one before;
+/// what is left then ends as if nothing had happened.
 template <class Network, class Teacher = NoTeacher, class S>
 std::size_t check_killed(const S& problem, TrainConfig config, const Teacher& teacher = {}) {
   using T = Trainer<S, Network, lanes, Teacher>;
   Network network;
   scale_inputs(problem, network);
   config.progress = false;
+  const char* wanted = std::getenv("DAN_KILLS");
+  std::vector<double> moments(wanted ? std::stoul(wanted) : 10);
+  config.updates = config.updates * moments.size() / 10;
   const test::TemporaryFolder folder;
   const auto file = folder / "checkpoint.safetensors";
   T whole(problem, network, config, teacher);
@@ -49,8 +53,7 @@ std::size_t check_killed(const S& problem, TrainConfig config, const Teacher& te
   CHECK(whole.report().skipped == 0);  // not even where a teacher has diverged
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
 
-  std::array<double, 10> moments{};
-  fill_uniform<double>({config.seed, Purpose::user}, moments);
+  fill_uniform<double>({config.seed, Purpose::user}, std::span(moments));
   std::size_t killed = 0;
   for (const double moment : moments) {
     const pid_t child = ::fork();
@@ -63,7 +66,7 @@ std::size_t check_killed(const S& problem, TrainConfig config, const Teacher& te
       }
       ::_exit(0);
     }
-    std::this_thread::sleep_for(moment * time / 8);
+    std::this_thread::sleep_for(moment * time / (0.8 * static_cast<double>(moments.size())));
     ::kill(child, SIGKILL);
     int status = 0;
     ::waitpid(child, &status, 0);
@@ -72,8 +75,8 @@ std::size_t check_killed(const S& problem, TrainConfig config, const Teacher& te
 
   T resumed(problem, network, config, teacher);
   if (std::filesystem::exists(file)) resumed.resume(file);
-  MESSAGE(killed, " of 10 were killed; ", resumed.updates(), " of ", config.updates,
-          " updates were done");
+  MESSAGE(killed, " of ", moments.size(), " were killed; ", resumed.updates(), " of ",
+          config.updates, " updates were done");
   resumed.run(file);
   CHECK(resumed.updates() == config.updates);
   CHECK(resumed.trained().parameters == whole.trained().parameters);
