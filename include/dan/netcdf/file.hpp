@@ -40,8 +40,9 @@ decltype(auto) with_netcdf(std::string_view function, const std::filesystem::pat
 
 /// Makes a new file with its global attributes; it takes the place of one that was there.
 inline void create_netcdf(netCDF::NcFile& file, const std::filesystem::path& path,
-                          const NetcdfAttributes& attributes) {
-  file.open(path.string(), netCDF::NcFile::replace, netCDF::NcFile::nc4);
+                          const NetcdfAttributes& attributes,
+                          netCDF::NcFile::FileFormat format = netCDF::NcFile::nc4) {
+  file.open(path.string(), netCDF::NcFile::replace, format);
   file.putAtt("Conventions", "CF-1.8");
   file.putAtt("source", to_text("dan ", library_version));
   for (const auto& [name, value] : attributes) file.putAtt(name, value);

@@ -17,7 +17,7 @@
 #include "dan/netcdf/file.hpp"
 
 /// \file
-/// States over time in NetCDF-4, for xarray, ncview and whoever reads CF conventions.
+/// States over time in NetCDF, for xarray, ncview and whoever reads CF conventions.
 ///
 ///     StatesFile<Ring<40>> file("run.nc", {.fields = {{"analysis"}, {"ensemble", "", "1", 20}}});
 ///     file.append(0.05, {analysis, ensemble});
@@ -39,9 +39,13 @@ struct StatesFileConfig {
   NetcdfAttributes attributes{};  ///< command, seed, …
 };
 
-/// Writes states cycle by cycle; after every `append` the file is complete up to there, so that a
-/// run that is killed leaves what it had.
+/// Writes states cycle by cycle; killed at any moment, also within an `append`, a run leaves all
+/// records before it, and a disk that is full is an error.
 ///
+/// The format is the classic one with 64-bit offsets (a record of a field up to 4 GB), where a
+/// record counts once it is written. Files of NetCDF-4 are HDF5, whose structure is rewritten with
+/// every record: killed within an append they cannot be read at all, and a full disk crashes the
+/// library. What reads NetCDF-4 reads these files too.
 /// Errors of the file are FileError; the constructor replaces a file that is there. Cost: a write
 /// and a flush per cycle; no memory.
 template <GeometryLike Geometry, std::size_t Channels = 1>
@@ -50,7 +54,7 @@ class StatesFile {
   StatesFile(const std::filesystem::path& path, const StatesFileConfig& config) : path_(path) {
     using namespace netCDF;
     detail::with_netcdf("StatesFile", path, [&] {
-      detail::create_netcdf(file_, path, config.attributes);
+      detail::create_netcdf(file_, path, config.attributes, netCDF::NcFile::classic64);
       const NcDim time = file_.addDim("time");
       time_ = file_.addVar("time", ncDouble, time);
       time_.putAtt("units", config.time_units);
@@ -65,6 +69,7 @@ class StatesFile {
         variable.putAtt("units", field.units);
         fields_.push_back({field.name, variable, std::max<std::size_t>(1, field.members)});
       }
+      file_.enddef();
       file_.sync();
     });
   }
