@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <filesystem>
+#include <string>
 
 #include "dan/core/error.hpp"
 #include "dan/io/csv.hpp"
@@ -40,10 +41,11 @@ inline CsvTable load_table(const char* name, const std::filesystem::path& path) 
   table.numbers = load_npy<2>(path);
   return table;
 }
-/// Writes one of any of these kinds.
-inline void save_table(const std::filesystem::path& path, const CsvTable& table) {
+/// Writes one of any of these kinds; NetCDF also keeps the command that did it.
+inline void save_table(const std::filesystem::path& path, const CsvTable& table,
+                       [[maybe_unused]] const std::string& command) {
 #ifdef DAN_NETCDF
-  if (path.extension() == ".nc") return save_netcdf_table(path, table);
+  if (path.extension() == ".nc") return save_netcdf_table(path, table, {{"history", command}});
 #endif
   if (path.extension() == ".csv")
     save_csv(path, table);

@@ -24,8 +24,8 @@ inline void add_convert(CLI::App& app, const Program& program) {
   command->add_option("--columns", o->columns, "Names of the columns of an array; else x0, x1, …")
       ->delimiter(',')
       ->default_str("");
-  command->callback([=, &action = program.action] {
-    action = [o] {
+  command->callback([=, &action = program.action, line = program.command_line] {
+    action = [o, line] {
       require_table_name("convert", o->from);
       require_table_name("convert", o->to);
       require_writable_file("convert", o->to);
@@ -33,7 +33,7 @@ inline void add_convert(CLI::App& app, const Program& program) {
       if (!o->columns.empty()) table.columns = o->columns;
       for (std::size_t c = table.columns.size(); c < table.numbers.shape()[1]; ++c)
         table.columns.push_back(to_text("x", c));
-      save_table(o->to, table);
+      save_table(o->to, table, line);
     };
   });
 }
