@@ -30,6 +30,23 @@ inline bool is_shape_of(std::span<const std::size_t> shape, std::size_t count) {
   }
   return product == count;
 }
+
+/// A call of the system, again where a signal has interrupted it.
+template <class Call>
+auto uninterrupted(const Call& call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
+/// Writes all bytes where an open file stands; returns 0, or why it could not.
+inline int write_all(int file, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const auto written = uninterrupted([&] { return ::write(file, bytes.data(), bytes.size()); });
+    if (written < 0) return errno;
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return 0;
+}
 }  // namespace detail
 
 /// All bytes of a file; throws FileError, in the name of `function`, if it cannot be read.
@@ -74,18 +91,12 @@ inline void write_file_atomically(const std::filesystem::path& path,
 
   std::filesystem::path partial = path;
   partial += to_text(".partial", ::getpid());  // a killed process leaves its own behind
-  const int file = ::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  const int file = detail::uninterrupted(
+      [&] { return ::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); });
   if (file < 0) fail(to_text("cannot create ", partial.string(), ": ", reason(errno)));
 
-  int error = 0;
-  for (auto rest = bytes; !rest.empty() && error == 0;) {
-    const auto written = ::write(file, rest.data(), rest.size());
-    if (written >= 0)
-      rest = rest.subspan(static_cast<std::size_t>(written));
-    else if (errno != EINTR)
-      error = errno;
-  }
-  if (error == 0 && ::fsync(file) != 0) error = errno;
+  int error = detail::write_all(file, bytes);
+  if (error == 0 && detail::uninterrupted([&] { return ::fsync(file); }) != 0) error = errno;
   if (::close(file) != 0 && error == 0) error = errno;
   if (error == 0 && std::rename(partial.c_str(), path.c_str()) != 0) error = errno;
   if (error != 0) {
