@@ -228,8 +228,10 @@ TEST_CASE("tune: a damaged file is refused") {
   const TuneConfig config{.file = folder / "trials.json"};
   const auto square = [](double x) { return x * x; };
   const auto resume = [&](const std::string& trials) {
-    write_file_atomically(config.file,
-                          R"({"problem": "", "names": ["value"], "trials": )" + trials + "}");
+    nlohmann::json json{
+        {"problem", ""}, {"names", {"value"}}, {"trials", nlohmann::json::parse(trials)}};
+    json["checksum"] = detail::checksum({json.dump()});
+    write_json(config.file, json);
     return tune_on_grid({1.0, 2.0}, square, config);
   };
   CHECK(resume(R"([{"values": [1], "score": 7}])").best.score == 4);
@@ -250,6 +252,25 @@ TEST_CASE("tune: a damaged file is refused") {
   damaged(R"([{"values": [1], "score": 1}, {"values": [1], "score": 2}])", "[1] twice");
   damaged(R"({"a": {"values": [1], "score": 1}})", "no list");
   damaged(R"("x")", "no list");
+  // Whatever byte is another one: refused, or it says the same.
+  std::filesystem::remove(config.file);
+  const auto whole = tune_on_grid({1.0, 2.0}, square, config);
+  const std::string bytes = read_file("test", config.file);
+  std::size_t refused = 0;
+  for (std::size_t at = 0; at < bytes.size(); ++at)
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string other = bytes;
+      other[at] = static_cast<char>(other[at] ^ 1 << bit);
+      write_file_atomically(config.file, other);
+      try {
+        const bool same = same_table(tune_on_grid({1.0, 2.0}, square, config), whole);
+        CHECK_MESSAGE(same, other);
+      } catch (const FileError& error) {
+        ++refused;
+        CHECK(std::string(error.what()).find("trials.json") != std::string::npos);
+      }
+    }
+  CHECK(refused > 7 * bytes.size());
   std::filesystem::remove(config.file);
   CHECK_THROWS_WITH_AS((void)tune_on_grid({1.0, HUGE_VAL}, square, config),
                        doctest::Contains("is inf, expected finite numbers"), ConfigError);

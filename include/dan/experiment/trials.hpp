@@ -16,6 +16,7 @@
 #include "dan/core/interrupt.hpp"
 #include "dan/io/deal_out.hpp"
 #include "dan/io/json.hpp"
+#include "dan/io/safetensors.hpp"
 
 namespace dan {
 
@@ -56,7 +57,8 @@ void broadcast_trial(const Ranks& processes, Tuning::Trial& trial, std::size_t f
   broadcast_value(processes, trial.reason, from);
 }
 
-/// Finished trials of a search, in memory and in a file that every new one rewrites as a whole.
+/// Finished trials of a search, in memory and in a file that every new one rewrites as a whole,
+/// with a checksum.
 ///
 /// `check(values)` is a cheap number that changes with all that a score depends on; it is kept for
 /// the first trial and must be the same, bit for bit, when a search goes on.
@@ -117,6 +119,7 @@ class TrialRecord {
       json["trials"].push_back({{"values", one.values}, {"score", one.score}});
       if (!one.reason.empty()) json["trials"].back()["reason"] = one.reason;
     }
+    json["checksum"] = checksum({json.dump()});
     write_json(file_, json);
   }
 
@@ -160,6 +163,10 @@ class TrialRecord {
         const auto reason = trial.value("reason", std::string());
         trials_.push_back({values, reason.empty() ? score(trial.at("score")) : infinity, reason});
       }
+      auto others = json;
+      others.erase("checksum");
+      if (json.at("checksum") != checksum({others.dump()}))
+        fail("is damaged: it has another checksum than its trials");
       if (!check_ || trials_.empty()) return;
       first_ = score(json.at("check"));
       const double now = checked(trials_.front().values);
