@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstddef>
+#include <filesystem>
 #include <fstream>
 #include <span>
 #include <string>
@@ -91,6 +92,19 @@ TEST_CASE("StatesFile: a run that is killed leaves what it had") {
   const auto found = load_states(path, "x");
   REQUIRE(found.time.size() == 5);
   for (std::size_t i = 0; i < 40; ++i) CHECK(found.values(4, i) == state[i]);
+}
+
+TEST_CASE("load_states: a file of a classic format that is cut short, by a byte or more") {
+  const TemporaryFolder folder;
+  const auto path = folder / "cut.nc";
+  StatesFile<LatLon<4, 8>, 2>(
+      path, {.fields = {{"wind", "some wind", "m s-1"}}, .attributes = {{"seed", "7"}}})
+      .append(0, {numbers(64, 0)});
+  CHECK(load_states(path, "wind").time.size() == 1);
+  for (auto bytes = std::filesystem::file_size(path); bytes-- > 0;) {
+    std::filesystem::resize_file(path, bytes);
+    check_file_error([&] { return load_states(path, "wind"); }, "cut.nc");
+  }
 }
 
 TEST_CASE("StatesFile and load_states: bad input") {

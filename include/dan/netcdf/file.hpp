@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <netcdf.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -15,7 +17,7 @@
 #include "dan/version.hpp"
 
 /// \file
-/// NetCDF-4, by the C++ library of NetCDF; a program that includes these headers links netcdf-cxx4.
+/// NetCDF, by its C++ library; a program that includes these headers links netcdf-cxx4.
 /// They are not in dan.hpp.
 
 namespace dan {
@@ -48,12 +50,47 @@ inline void create_netcdf(netCDF::NcFile& file, const std::filesystem::path& pat
   for (const auto& [name, value] : attributes) file.putAtt(name, value);
 }
 
-/// Opens a file to read; FileError if it is missing or no NetCDF.
+/// The bytes that a file of a classic format has at least, of which NetCDF reads missing ones as
+/// zeros: head and numbers, without what aligns them; 0 for NetCDF-4, which sees it itself.
+/// Source: NetCDF User's Guide, appendix "File Format Specifications".
+inline double least_size_of_classic(const netCDF::NcFile& file) {
+  int format = 0;
+  netCDF::ncCheck(::nc_inq_format(file.getId(), &format), __FILE__, __LINE__);
+  if (format == NC_FORMAT_NETCDF4 || format == NC_FORMAT_NETCDF4_CLASSIC) return 0;
+  const double count = format == NC_FORMAT_CDF5 ? 8 : 4,
+               place = format == NC_FORMAT_CLASSIC ? 4 : 8;
+  const auto padded = [](std::size_t bytes) { return static_cast<double>((bytes + 3) / 4 * 4); };
+  const auto name = [&](const std::string& text) { return count + padded(text.size()); };
+  double size = 4 + count + 3 * (4 + count);  // magic, records; dimensions, attributes, variables
+  const auto add_attributes = [&](const auto& attributes) {
+    for (const auto& [text, of] : attributes)
+      size += name(text) + 4 + count + padded(of.getAttLength() * of.getType().getSize());
+  };
+  for (const auto& [text, dimension] : file.getDims()) size += name(text) + count;
+  add_attributes(file.getAtts());
+  for (const auto& [text, variable] : file.getVars()) {
+    size += name(text) + count + (4 + count) + 4 + count + place;
+    add_attributes(variable.getAtts());
+    double numbers = static_cast<double>(variable.getType().getSize());
+    for (const auto& dimension : variable.getDims()) {
+      size += count;
+      numbers *= static_cast<double>(dimension.getSize());
+    }
+    size += numbers;
+  }
+  return size;
+}
+
+/// Opens a file to read; FileError if it is missing, cut short, or no NetCDF.
 inline void open_netcdf(std::string_view function, netCDF::NcFile& file,
                         const std::filesystem::path& path) {
   if (!std::filesystem::exists(path))
     throw FileError(to_text(function, ": cannot read ", path.string(), ": there is no such file"));
   file.open(path.string(), netCDF::NcFile::read);
+  const auto bytes = std::filesystem::file_size(path);
+  if (const double least = least_size_of_classic(file); static_cast<double>(bytes) < least)
+    throw FileError(to_text(function, ": ", path.string(), " has ", bytes, " bytes, expected ",
+                            least, "; it is cut short"));
 }
 
 /// The variable of this name; FileError, naming those that are there.
