@@ -83,7 +83,13 @@ void cycling(const std::string& observations) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 2) return cycling(argv[1]), 0;
-  tuning();
-  diagnosing();
+  const InterruptHandler handler;
+  try {
+    if (argc == 2) return cycling(argv[1]), 0;
+    tuning();
+    diagnosing();
+  } catch (const Interrupted& stop) {
+    std::fprintf(stderr, "%s\n", stop.what());
+    return 130;
+  }
 }

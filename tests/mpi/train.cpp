@@ -2,9 +2,8 @@
 // Trains under MPI and prints a checksum of the weights; tests/mpi/run_train compares numbers of
 // ranks.
 //   train test UPDATES [CHECKPOINT]    a small network, four groups
-//   train speed UPDATES [GROUPS]       the talk's network, two groups: time of an update, and of
-//   the
-//                                      broadcast of one group's gradient
+//   train speed UPDATES [GROUPS]       the talk's network, two groups: milliseconds of an update,
+//                                      and of the broadcast of one group's gradient
 #include <chrono>
 #include <cstddef>
 #include <cstdint>

@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -84,9 +85,13 @@ inline int main(int argc, char** argv, const Menu& menu, const std::string& name
                  names.c_str());
     return misunderstood;
   }
-  for (int n = argc; --n > 0;)
-    if (const auto* command = command_of(argv[n]))
-      app.config_formatter(std::make_shared<SectionOf>(app, *command));
+  const CLI::App* called = nullptr;  // whose section of a configuration file counts
+  for (int n = 1; n < argc && called == nullptr; ++n)
+    if (std::string_view(argv[n]) == "--config")
+      ++n;
+    else
+      called = command_of(argv[n]);
+  if (called != nullptr) app.config_formatter(std::make_shared<SectionOf>(app, *called));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ConfigError& error) {

@@ -24,7 +24,7 @@ inline void require_table_name(const char* name, const std::filesystem::path& pa
 #else
   if (kind == ".nc")
     throw ConfigError(
-        to_text(name, ": ", path.string(), ": this program was built without NetCDF (DAN_NETCDF)"));
+        to_text(name, ": ", path.string(), ": dan was built without NetCDF (DAN_NETCDF) here"));
 #endif
   if (kind != ".csv" && kind != ".npy")
     throw ConfigError(

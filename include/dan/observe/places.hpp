@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <span>
@@ -101,8 +102,10 @@ class SlotPlaces {
     for (std::size_t n = 0; n < sights_.size(); ++n) {
       const double* const from = &numbers[n * each];
       const double channel = from[each - 1];
-      archive.require(name, channel >= 0 && channel < static_cast<double>(Channels), "channel ",
-                      channel, ", expected one from 0 to ", Channels - 1, ",");
+      archive.require(
+          name,
+          channel >= 0 && channel < static_cast<double>(Channels) && channel == std::floor(channel),
+          "channel ", channel, ", expected a whole number from 0 to ", Channels - 1, ",");
       PlaceType place{.channel = static_cast<std::size_t>(channel)};
       std::copy_n(from + 1, dimensions, place.position.data());
       sights_[n] = from[0] == 1 ? sight_at(place) : Sight{};
