@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -94,6 +95,38 @@ TEST_CASE("StatesFile: a run that is killed leaves what it had") {
   for (std::size_t i = 0; i < 40; ++i) CHECK(found.values(4, i) == state[i]);
 }
 
+TEST_CASE("StatesFile: a disk that is full in the middle of a cycle leaves the cycles before") {
+  const TemporaryFolder folder;
+  const auto path = folder / "full.nc";
+  const auto state = numbers(4000, 0);
+  const auto child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    int code = 0;
+    StatesFile<Ring<4000>> file(path, {.fields = {{"x"}}});
+    const rlimit small{200'000, 200'000};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    for (int k = 0; k < 10; ++k) {
+      try {
+        file.append(k, {state});
+      } catch (const FileError& error) {
+        code += std::string(error.what()).find("full.nc: File too large") != std::string::npos;
+      }
+    }
+    ::_exit(file.records() == 5 ? code : 0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 5);  // each of the others says it
+  CHECK(std::filesystem::file_size(path) == 200'000);
+  const auto found = load_states(path, "x");
+  REQUIRE(found.time.size() == 5);
+  for (std::size_t k = 0; k < 5; ++k)
+    for (std::size_t i = 0; i < 4000; ++i) CHECK(found.values(k, i) == state[i]);
+}
+
 TEST_CASE("load_states: a file of a classic format that is cut short, by a byte or more") {
   const TemporaryFolder folder;
   const auto path = folder / "cut.nc";
@@ -115,7 +148,7 @@ TEST_CASE("StatesFile and load_states: bad input") {
   CHECK_THROWS_AS(file.append(0, {state, state}), ShapeError);
   CHECK(file.records() == 0);
   check_file_error([&] { return StatesFile<Ring<40>>(folder / "no" / "x.nc", {}).records(); },
-                   "StatesFile: ");
+                   "x.nc: cannot create ");
   check_file_error([&] { return load_states(folder / "none.nc", "x"); }, "there is no such file");
   std::ofstream(folder / "text.nc") << "no NetCDF";
   check_file_error([&] { return load_states(folder / "text.nc", "x"); }, "load_states: ");
@@ -226,9 +259,38 @@ TEST_CASE("save_netcdf_table and load_netcdf_table: there and back") {
   const CsvTable back = load_netcdf_table(path);
   CHECK(back.columns == table.columns);
   CHECK(back.numbers == table.numbers);
+  table.numbers = zero_tensor<double>(0, 3);
+  save_netcdf_table(path, table);
+  CHECK(load_netcdf_table(path).columns == table.columns);
+  CHECK(load_netcdf_table(path).numbers.shape()[0] == 0);
   StatesFile<Ring<4>>(folder / "states.nc", {.fields = {{"x"}}});
   check_file_error([&] { return load_netcdf_table(folder / "states.nc"); },
                    "expected one dimension");
   check_file_error([&] { return save_netcdf_table(folder / "no" / "x.nc", table), 0; },
-                   "save_netcdf_table: ");
+                   "x.nc: cannot create ");
+}
+
+TEST_CASE("load_netcdf_table: a damaged table is refused, before NetCDF sees it") {
+  const TemporaryFolder folder;
+  const auto path = folder / "table.nc", damaged = folder / "damaged.nc";
+  CsvTable table{{"time", "value"}, zero_tensor<double>(30, 2)};
+  for (std::size_t n = 0; n < 60; ++n) table.numbers(n / 2, n % 2) = 0.1 * static_cast<double>(n);
+  save_netcdf_table(path, table);
+  const std::string bytes = read_file("test", path);
+  for (std::size_t at = 0; at + 31 < bytes.size(); ++at) {
+    std::string other = bytes;
+    other[at] = static_cast<char>(other[at] ^ 1 << at % 8);
+    std::ofstream(damaged) << other;
+    check_file_error([&] { return load_netcdf_table(damaged); }, "damaged.nc has another checksum");
+  }
+  // Without the line, as other programs write them, or a part of it.
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    std::ofstream(damaged) << bytes.substr(0, at);
+    try {
+      const bool same = load_netcdf_table(damaged).numbers == table.numbers;
+      CHECK(same);
+    } catch (const FileError& error) {
+      CHECK(std::string(error.what()).find("damaged.nc") != std::string::npos);
+    }
+  }
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <netcdf.h>
+#include <netcdf_mem.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <netcdf>
 #include <string>
 #include <string_view>
@@ -14,11 +17,15 @@
 #include <vector>
 
 #include "dan/core/error.hpp"
+#include "dan/io/file.hpp"
+#include "dan/io/safetensors.hpp"
 #include "dan/version.hpp"
 
 /// \file
-/// NetCDF, by its C++ library; a program that includes these headers links netcdf-cxx4.
-/// They are not in dan.hpp.
+/// NetCDF, by its C++ library; a program that includes these headers links netcdf-cxx4. They are
+/// not in dan.hpp. Files of all its formats are read; written, by that library in memory and by us
+/// to the disk, are those of the classic format with 64-bit offsets: NetCDF-4 crashes where a disk
+/// is full.
 
 namespace dan {
 
@@ -40,14 +47,43 @@ decltype(auto) with_netcdf(std::string_view function, const std::filesystem::pat
   }
 }
 
-/// Makes a new file with its global attributes; it takes the place of one that was there.
-inline void create_netcdf(netCDF::NcFile& file, const std::filesystem::path& path,
-                          const NetcdfAttributes& attributes,
-                          netCDF::NcFile::FileFormat format = netCDF::NcFile::nc4) {
-  file.open(path.string(), netCDF::NcFile::replace, format);
-  file.putAtt("Conventions", "CF-1.8");
-  file.putAtt("source", to_text("dan ", library_version));
-  for (const auto& [name, value] : attributes) file.putAtt(name, value);
+/// The bytes of a new file, in the classic format with 64-bit offsets, with its global attributes
+/// and what `fill(file)` puts into it.
+template <class Fill>
+std::string netcdf_bytes(const NetcdfAttributes& attributes, const Fill& fill) {
+  int id = 0;
+  netCDF::ncCheck(::nc_create_mem("memory", NC_64BIT_OFFSET, 0, &id), __FILE__, __LINE__);
+  try {
+    netCDF::NcGroup file(id);
+    file.putAtt("Conventions", "CF-1.8");
+    file.putAtt("source", to_text("dan ", library_version));
+    for (const auto& [name, value] : attributes) file.putAtt(name, value);
+    fill(file);
+  } catch (...) {
+    ::nc_abort(id);
+    throw;
+  }
+  NC_memio memory{};
+  netCDF::ncCheck(::nc_close_memio(id, &memory), __FILE__, __LINE__);
+  const std::unique_ptr<void, decltype(&std::free)> owner(memory.memory, &std::free);
+  return {static_cast<const char*>(memory.memory), memory.size};
+}
+
+/// The line that follows the last byte of a table, which NetCDF does not read; a file that another
+/// program has changed has lost it.
+inline std::string netcdf_checksum(std::string_view bytes) {
+  return "\ndan checksum " + checksum({bytes}) + "\n";
+}
+
+/// FileError if a file ends in such a line, but not in that of its bytes.
+inline void require_netcdf_checksum(std::string_view function, const std::filesystem::path& path) {
+  const std::string bytes = read_file(function, path);
+  const std::size_t length = netcdf_checksum({}).size(),
+                    at = bytes.size() - std::min(length, bytes.size());
+  const std::string_view all = bytes, last = all.substr(at);
+  if (last.starts_with("\ndan checksum ") && last != netcdf_checksum(all.substr(0, at)))
+    throw FileError(to_text(function, ": ", path.string(),
+                            " has another checksum than its bytes; it is damaged"));
 }
 
 /// The bytes that a file of a classic format has at least, of which NetCDF reads missing ones as

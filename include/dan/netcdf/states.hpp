@@ -1,28 +1,46 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <bit>
+#include <cerrno>
 #include <cstddef>
+#include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <netcdf>
 #include <span>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "dan/core/error.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/experiment/record.hpp"
 #include "dan/geometry/concepts.hpp"
+#include "dan/io/file.hpp"
 #include "dan/netcdf/file.hpp"
 
 /// \file
-/// States over time in NetCDF, for xarray, ncview and whoever reads CF conventions.
+/// States over time in NetCDF's classic format with 64-bit offsets, for xarray, ncview and whoever
+/// reads CF conventions.
 ///
 ///     StatesFile<Ring<40>> file("run.nc", {.fields = {{"analysis"}, {"ensemble", "", "1", 20}}});
 ///     file.append(0.05, {analysis, ensemble});
 /// Dimensions: time (without end) · member, where a field has members · lat, lon or point ·
 /// channel, if there are several.
+///
+/// NetCDF's library makes the head. A cycle is then appended as the format says: its numbers behind
+/// the last one, and only when they are there how many cycles the file has, four bytes of the head.
+/// So the file is whole at any moment, whoever is killed and whatever disk is full; in NetCDF-4
+/// half of all writes left a file that nobody could read. Source: NetCDF User's Guide, appendix
+/// "File Format Specifications".
 
 namespace dan {
 
@@ -39,40 +57,44 @@ struct StatesFileConfig {
   NetcdfAttributes attributes{};  ///< command, seed, …
 };
 
-/// Writes states cycle by cycle; killed at any moment, also within an `append`, a run leaves all
-/// records before it, and a disk that is full is an error.
+/// Writes states cycle by cycle; a process that is killed, at whatever moment, leaves all cycles
+/// whose `append` came to its end, and other programs may read the file meanwhile. It is not
+/// flushed to the disk: a machine that loses power may leave zeros in the last cycles.
 ///
-/// The format is the classic one with 64-bit offsets (a record of a field up to 4 GB), where a
-/// record counts once it is written. Files of NetCDF-4 are HDF5, whose structure is rewritten with
-/// every record: killed within an append they cannot be read at all, and a full disk crashes the
-/// library. What reads NetCDF-4 reads these files too.
-/// Errors of the file are FileError; the constructor replaces a file that is there. Cost: a write
-/// and a flush per cycle; no memory.
+/// Errors of the file are FileError, and leave the cycles before, after which `append` may be tried
+/// again; the constructor replaces a file that is there, all or nothing. At most 4 GiB for a field
+/// in a cycle, and 2³² − 2 cycles. Cost: two writes and a copy of the numbers per cycle.
 template <GeometryLike Geometry, std::size_t Channels = 1>
 class StatesFile {
  public:
   StatesFile(const std::filesystem::path& path, const StatesFileConfig& config) : path_(path) {
     using namespace netCDF;
-    detail::with_netcdf("StatesFile", path, [&] {
-      detail::create_netcdf(file_, path, config.attributes, netCDF::NcFile::classic64);
-      const NcDim time = file_.addDim("time");
-      time_ = file_.addVar("time", ncDouble, time);
-      time_.putAtt("units", config.time_units);
-      time_.putAtt("axis", "T");
-      const auto place = dimensions_of_places();
-      for (const auto& field : config.fields) {
+    const auto fill = [&](NcGroup& file) {
+      const NcDim time = file.addDim("time");
+      const NcVar times = file.addVar("time", ncDouble, time);
+      times.putAtt("units", config.time_units);
+      times.putAtt("axis", "T");
+      const auto place = dimensions_of_places(file);
+      for (const auto& field : config.fields) {  // the order of a record's numbers
         std::vector<NcDim> dimensions{time};
-        if (field.members > 0) dimensions.push_back(members(field.members));
+        if (field.members > 0) dimensions.push_back(members(file, field.members));
         dimensions.insert(dimensions.end(), place.begin(), place.end());
-        const NcVar variable = file_.addVar(field.name, ncDouble, dimensions);
+        const NcVar variable = file.addVar(field.name, ncDouble, dimensions);
         if (!field.long_name.empty()) variable.putAtt("long_name", field.long_name);
         variable.putAtt("units", field.units);
-        fields_.push_back({field.name, variable, std::max<std::size_t>(1, field.members)});
+        fields_.push_back({field.name, std::max<std::size_t>(1, field.members)});
       }
-      file_.enddef();
-      file_.sync();
-    });
+    };
+    const std::string head = detail::with_netcdf(
+        "StatesFile", path, [&] { return detail::netcdf_bytes(config.attributes, fill); });
+    write_file_atomically(path, head);
+    head_ = head.size();
+    file_ = detail::uninterrupted([&] { return ::open(path.c_str(), O_WRONLY | O_CLOEXEC); });
+    if (file_ < 0) fail("StatesFile", errno);
   }
+  ~StatesFile() { ::close(file_); }
+  StatesFile(const StatesFile&) = delete;
+  StatesFile& operator=(const StatesFile&) = delete;
 
   /// A record: an array for each field, members × points × channels numbers, in their order. Throws
   /// ShapeError, before anything is written, for another number of arrays or of numbers.
@@ -84,19 +106,15 @@ class StatesFile {
     for (std::size_t n = 0; n < arrays.size(); ++n)
       require_size("StatesFile::append", fields_[n].name, arrays[n].size(),
                    fields_[n].members * Geometry::points * Channels, "number");
-    detail::with_netcdf("StatesFile::append", path_, [&] {
-      time_.putVar({records_}, time);
-      for (std::size_t n = 0; n < arrays.size(); ++n) {
-        std::vector<std::size_t> start, count;
-        for (const auto& dimension : fields_[n].variable.getDims()) {
-          start.push_back(0);
-          count.push_back(dimension.getSize());
-        }
-        start[0] = records_, count[0] = 1;
-        fields_[n].variable.putVar(start, count, arrays[n].data());
-      }
-      file_.sync();
-    });
+    if (records_ + 2 > std::numeric_limits<std::uint32_t>::max()) fail("StatesFile::append", EFBIG);
+    std::string record;
+    add_number(record, std::bit_cast<std::uint64_t>(time));
+    for (const auto& array : arrays)
+      for (const double number : array) add_number(record, std::bit_cast<std::uint64_t>(number));
+    write_at(head_ + records_ * record.size(), record);
+    std::string records;
+    add_number(records, static_cast<std::uint32_t>(records_ + 1));
+    write_at(4, records);
     ++records_;
   }
 
@@ -105,18 +123,33 @@ class StatesFile {
  private:
   struct Field {
     std::string name;
-    netCDF::NcVar variable;
     std::size_t members;
   };
 
+  [[noreturn]] void fail(std::string_view function, int error) const {
+    throw FileError(to_text(function, ": cannot write ", path_.string(), ": ",
+                            std::generic_category().message(error)));
+  }
+  void write_at(std::size_t place, std::string_view bytes) const {
+    int error = ::lseek(file_, static_cast<::off_t>(place), SEEK_SET) < 0 ? errno : 0;
+    if (error == 0) error = detail::write_all(file_, std::as_bytes(std::span(bytes)));
+    if (error != 0) fail("StatesFile::append", error);
+  }
+  /// The bytes of a whole number, the highest first.
+  template <class Whole>
+  static void add_number(std::string& bytes, Whole whole) {
+    for (std::size_t shift = 8 * sizeof whole; shift > 0; shift -= 8)
+      bytes += static_cast<char>(whole >> (shift - 8) & 255);
+  }
+
   /// lat and lon, or point, with their coordinates; then channel.
-  std::vector<netCDF::NcDim> dimensions_of_places() {
+  static std::vector<netCDF::NcDim> dimensions_of_places(netCDF::NcGroup& file) {
     using namespace netCDF;
     std::vector<NcDim> dimensions;
     const auto coordinate = [&](const char* name, const char* units, const char* standard,
                                 const std::vector<double>& values) {
-      dimensions.push_back(file_.addDim(name, values.size()));
-      const NcVar variable = file_.addVar(name, ncDouble, dimensions.back());
+      dimensions.push_back(file.addDim(name, values.size()));
+      const NcVar variable = file.addVar(name, ncDouble, dimensions.back());
       variable.putAtt("units", units);
       if (*standard) variable.putAtt("standard_name", standard);
       variable.putVar(values.data());
@@ -133,31 +166,30 @@ class StatesFile {
       for (std::size_t p = 0; p < Geometry::points; ++p) values.push_back(Geometry::position(p)[0]);
       coordinate("point", "1", "", values);
     } else {
-      dimensions.push_back(file_.addDim("point", Geometry::points));
+      dimensions.push_back(file.addDim("point", Geometry::points));
       for (std::size_t d = 0; d < Geometry::dimensions; ++d) {
         values.clear();
         for (std::size_t p = 0; p < Geometry::points; ++p)
           values.push_back(Geometry::position(p)[d]);
-        file_.addVar(to_text("position_", d + 1), ncDouble, dimensions.back())
-            .putVar(values.data());
+        file.addVar(to_text("position_", d + 1), ncDouble, dimensions.back()).putVar(values.data());
       }
     }
-    if constexpr (Channels > 1) dimensions.push_back(file_.addDim("channel", Channels));
+    if constexpr (Channels > 1) dimensions.push_back(file.addDim("channel", Channels));
     return dimensions;
   }
   /// The dimension of an ensemble: `member`, or `member_N` beside one of another size.
-  netCDF::NcDim members(std::size_t count) {
+  static netCDF::NcDim members(netCDF::NcGroup& file, std::size_t count) {
     for (const std::string& name : {std::string("member"), to_text("member_", count)}) {
-      const auto known = file_.getDim(name);
-      if (known.isNull()) return file_.addDim(name, count);
+      const auto known = file.getDim(name);
+      if (known.isNull()) return file.addDim(name, count);
       if (known.getSize() == count) return known;
     }
-    return file_.getDim(to_text("member_", count));
+    return file.getDim(to_text("member_", count));
   }
 
   std::filesystem::path path_;
-  netCDF::NcFile file_;
-  netCDF::NcVar time_;
+  int file_ = -1;
+  std::size_t head_ = 0;  ///< bytes before the first record
   std::vector<Field> fields_;
   std::size_t records_ = 0;
 };

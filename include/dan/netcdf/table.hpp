@@ -9,49 +9,48 @@
 
 #include "dan/core/tensor.hpp"
 #include "dan/io/csv.hpp"
+#include "dan/io/file.hpp"
 #include "dan/netcdf/file.hpp"
 
 /// \file
-/// Tables of numbers, of observations for example, in NetCDF-4: a variable over `row` for each
-/// column.
+/// Tables of numbers, of observations for example, in NetCDF's classic format with 64-bit
+/// offsets: a variable over `row` for each column; a checksum of all bytes in a line behind them.
 
 namespace dan {
 
-/// Writes a table, all or nothing; a file that was there before is untouched on failure.
+/// Writes a table, all or nothing; a file that was there before is untouched on failure, which is a
+/// FileError. Memory: the file.
 inline void save_netcdf_table(const std::filesystem::path& path, const CsvTable& table,
                               const NetcdfAttributes& attributes = {},
                               const std::map<std::string, std::string>& units = {}) {
   const std::size_t rows = table.numbers.shape()[0], columns = table.numbers.shape()[1];
   require_size("save_netcdf_table", "columns", table.columns.size(), columns, "column");
-  std::filesystem::path part = path;
-  part += ".part";
-  try {
-    detail::with_netcdf("save_netcdf_table", path, [&] {
-      netCDF::NcFile file;
-      detail::create_netcdf(file, part, attributes);
-      const auto row = file.addDim("row", rows);
-      std::vector<double> column(rows);
-      for (std::size_t c = 0; c < columns; ++c) {
-        for (std::size_t r = 0; r < rows; ++r) column[r] = table.numbers(r, c);
-        const auto variable = file.addVar(table.columns[c], netCDF::ncDouble, row);
-        const auto unit = units.find(table.columns[c]);
-        variable.putAtt("units", unit == units.end() ? "1" : unit->second);
-        if (rows > 0) variable.putVar(column.data());
-      }
-      file.close();
-    });
-    std::filesystem::rename(part, path);
-  } catch (...) {
-    std::error_code ignored;
-    std::filesystem::remove(part, ignored);
-    throw;
-  }
+  const auto fill = [&](netCDF::NcGroup& file) {
+    const auto row = file.addDim("row", rows);
+    std::vector<netCDF::NcVar> variables;
+    for (const auto& name : table.columns) {
+      variables.push_back(file.addVar(name, netCDF::ncDouble, row));
+      const auto unit = units.find(name);
+      variables.back().putAtt("units", unit == units.end() ? "1" : unit->second);
+    }
+    std::vector<double> column(rows);
+    for (std::size_t c = 0; rows > 0 && c < columns; ++c) {
+      for (std::size_t r = 0; r < rows; ++r) column[r] = table.numbers(r, c);
+      variables[c].putVar(column.data());
+    }
+  };
+  std::string bytes = detail::with_netcdf("save_netcdf_table", path,
+                                          [&] { return detail::netcdf_bytes(attributes, fill); });
+  bytes += detail::netcdf_checksum(bytes);
+  write_file_atomically(path, bytes);
 }
 
 /// Reads all variables over one dimension, in the order of the file, as the columns of a table.
-/// Throws FileError if there are none, or of several dimensions.
+/// Throws FileError if there are none, or of several dimensions, or if what save_netcdf_table wrote
+/// is damaged.
 [[nodiscard]] inline CsvTable load_netcdf_table(const std::filesystem::path& path) {
   return detail::with_netcdf("load_netcdf_table", path, [&] {
+    if (std::filesystem::exists(path)) detail::require_netcdf_checksum("load_netcdf_table", path);
     netCDF::NcFile file;
     detail::open_netcdf("load_netcdf_table", file, path);
     std::map<int, netCDF::NcVar> variables;  // NetCDF numbers them as they were made
