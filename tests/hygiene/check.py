@@ -118,7 +118,7 @@ def compiles(build):
 
     programs = sorted({c["file"] for c in commands(build)
                        if re.search(r"(^|/)(examples/figures|apps|benchmarks|tests/slow)/|"
-                                    r"docs/(own_command_line|guides|snippets|parallel)", c["file"])})
+                                    r"(^|/)docs/", c["file"])})
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return [text for text in pool.map(failure, programs) if text]
 
