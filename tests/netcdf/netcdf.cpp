@@ -41,6 +41,15 @@ void check_file_error(const auto& call, const char* words) {
     CHECK_MESSAGE(std::string(error.what()).find(words) != std::string::npos, error.what());
   }
 }
+/// How a process ended that called work(), its exit code.
+int status_of_process(const auto& work) {
+  const auto child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) ::_exit(work());
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return status;
+}
 }  // namespace
 
 TEST_CASE("StatesFile: what is written is read, with members, channels and coordinates") {
@@ -80,15 +89,12 @@ TEST_CASE("StatesFile: a run that is killed leaves what it had") {
   const TemporaryFolder folder;
   const auto path = folder / "killed.nc";
   const auto state = numbers(40, 0);
-  const auto child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
+  const int status = status_of_process([&] {
     StatesFile<Ring<40>> file(path, {.fields = {{"x"}}});
     for (int k = 0; k < 5; ++k) file.append(k, {state});
     ::kill(::getpid(), SIGKILL);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
+    return 0;
+  });
   CHECK(WIFSIGNALED(status));
   const auto found = load_states(path, "x");
   REQUIRE(found.time.size() == 5);
@@ -99,9 +105,7 @@ TEST_CASE("StatesFile: a disk that is full in the middle of a cycle leaves the c
   const TemporaryFolder folder;
   const auto path = folder / "full.nc";
   const auto state = numbers(4000, 0);
-  const auto child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
+  const int status = status_of_process([&] {
     ::signal(SIGXFSZ, SIG_IGN);
     int code = 0;
     StatesFile<Ring<4000>> file(path, {.fields = {{"x"}}});
@@ -114,10 +118,8 @@ TEST_CASE("StatesFile: a disk that is full in the middle of a cycle leaves the c
         code += std::string(error.what()).find("full.nc: File too large") != std::string::npos;
       }
     }
-    ::_exit(file.records() == 5 ? code : 0);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
+    return file.records() == 5 ? code : 0;
+  });
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 5);  // each of the others says it
   CHECK(std::filesystem::file_size(path) == 200'000);

@@ -223,7 +223,7 @@ class Entry {
   }
   /// That a twin experiment can be written into files, with cycles `interval(values)` apart.
   Entry& writes_observations(const std::function<double(Values)>& interval) {
-    entry_.interval = interval;
+    this->interval(interval);
     entry_.make = [make = make_, interval](Values values, std::size_t cycles, std::uint64_t seed,
                                            const std::filesystem::path& folder) {
       make_observations(make(values), interval(values), cycles, seed, folder);

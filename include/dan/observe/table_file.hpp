@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dan/core/error.hpp"
@@ -51,17 +52,17 @@ inline bool is_npy_table(std::string_view function, const std::filesystem::path&
 
 /// The numbers of a table in the order of `names`; channel 0 where that is not there. A table
 /// without names has that order.
-inline Matrix in_order(const CsvTable& table, const std::filesystem::path& path,
+inline Matrix in_order(CsvTable table, const std::filesystem::path& path,
                        const std::vector<std::string>& names) {
   const auto fail = [&](const auto&... found) {
-    throw FileError(to_text("load_observations: ", path.string(), found...));
+    throw FileError(to_text("observations_of: ", path.string(), found...));
   };
   const std::size_t rows = table.numbers.shape()[0];
   if (table.columns.empty()) {
     if (const std::size_t columns = table.numbers.shape()[1]; columns != names.size())
       fail(": has shape (", rows, ", ", columns, "), expected (", rows, ", ", names.size(),
            "), the columns ", listed(names));
-    return table.numbers;
+    return std::move(table.numbers);
   }
   const auto fail_at = [&](const char* what, const std::string& name) {
     fail(path.extension() == ".csv" ? ": line 1 " : " ", what, " '", name,
@@ -88,11 +89,11 @@ inline Matrix in_order(const CsvTable& table, const std::filesystem::path& path,
 /// from, for other columns, or a row that `ObservationTable::add` refuses.
 template <class Geometry, std::size_t Channels = 1>
 [[nodiscard]] ObservationTable<Geometry, Channels> observations_of(
-    const CsvTable& numbers, const std::filesystem::path& path) {
-  const Matrix rows = detail::in_order(numbers, path, detail::table_columns<Geometry>());
+    CsvTable numbers, const std::filesystem::path& path) {
+  const Matrix rows = detail::in_order(std::move(numbers), path, detail::table_columns<Geometry>());
   const bool lines = path.extension() == ".csv";
   const auto fail = [&](const auto&... found) {
-    throw FileError(to_text("load_observations: ", path.string(), ": ", found...));
+    throw FileError(to_text("observations_of: ", path.string(), ": ", found...));
   };
   ObservationTable<Geometry, Channels> table;
   for (std::size_t r = 0; r < rows.shape()[0]; ++r) {

@@ -26,7 +26,6 @@ inline void add_convert(CLI::App& app, const Program& program) {
       ->default_str("");
   command->callback([=, &action = program.action, line = program.command_line] {
     action = [o, line] {
-      require_table_name("convert", o->from);
       require_table_name("convert", o->to);
       require_writable_file("convert", o->to);
       CsvTable table = load_table("convert", o->from);
