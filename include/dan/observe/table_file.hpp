@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "dan/core/error.hpp"
@@ -52,7 +51,7 @@ inline bool is_npy_table(std::string_view function, const std::filesystem::path&
 
 /// The numbers of a table in the order of `names`; channel 0 where that is not there. A table
 /// without names has that order.
-inline Matrix in_order(CsvTable table, const std::filesystem::path& path,
+inline Matrix in_order(const CsvTable& table, const std::filesystem::path& path,
                        const std::vector<std::string>& names) {
   const auto fail = [&](const auto&... found) {
     throw FileError(to_text("observations_of: ", path.string(), found...));
@@ -62,7 +61,7 @@ inline Matrix in_order(CsvTable table, const std::filesystem::path& path,
     if (const std::size_t columns = table.numbers.shape()[1]; columns != names.size())
       fail(": has shape (", rows, ", ", columns, "), expected (", rows, ", ", names.size(),
            "), the columns ", listed(names));
-    return std::move(table.numbers);
+    return table.numbers;
   }
   const auto fail_at = [&](const char* what, const std::string& name) {
     fail(path.extension() == ".csv" ? ": line 1 " : " ", what, " '", name,
@@ -89,8 +88,8 @@ inline Matrix in_order(CsvTable table, const std::filesystem::path& path,
 /// from, for other columns, or a row that `ObservationTable::add` refuses.
 template <class Geometry, std::size_t Channels = 1>
 [[nodiscard]] ObservationTable<Geometry, Channels> observations_of(
-    CsvTable numbers, const std::filesystem::path& path) {
-  const Matrix rows = detail::in_order(std::move(numbers), path, detail::table_columns<Geometry>());
+    const CsvTable& numbers, const std::filesystem::path& path) {
+  const Matrix rows = detail::in_order(numbers, path, detail::table_columns<Geometry>());
   const bool lines = path.extension() == ".csv";
   const auto fail = [&](const auto&... found) {
     throw FileError(to_text("observations_of: ", path.string(), ": ", found...));
