@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "dan/analysis/carried.hpp"
 #include "dan/analysis/learned.hpp"
 #include "dan/analysis/var3d.hpp"
+#include "dan/app/configuration.hpp"
 #include "dan/app/cycler.hpp"
 #include "dan/app/main.hpp"
 #include "dan/app/menu.hpp"
@@ -176,6 +178,37 @@ void read_options(const fs::path& path) {
   (void)app::main(std::size(words), arguments, menu);
 }
 
+/// What of it reads TOML, for a command that is made once: the program takes most of the time.
+void read_section(const fs::path& path) {
+  struct Program {
+    CLI::App app;
+    CLI::App* command = app.add_subcommand("run");
+    std::size_t runs = 8, burn_in = 50;
+    double first_guess = 1, interval = 0.05;
+    std::string json, out = "results";
+    std::vector<std::string> set;
+    bool quiet = false;
+
+    Program() {
+      command->add_option("--runs", runs)->capture_default_str();
+      command->add_option("--burn-in", burn_in)->capture_default_str();
+      command->add_option("--first-guess", first_guess)->capture_default_str();
+      command->add_option("--interval", interval)->capture_default_str();
+      command->add_option("--json", json);
+      command->add_option("out", out)->capture_default_str();
+      command->add_option("--set", set);
+      command->add_flag("--quiet", quiet);
+      app.add_subcommand("train");
+    }
+  };
+  static const Program program;
+  std::istringstream text(read_file("fuzz", path));
+  try {
+    (void)app::SectionOf(program.app, *program.command).from_config(text);
+  } catch (const CLI::ConfigError&) {
+  }
+}
+
 const std::map<std::string, std::pair<const char*, void (*)(const fs::path&)>> readers{
     {"csv", {".csv", [](const fs::path& p) { (void)load_csv(p); }}},
     {"observations", {".csv", [](const fs::path& p) { (void)load_observations<Ring<40>>(p); }}},
@@ -197,7 +230,8 @@ const std::map<std::string, std::pair<const char*, void (*)(const fs::path&)>> r
     {"netcdf_written", {".nc", [](const fs::path& p) { read_netcdf(p, false); }}},
     {"netcdf4_written", {".nc", [](const fs::path& p) { read_netcdf(p, true); }}},
     {"name", {".txt", [](const fs::path& p) { (void)app::Name::parse(read_file("fuzz", p)); }}},
-    {"toml", {".toml", read_options}},
+    {"toml", {".toml", read_section}},
+    {"toml_whole", {".toml", read_options}},
     {"trials", {".json", read_trials}},
     {"checkpoint", {".st", read_checkpoint}},
     // A right file, damaged as the bytes say, with a right checksum.

@@ -75,7 +75,8 @@ write("netcdf", "kinds", netcdf_classic(2, [("time", 6), ("number", 4), ("single
 for reader in ("netcdf_written", "netcdf4_written", "checkpoint_whole", "weights_whole"):
     write(reader, "recipe", bytes(range(64)))
 write("name", "text", "etkf:members=20,inflation=1.02")
-write("toml", "file", """[run]
+for reader in ("toml", "toml_whole"):
+    write(reader, "file", """[run]
 runs = 8
 burn-in=20
 first-guess=0.5  # a comment
@@ -83,6 +84,7 @@ json = "a.json"
 out="."
 observations='o.csv'
 interval=0.05
+set=["a=1", "b=2"]
 [train]
 set=["a=1", "b=2"]
 """)
