@@ -118,7 +118,7 @@ def compiles(build):
 
     programs = sorted({c["file"] for c in commands(build)
                        if re.search(r"(^|/)(examples/figures|apps|benchmarks|tests/slow)/|"
-                                    r"(^|/)docs/", c["file"])})
+                                    r"(^|/)docs/parallel", c["file"])})
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return [text for text in pool.map(failure, programs) if text]
 
@@ -211,6 +211,8 @@ def readme(_):
     for page, program in [("docs/extend.md", "extend.cpp"), ("docs/command_line.md", "own_command_line.cpp"),
                           ("docs/classical.md", "snippets.cpp"), ("docs/parallel.md", "parallel.cpp"),
                           *((f"docs/{page}.md", "guides.cpp") for page in ("tuning", "diagnosing", "cycling")),
+                          *((page.relative_to(ROOT).as_posix(), "methods.cpp")
+                            for page in sorted((ROOT / "docs/methods").glob("*.md"))),
                           ("README.md", "snippets.cpp")]:
         text = (ROOT / page).read_text()
         source = without_layout((ROOT / "docs" / program).read_text())
