@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The programs of docs/tuning.md, docs/diagnosing.md and docs/cycling.md.
 #include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <numeric>
 #include <span>
@@ -91,5 +92,8 @@ int main(int argc, char** argv) {
   } catch (const Interrupted& stop) {
     std::fprintf(stderr, "%s\n", stop.what());
     return 130;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "error: %s\n", e.what());
+    return 1;
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the pages of docs/methods show, each method on the same truths and observations: Lorenz 96
 // with 40 variables, all observed every 0.05 with errors of variance 1. Run it where weights/ is;
-// the cycles of each run may be given, 1200 if they are not.
+// the scored cycles of each run may be given, 1000 if they are not.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>

@@ -380,7 +380,7 @@ def analyses(folder, *others):
                            extent=[times[0] - half, times[-1] + half, -0.5, len(field) - 0.5],
                            vmin=-np.abs(field).max(), vmax=np.abs(field).max())
     plt.colorbar(image, ax=axes[:1], pad=0.01)
-    axes[0].set(ylabel="element of the state", title=f"Analyses: {made_by}")
+    axes[0].set(ylabel="element of the state", title=f"Analyses and innovations: {made_by}")
     for n, (run, states, method) in enumerate([(table, field, made_by), *map(read, others)]):
         of = f" ({method.split(':')[0]})" if others else ""
         at, dash = run["time"], ("-", "--", ":", "-.")[n % 4]

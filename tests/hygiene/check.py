@@ -15,7 +15,7 @@ listed    every test, benchmark and example is in the meson.build that builds it
 defaults  tests/core/compiler.cpp looks at every struct with numbers that have defaults
 cold      no object file of the build has a loop over cycles, an analysis, a model step or a kernel among
           what is never run: g++ takes [[gnu::cold]] on to callers (docs/performance.md)
-compiles  figures, programs of pages, dan, benchmarks and slow tests compile with the compiler of the build,
+compiles  figures, docs/parallel.cpp, dan, benchmarks and slow tests compile with the compiler of the build,
           without a warning
 uses      every file of tests/compile_fail compiles as it stands
 misuse    tests/FILE fails with -DMISUSE, or the `// flags:` it names, with the words it expects; with

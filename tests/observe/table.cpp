@@ -240,8 +240,8 @@ TEST_CASE("table: a file by hand, columns in any order") {
 TEST_CASE("table: errors of files name the line and the column") {
   const std::string head = "time,place,channel,value,deviation\n";
   check_file_error("a.csv", head + "1,2,0,3,1\n0.5,2,0,3,1\n",
-                   "a.csv: line 3: ObservationTable: row 2, column time is 0.5, expected at least");
-  check_file_error("a.csv", head + "1,2,0,3,-1\n", "line 2: ObservationTable: row 1, column devia");
+                   "a.csv: row 2 (line 3), column time is 0.5, expected at least");
+  check_file_error("a.csv", head + "1,2,0,3,-1\n", "row 1 (line 2), column devia");
   check_file_error("a.csv", head + "1,9,0,3,1\n", "column place is outside the domain: Ring");
   check_file_error("a.csv", head + "1,2,0.5,3,1\n",
                    "row 1 (line 2), column channel is 0.5, expected a whole number from 0 to 1");
@@ -263,9 +263,7 @@ TEST_CASE("table: errors of files name the line and the column") {
                        doctest::Contains("has shape (3, 4), expected (3, 5), the columns time,pl"),
                        FileError);
   save_npy<2>(folder / "a.npy", zero_tensor<double>(3, 5));
-  CHECK_THROWS_WITH_AS(load(),
-                       doctest::Contains("a.npy: ObservationTable: row 1, column deviation is 0"),
-                       FileError);
+  CHECK_THROWS_WITH_AS(load(), doctest::Contains("a.npy: row 1, column deviation is 0"), FileError);
   CHECK_THROWS_WITH_AS(save_observations(folder / "a", Table{}),
                        doctest::Contains("save_observations: "), FileError);
   CHECK(folder.files() == 1);

@@ -35,6 +35,7 @@ namespace dan {
 /// slots³/3 for a factor. Once, or in every cycle for a nonlinear H or one with places: size +
 /// slots tangents of H with a DenseCovariance; slots roots, their adjoints and tangents and
 /// adjoints of H with another. Memory: slots · size numbers, and those of the background.
+/// Source: Lorenc, Q. J. R. Meteorol. Soc. 112 (1986) 1177–1194.
 template <class Problem_, std::size_t Runs = simd_width<double>,
           BackgroundCovariance Background = DenseBackground>
 class Var3d : public AnalysisTypes<Problem_, double, Runs> {

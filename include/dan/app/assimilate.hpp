@@ -171,8 +171,9 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
         throw NumericalError("the estimate is not finite: the analysis has diverged");
     } catch (const NumericalError& e) {
       analyses.save();
-      throw NumericalError(
-          to_text(task.observations.string(), ": cycle ", cycle, ", at ", time, ": ", e.what()));
+      throw NumericalError(to_text(task.observations.string(), ": cycle ", cycle, ", at ", time,
+                                   ": ", e.what(), "; what was before is in ",
+                                   (task.out / "analyses.csv").string()));
     } catch (const ConfigError& e) {
       analyses.save();
       fail("cycle ", cycle, ", at ", time, ": ", e.what());

@@ -44,32 +44,38 @@ class ObservationTable {
   using Row = ObservationRow<Geometry::dimensions>;
   static constexpr std::size_t channels = Channels;
 
-  /// Throws ConfigError, with the number of the row, counted from 1, unless time and value are
+  /// Throws ConfigError, with the number of the row, counted from 1, where `fault` finds one.
+  void add(const Row& row) {
+    if (const std::string found = fault(row); !found.empty())
+      throw ConfigError(to_text("ObservationTable: row ", rows_.size() + 1, ", column ", found));
+    rows_.push_back(row);
+  }
+
+  /// What a row that is to be the next must not be, the column first; empty if time and value are
   /// finite, the time is not before that of the last row, the place is inside the domain, the
   /// channel is one of the state and the deviation is finite and above zero.
-  void add(const Row& row) {
-    const auto fail = [&](const auto&... found) {
-      throw ConfigError(to_text("ObservationTable: row ", rows_.size() + 1, ", column ", found...));
-    };
-    if (!std::isfinite(row.time)) fail("time is ", row.time, ", expected a finite number");
+  [[nodiscard]] std::string fault(const Row& row) const {
+    if (!std::isfinite(row.time))
+      return to_text("time is ", row.time, ", expected a finite number");
     if (!rows_.empty() && row.time < rows_.back().time)
-      fail("time is ", row.time, ", expected at least ", rows_.back().time,
-           ", that of the row before; sort the rows by time");
+      return to_text("time is ", row.time, ", expected at least ", rows_.back().time,
+                     ", that of the row before; sort the rows by time");
     if (row.place.channel >= Channels)
-      fail("channel is ", row.place.channel, ", expected less than ", Channels,
-           ", the channels of the state");
+      return to_text("channel is ", row.place.channel, ", expected less than ", Channels,
+                     ", the channels of the state");
     if (!std::isfinite(row.value))
-      fail("value is ", row.value, ", expected a finite number; leave out what is missing");
+      return to_text("value is ", row.value,
+                     ", expected a finite number; leave out what is missing");
     if (const double variance = row.deviation * row.deviation;
         !(std::isfinite(variance) && variance > 0 && row.deviation > 0))
-      fail("deviation is ", row.deviation,
-           ", expected a finite number greater than zero, and such a square");
+      return to_text("deviation is ", row.deviation,
+                     ", expected a finite number greater than zero, with a square that is so too");
     try {
       static_cast<void>(Geometry::corners_of(row.place.position));
     } catch (const ConfigError& e) {
-      fail("place is outside the domain: ", e.what());
+      return to_text("place is outside the domain: ", e.what());
     }
-    rows_.push_back(row);
+    return {};
   }
 
   [[nodiscard]] std::span<const Row> rows() const { return rows_; }

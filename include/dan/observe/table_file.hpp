@@ -85,7 +85,7 @@ inline Matrix in_order(const CsvTable& table, const std::filesystem::path& path,
 
 /// The observations in a table of numbers, of NetCDF for example: its columns are those of a CSV
 /// file, or without names those of an array. Throws FileError, which names `path`, where it came
-/// from, for other columns, or a row that `ObservationTable::add` refuses.
+/// from, for other columns, or a row in which `ObservationTable` finds a fault.
 template <class Geometry, std::size_t Channels = 1>
 [[nodiscard]] ObservationTable<Geometry, Channels> observations_of(
     const CsvTable& numbers, const std::filesystem::path& path) {
@@ -101,17 +101,16 @@ template <class Geometry, std::size_t Channels = 1>
     row.time = *number++;
     for (double& x : row.place.position) x = *number++;
     const double channel = *number++;
+    const auto fail_at = [&](const auto&... found) {
+      fail("row ", r + 1, lines ? to_text(" (line ", r + 2, ")") : "", ", column ", found...);
+    };
     if (!(channel >= 0 && channel < Channels && channel == std::floor(channel)))
-      fail("row ", r + 1, lines ? to_text(" (line ", r + 2, ")") : "", ", column channel is ",
-           channel, ", expected a whole number from 0 to ", Channels - 1);
+      fail_at("channel is ", channel, ", expected a whole number from 0 to ", Channels - 1);
     row.place.channel = static_cast<std::size_t>(channel);
     row.value = *number++;
     row.deviation = *number++;
-    try {
-      table.add(row);
-    } catch (const ConfigError& e) {
-      fail(lines ? to_text("line ", r + 2, ": ") : "", e.what());
-    }
+    if (const std::string found = table.fault(row); !found.empty()) fail_at(found);
+    table.add(row);
   }
   return table;
 }
