@@ -120,13 +120,13 @@ class DanNetwork(torch.nn.Module):
         a = self.architecture = architecture
         unknown = set(a) - {"filters", "blocks", "sub_blocks", "kernel", "members", "activation",
                             "head", "memory", "gain_radius", "sees_forecast", "gates", "channels",
-                            "gain_levels", "sees_precision", "sees_place", "retrace"}
+                            "gain_levels", "sees_precision", "sees_place", "sees_scales", "retrace"}
         if unknown or a["head"] not in ("plain", "symmetric gain") or a["activation"] not in ACTIVATIONS:
             raise ValueError(f"this script does not know such a network: {a}")
         self.geometry = geometry
         self.channels, self.members, self.memory = a["channels"], a["members"], a["memory"]
         self.sees_precision = a.get("sees_precision", False)
-        self.sees_place = a.get("sees_place", False)
+        self.sees_place, self.sees_scales = a.get("sees_place", False), a.get("sees_scales", False)
         self.levels = a.get("gain_levels", 1)
         self.mean = torch.tensor(scaling["input_mean"], dtype=torch.float64)
         self.deviation = torch.tensor(scaling["input_deviation"], dtype=torch.float64)
@@ -135,8 +135,8 @@ class DanNetwork(torch.nn.Module):
         window = (2 * a["gain_radius"] + 1) ** geometry.dimensions
         plain = a["head"] == "plain"
         self.per_element = 1 if plain else 1 + self.levels * window * self.channels
-        features = ((self.members if a["sees_forecast"] else 0) + (2 if self.sees_precision else 1)
-                    ) * self.channels + self.memory + (1 if self.sees_place else 0)
+        features = ((self.members if a["sees_forecast"] else 0) + 1 + self.sees_precision + 2 * self.sees_scales
+                    ) * self.channels + self.memory + self.sees_place
 
         def convolution(i, o):
             return Convolution((taps, i, o), a["kernel"], geometry)
@@ -170,10 +170,11 @@ class DanNetwork(torch.nn.Module):
     def empty_memory(self, batch, points):
         return self.output.bias.new_zeros(batch, points, self.memory)
 
-    def forward(self, forecast, z, memory=None, precision=None):
+    def forward(self, forecast, z, memory=None, precision=None, scales=None):
         """Increments and memory; all in units of the observations' errors (docs/weights.md).
 
         forecast: batch x members x points x channels; z, precision: batch x points x channels;
+        scales: batch x 2 x points x channels, the logarithms of errors and of a cycle's change;
         memory: batch x points x memory, empty if None. Increments have the shape of `forecast`.
         """
         batch, members, points, channels = forecast.shape
@@ -191,6 +192,10 @@ class DanNetwork(torch.nn.Module):
             if precision is None:
                 raise ValueError("this network sees the precision; give it")
             features += [precision]
+        if self.sees_scales:
+            if scales is None:
+                raise ValueError("this network sees the scales; give them")
+            features += scales.unbind(1)
         features += [memory]
         if self.sees_place:
             features += [self.geometry.marks().to(z).expand(batch, -1, -1)]
@@ -239,18 +244,26 @@ class DanNetwork(torch.nn.Module):
                 total = (weights[:, None] * total[:, taps]).sum(2)
         return y[..., 0] + total
 
-    def analyse(self, forecast, observed, variance, memory=None):
+    def analyse(self, forecast, observed, variance, memory=None, change=None):
         """Analysis and memory from observations of single elements with one error variance.
 
         observed: batch x points x channels, NaN where there is none; the rest as in `forward`.
+        change, for a network that sees the scales: what one cycle changes, a number per channel, see
+        `change_of_a_cycle`.
         The way back of dan::Learned, for runs that have lost the truth, is not here.
         """
         s = math.sqrt(variance)
         memory = self.empty_memory(forecast.shape[0], forecast.shape[2]) if memory is None else memory
         there = ~torch.isnan(observed)
         z = torch.where(there, (observed - forecast.mean(1)) / s, torch.zeros_like(observed)).clamp(-8, 8)
-        increments, new = self(forecast, z, memory, there.to(z))
         mean, deviation = self.mean.to(forecast), self.deviation.to(forecast)
+        scales = None
+        if self.sees_scales:
+            if change is None:
+                raise ValueError("this network sees the scales; give the change of a cycle")
+            sizes = torch.stack([torch.full_like(deviation, s), torch.as_tensor(change).to(deviation)])
+            scales = (sizes / deviation).clamp(1 / 50, 50).log()[None, :, None].expand(len(z), -1, z.shape[1], -1)
+        increments, new = self(forecast, z, memory, there.to(z), scales)
         analysis = (forecast + s * increments).clamp(mean - 5 * deviation, mean + 5 * deviation)
         seen = there.any(-1).any(-1)
         if not self.sees_precision:

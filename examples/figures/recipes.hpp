@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 // How each learned row of the talk's table is trained; docs/training.md says why so.
+#include <cmath>
+#include <cstddef>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "../support.hpp"
 
@@ -22,8 +25,10 @@ struct LearnedRow {
   using Problem = Problem_;
   std::string name, method, published;
   dan::Recipe<Teacher> recipe;
+  /// Several problems, if the network serves more than one.
+  std::vector<Problem> problems{};
   /// A row whose weights a training begins with: those of the same network with a memory.
-  std::string start = "";
+  std::string start{};
 
   [[nodiscard]] std::filesystem::path file(const std::filesystem::path& folder) const {
     return folder / (name + ".safetensors");
@@ -71,6 +76,7 @@ void for_each_row(const Call& call) {
                     .warm_up = 200,
                     .loss_limit = 0.3,
                     .muon = {.rate = 12}}},
+      {},
       "recurrent"});
   call(LearnedRow<AnalysisNetwork<linear_shape, Ring<40>>, 32, Lorenz, NoTeacher>{
       "linear", "linear", "0.384", {.training = {.updates = 3000, .groups = 2, .unroll = 4}}});
@@ -104,6 +110,51 @@ inline LearnedRow<dan::pretrained::Sparse, 16, SparseProblem> sparse_row() {
           {.training = dan::training_with_memory(12000),
            .finish = {.share = 0.25},
            .teacher = {.inflation = 1.02}}};
+}
+
+/// Lorenz 96 observed every `steps` steps of 0.05, `observed` numbers of it at random places that
+/// change from cycle to cycle, with errors of this variance.
+inline SparseProblem observed_by(double variance, std::size_t observed, std::size_t steps) {
+  return {.model = {.steps = steps},
+          .observe = dan::ObserveRandom<40>(observed, observed),
+          .noise = dan::DiagonalNoise<40>(variance)};
+}
+
+/// What the universal network is trained for: variances from 0.1 to 10 and two to forty
+/// observations, both spread evenly over their logarithms, every fourth problem all observed, every
+/// 0.05 to 0.2. Left out is what no method can follow.
+inline std::vector<SparseProblem> universal_problems() {
+  constexpr std::size_t count = 96;
+  // Radical inverses: numbers in [0, 1) that fill it evenly (Halton, Numer. Math. 2 (1960) 84–90).
+  const auto inverse = [](std::size_t n, std::size_t base) {
+    double x = 0, digit = 1;
+    for (; n > 0; n /= base) digit /= static_cast<double>(base), x += digit * double(n % base);
+    return x;
+  };
+  std::vector<SparseProblem> problems;
+  for (std::size_t n = 1; problems.size() < count; ++n) {
+    const double variance = 0.1 * std::pow(100.0, inverse(n, 2));
+    const auto some = static_cast<std::size_t>(std::round(2 * std::pow(20.0, inverse(n, 3))));
+    const std::size_t observed = problems.size() % 4 == 0 ? 40 : some;
+    const auto steps = 1 + static_cast<std::size_t>(4 * inverse(n, 5));
+    if (static_cast<double>(observed) < 0.8 * variance * static_cast<double>(steps)) continue;
+    problems.push_back(observed_by(variance, observed, steps));
+  }
+  return problems;
+}
+
+/// The row of one network for all of them.
+inline LearnedRow<dan::pretrained::Universal, 16, SparseProblem> universal_row() {
+  dan::TrainConfig training = dan::training_with_memory(40000);
+  training.groups = 4;
+  training.taught_gain = 20;
+  return {"universal",
+          "recurrent, shown what it observes",
+          "-",
+          {.training = training,
+           .finish = {.share = 0.25, .unroll = 32},
+           .teacher = {.inflation = 1.02}},
+          universal_problems()};
 }
 
 }  // namespace example

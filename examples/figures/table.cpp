@@ -144,14 +144,15 @@ void train_row(const Row& row, const example::Options& options, const TableOptio
   }
   std::fprintf(stderr, "Training %s: %zu weights, %s\n", row.name.c_str(), Network::parameters,
                updates.c_str());
-  const typename Row::Problem problem;
+  using Problem = typename Row::Problem;
+  const auto problems = row.problems.empty() ? std::vector<Problem>{Problem()} : row.problems;
   const auto name =
       std::filesystem::path(table.checkpoints.empty() ? table.weights : table.checkpoints) /
       row.name;
   const auto [trained, report] =
       table.from.empty()
-          ? dan::train<Row::lanes>(problem, start_of(row, config, table, notes), recipe, name)
-          : dan::finish<Row::lanes>(problem, load_weights<Network>(table.from), recipe, name,
+          ? dan::train<Row::lanes>(problems, start_of(row, config, table, notes), recipe, name)
+          : dan::finish<Row::lanes>(problems, load_weights<Network>(table.from), recipe, name,
                                     table.updates);
   notes["command"] = to_text(
       "table --train ", row.name, " --seed ", options.seed, " --updates ",
@@ -169,6 +170,7 @@ void table_of_the_talk(const example::Options& options, const TableOptions& tabl
     dan::app::require_writable_folder("--weights", table_options.weights);
     example::for_each_row([&](const auto& row) { train_row(row, options, table_options); });
     train_row(example::sparse_row(), options, table_options);
+    train_row(example::universal_row(), options, table_options);
   }
   Table<example::Lorenz> table("Full observation", options, table_options);
   const example::Lorenz problem;
@@ -210,7 +212,7 @@ void table_of_the_talk(const example::Options& options, const TableOptions& tabl
 
 int main(int argc, char** argv) {
   TableOptions table;
-  std::set<std::string> names{example::sparse_row().name};
+  std::set<std::string> names{example::sparse_row().name, example::universal_row().name};
   example::for_each_row([&](const auto& row) { names.insert(row.name); });
   return example::run(
       argc, argv,

@@ -84,6 +84,19 @@ TEST_CASE("cycle: derivatives of forecast, observation and analysis together") {
   test::check_map(BlindCycle{problem, blind, observed, units}, 0.3, 3.0);
   test::check_map(BlindCycle{problem, blind, silent, units}, 0.3, 3.0);
 
+  // Shown the scales.
+  using Seeing = AnalysisNetwork<[] {
+    NetworkShape shape = Network::shape;
+    shape.sees_scales = true;
+    return shape;
+  }(),
+                                 Ring<8>>;
+  Seeing seeing;
+  seeing.input_deviation = {3.0};
+  test::check_map(
+      LearnedCycle<Small, Seeing, Observed>{problem, seeing, observed, units, {}, 0, {2.0}}, 0.3,
+      3.0);
+
   using L63 = Problem<Rk4<Lorenz63>, ObserveAll<1, 3>>;
   using Tiny =
       AnalysisNetwork<NetworkShape{.filters = 5, .blocks = 1, .sub_blocks = 1, .kernel = 1},
@@ -152,6 +165,30 @@ TEST_CASE("cycle: observations and increments are in units of the observations' 
   const auto large = analysis(1), small = analysis(0.1);
   for (std::size_t i = 0; i < 8; ++i) CHECK(small[i] == doctest::Approx(0.1 * large[i]));
   for (std::size_t i = 8; i < 16; ++i) CHECK(small[i] == doctest::Approx(large[i]));
+}
+
+TEST_CASE("cycle: a network that sees the scales is shown their logarithms") {
+  using Plain = AnalysisNetwork<NetworkShape{.filters = 2, .sees_scales = true}, Ring<8>>;
+  using C = LearnedCycle<Small, Plain, Observed>;
+  const Small problem;
+  Plain network;
+  network.input_deviation = {4.0};
+  const auto observed = some_observations(7);
+  const std::vector<double> units{1, 2, 3, 4, 1e-9, 6, 1e9, 8}, in(8);
+  const std::vector<float> weights(Plain::parameters);
+  std::vector<double> out(8);
+  const auto cache = std::make_unique<C::Cache<double>>();
+  // A change that is not known counts as a large one.
+  for (const double change : {0.5, 0.0, std::nan("")}) {
+    C{problem, network, observed, units, {}, 0, {change}}.analyse(weights.data(), in.data(),
+                                                                  out.data(), *cache);
+    for (std::size_t i = 0; i < 8; ++i) {
+      const double size = i == 4 ? 1.0 / 50 : i == 6 ? 50 : units[i] / 4;
+      CHECK(cache->network_in[Plain::scales_at + i] == doctest::Approx(std::log(size)));
+      const double moved = change > 0 ? change / 4 : change == 0 ? 1.0 / 50 : 50;
+      CHECK(cache->network_in[Plain::scales_at + 8 + i] == doctest::Approx(std::log(moved)));
+    }
+  }
 }
 
 TEST_CASE("unroll: recomputing gives the plain gradient bit for bit, and both are right") {

@@ -73,6 +73,21 @@ TEST_CASE("analysis network: derivatives of every variant") {
                      .products = 3}>();
 }
 
+TEST_CASE("analysis network: derivatives where it is shown precision and scales") {
+  check<NetworkShape{.filters = 4,
+                     .blocks = 1,
+                     .sub_blocks = 2,
+                     .kernel = 3,
+                     .members = 2,
+                     .head = Head::gain,
+                     .memory = 2,
+                     .gain_radius = 1,
+                     .products = 2,
+                     .sees_precision = true,
+                     .sees_scales = true},
+        Ring<6>, 2>();
+}
+
 TEST_CASE("analysis network: derivatives on grids with walls, two dimensions and poles") {
   static constexpr NetworkShape shape{.filters = 3,
                                       .blocks = 1,

@@ -29,8 +29,8 @@ LARGEST = 1e-5
 
 def difference(network, inputs, outputs):
     """The largest differences of increments and memory, each relative to the largest number."""
-    points = inputs.shape[-1] // (network.channels * (network.members + (2 if network.sees_precision else 1))
-                                  + network.memory)
+    fields = network.members + 1 + network.sees_precision + 2 * network.sees_scales
+    points = inputs.shape[-1] // (network.channels * fields + network.memory)
     found = [0.0, 0.0]
     for x, y in zip(inputs, outputs):  # cycles
         def take(tensor, count, *shape):
@@ -42,10 +42,11 @@ def difference(network, inputs, outputs):
         forecast = take(x, network.members * size, network.members, points, network.channels)
         z = take(x, size, points, network.channels)
         precision = take(x, size, points, network.channels) if network.sees_precision else None
+        scales = take(x, 2 * size, 2, points, network.channels) if network.sees_scales else None
         memory = take(x, points * network.memory, points, network.memory)
         assert take.at == x.shape[1]
         with torch.no_grad():
-            result = network(forecast, z, memory, precision)
+            result = network(forecast, z, memory, precision, scales)
         take.at = 0
         expected = [take(y, forecast[0].numel(), *forecast.shape[1:]), take(y, memory[0].numel(), *memory.shape[1:])]
         assert take.at == y.shape[1]

@@ -106,6 +106,8 @@ struct LearnedCycle {
   std::span<const double> deviations;  ///< s, one per element of the state
   AnalysisBounds<Network::channels> bounds{};
   double time = 0;  ///< at which the cycle begins, in cycles; for a model that is told it
+  /// By channel, see `change_of_a_cycle`; for a network that `sees_scales`.
+  std::array<double, Network::channels> change{};
 
   using Retracing = Retrace<typename Problem::Model, Network>;
 
@@ -135,6 +137,7 @@ struct LearnedCycle {
     uplift(problem.observe, observed, mean.data(), x.data() + states, bounds.departure);
     for (std::size_t i = 0; i < size; ++i) x[states + i] *= deviation<T>(i);
     show_precision(x.data());
+    show_scales(x.data());
     if constexpr (retraces)
       retracing().forward(params, x.data(), cache.retrace);
     else
@@ -204,6 +207,7 @@ struct LearnedCycle {
       d_x[states + i] *= deviation<T>(i);
     }
     show_precision(x.data());
+    show_scales(x.data());
     if constexpr (retraces) {
       retracing().tangent(params, d_params, x.data(), d_x.data());
     } else {
@@ -273,6 +277,22 @@ struct LearnedCycle {
       uplift_tangent(minus_one.data(), p);
       for (std::size_t i = 0; i < size; ++i) p[i] *= deviation<T>(i) * deviation<T>(i);
     }
+  }
+
+  /// The logarithms of s and of the change, in deviations of the climate and within 1/50 and 50 of
+  /// them, become part of the network's input x, if the network is shown them.
+  template <class T>
+  void show_scales(T* x) const {
+    if constexpr (Network::shape.sees_scales)
+      for (std::size_t i = 0; i < size; ++i) {
+        const std::size_t c = i % Network::channels;
+        const auto logarithm = [&](double value) {
+          return constant<T>(
+              std::log(std::max(1 / 50.0, std::min(50.0, value / network.input_deviation[c]))));
+        };
+        x[Network::scales_at + i] = logarithm(deviations[i]);
+        x[Network::scales_at + size + i] = logarithm(change[c]);
+      }
   }
 
   /// d_zeta = −Hᵀ R⁻¹ H dx.

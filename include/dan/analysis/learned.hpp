@@ -82,7 +82,8 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
         trained_(trained),
         config_(config),
         weights_(problem.weights()),
-        deviations_(units(problem, trained)) {
+        deviations_(units(problem, trained)),
+        change_(change_by_channel(problem, trained.network)) {
     for (std::size_t i = 0; i < size; ++i)
       climate_variance_ += weights_[i] *
                            std::pow(trained.network.input_deviation[i % channels], 2) /
@@ -224,7 +225,12 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
 
   /// The cycle with these observations, as it was trained.
   [[nodiscard]] Cycle cycle(const Observed& observed) const {
-    return {problem_, trained_.network, observed, deviations_, trained_.network.bounds()};
+    return {.problem = problem_,
+            .network = trained_.network,
+            .observed = observed,
+            .deviations = deviations_,
+            .bounds = trained_.network.bounds(),
+            .change = change_};
   }
 
  private:
@@ -235,6 +241,15 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
       if (trained.trained_for)
         return std::vector<double>(size, std::sqrt(trained.trained_for->least_variance));
     return observation_deviations(problem, trained.network);
+  }
+
+  /// See `change_of_a_cycle`; what no network asks for is not computed.
+  static std::array<double, channels> change_by_channel(const Problem& problem,
+                                                        const Network& network) {
+    if constexpr (Network::shape.sees_scales)
+      return change_of_a_cycle(problem, network).by_channel;
+    else
+      return {};
   }
 
   /// v of the static analysis in the lanes whose innovations contradict the forecast x, else zero;
@@ -331,9 +346,10 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   Problem problem_;
   Trained<Network, Real_> trained_;
   LearnedConfig config_;
-  std::vector<double> weights_;     ///< of the norm
-  std::vector<double> deviations_;  ///< see `observation_deviations`
-  double climate_variance_ = 0;     ///< in the norm
+  std::vector<double> weights_;          ///< of the norm
+  std::vector<double> deviations_;       ///< see `observation_deviations`
+  std::array<double, channels> change_;  ///< see `change_of_a_cycle`
+  double climate_variance_ = 0;          ///< in the norm
 };
 
 }  // namespace dan

@@ -58,8 +58,8 @@ struct Retrace {
   template <class T>
   using Cache = std::array<Pass<T>, cycles>;
 
-  /// `in`: the network's input at x^f, of which state and precision are read; its memory becomes
-  /// m_0.
+  /// `in`: the network's input at x^f, of which state, precision and scales are read; its memory
+  /// becomes m_0.
   template <class Real, class T>
   void forward(const Real* params, T* in, Cache<T>& cache) const {
     const auto back = model.backward();

@@ -98,11 +98,13 @@ struct AnalysisBounds {
 /// increments by the deviations s of `observation_deviations`, so that weights know no R.
 /// Input, one contiguous array: x^f (members × points × channels), z = s ζ (points × channels),
 /// with `sees_precision` s² p, p = Hᵀ R⁻¹ H 1 (points × channels; 0 where nothing is observed),
-/// memory (points × memory). Output: increments/s (members × points × channels), memory as before.
-/// Network: per point the features (x^f − mean)/deviation of every member, z, s² p, memory,
-/// marks of the place; an input convolution to `filters` channels, `blocks` residual blocks h +
-/// f(h) of `sub_blocks` convolutions with nonlinearity, an output convolution. All on the geometry.
-/// With `products` a block is a convolution to 2 · products channels, their products in pairs
+/// with `sees_scales` ln(s/deviation) and ln(change/deviation), `change` that of one cycle (2 ×
+/// points × channels), memory (points × memory). Output: increments/s (members × points ×
+/// channels), memory as before. Network: per point the features (x^f − mean)/deviation of every
+/// member, z, s² p, scales, memory, marks of the place; an input convolution to `filters` channels,
+/// `blocks` residual blocks h + f(h) of `sub_blocks` convolutions with nonlinearity, an output
+/// convolution. All on the geometry. With `products` a block is a convolution to 2 · products
+/// channels, their products in pairs
 /// (`Product`), and a convolution back. Plain head: the output is the increment. Gain head: per
 /// point one bias and coefficients u_j, increment_i/s_i = bias_i + Σ_j u_ij z_{i+j}, |j| ≤
 /// gain_radius: a local, state-dependent gain; with gain_levels above 1 a sum of such gains, each
@@ -138,7 +140,7 @@ struct AnalysisNetwork {
   using Head = typename detail::HeadOf<Shape, Geometry, Channels>::type;
   using Memory = GatedMemory<points, memory>;
   static constexpr std::size_t zeta_at = Inputs::zeta_at, precision_at = Inputs::precision_at;
-  static constexpr std::size_t memory_at = Inputs::memory_at;
+  static constexpr std::size_t scales_at = Inputs::scales_at, memory_at = Inputs::memory_at;
   static constexpr std::size_t inputs = Inputs::inputs;
   static constexpr std::size_t outputs = members * size + points * memory;
   /// Features per point, and what the last layer gives per point: the heads', then the memory's.

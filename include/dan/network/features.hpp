@@ -13,9 +13,11 @@ namespace dan {
 /// What an analysis network is shown at each point: a scaled copy of its input.
 ///
 /// Input, one contiguous array: x^f (members × points × channels), z (points × channels), with
-/// `sees_precision` s² p (points × channels), memory (points × memory). Features: points × `count`;
-/// per point (x^f − mean)/deviation of every member and channel (unless not `sees_forecast`), z,
-/// s² p, memory, and with `sees_place` the geometry's marks of the point.
+/// `sees_precision` s² p (points × channels), with `sees_scales` the logarithms of the scales
+/// (2 × points × channels: errors of observations, change in one cycle), memory (points × memory).
+/// Features: points × `count`; per point (x^f − mean)/deviation of every member and channel (unless
+/// not `sees_forecast`), z, s² p, scales, memory, and with `sees_place` the geometry's marks of the
+/// point.
 template <NetworkShape Shape, class Geometry, std::size_t Channels>
 struct Features {
   static constexpr std::size_t points = Geometry::points;
@@ -30,13 +32,16 @@ struct Features {
     }
     return std::size_t{0};
   }();
-  /// Where ζ, the precision and the memory begin in the input.
+  /// Where ζ, the precision, the scales and the memory begin in the input.
   static constexpr std::size_t zeta_at = members * size, precision_at = zeta_at + size;
-  static constexpr std::size_t memory_at = precision_at + (Shape.sees_precision ? size : 0);
+  static constexpr std::size_t scales_at = precision_at + (Shape.sees_precision ? size : 0);
+  static constexpr std::size_t memory_at = scales_at + (Shape.sees_scales ? 2 * size : 0);
   static constexpr std::size_t inputs = memory_at + points * memory;
   static constexpr std::size_t count =
-      ((Shape.sees_forecast ? members : 0) + (Shape.sees_precision ? 2 : 1)) * Channels + memory +
-      marks;
+      ((Shape.sees_forecast ? members : 0) + 1 + (Shape.sees_precision ? 1 : 0) +
+       (Shape.sees_scales ? 2 : 0)) *
+          Channels +
+      memory + marks;
   static constexpr std::size_t outputs = points * count;
 
   std::array<double, Channels> mean{}, deviation{};  ///< of the state, by channel
@@ -88,6 +93,9 @@ struct Features {
       for (std::size_t c = 0; c < Channels; ++c) use(f++, zeta_at + p * Channels + c, one);
       for (std::size_t c = 0; c < Channels && Shape.sees_precision; ++c)
         use(f++, precision_at + p * Channels + c, one);
+      for (std::size_t n = 0; n < 2 && Shape.sees_scales; ++n)
+        for (std::size_t c = 0; c < Channels; ++c)
+          use(f++, scales_at + n * size + p * Channels + c, one);
       for (std::size_t j = 0; j < memory; ++j) use(f++, memory_at + p * memory + j, one);
     }
   }

@@ -51,6 +51,15 @@ using Sparse = AnalysisNetwork<[] {
 }(),
                                Ring<40>>;
 
+/// The recurrent one for any of several problems: it is also shown where observations are, how
+/// large their errors are and what one cycle changes.
+using Universal = AnalysisNetwork<[] {
+  NetworkShape shape = Recurrent::shape;
+  shape.sees_precision = shape.sees_scales = true;
+  return shape;
+}(),
+                                  Ring<40>>;
+
 /// For the Kuramoto–Sivashinsky equation, all observed every 1, 2 or 4 units of time
 /// (kuramoto_sivashinsky_memory_1, …): errors are as long as the waves, 11 points, so kernels of 5
 /// and gains that reach 16 points.

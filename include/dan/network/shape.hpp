@@ -32,6 +32,9 @@ struct NetworkShape {
   std::size_t products = 0;     ///< channels of a block's products; 0: `activation` instead
   bool sees_precision = false;  ///< true: is also shown where how much is observed
   bool sees_place = false;      ///< true: also the marks of a point, the sine of its latitude
+  /// true: also how large, in deviations of the climate, the errors of observations are and what
+  /// one cycle changes: for a network that serves several problems.
+  bool sees_scales = false;
 };
 
 enum class LayerKind { input, hidden, output };

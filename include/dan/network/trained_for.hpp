@@ -18,16 +18,32 @@ namespace dan {
 /// What a trained network must know of the problem that it was trained for.
 ///
 /// Models are told apart by what one cycle does to states of independent normal numbers with the
-/// network's input scaling, which sees every parameter and the interval, on any domain size.
+/// network's input scaling, which sees every parameter and the interval, on any domain size. A
+/// network that was trained for several problems knows the ranges of their numbers.
 struct TrainedFor {
   std::string problem{};   ///< in words
   std::size_t points = 0;  ///< of the state
   /// Mean and standard deviation of the change of a number in one cycle; NaN if not finite.
   double mean_change = std::numeric_limits<double>::quiet_NaN(), change = mean_change;
+  double most_change = mean_change;  ///< of several problems the largest; `change` is the smallest
   double least_variance = 1, most_variance = 1;  ///< R_jj of the slots
   double least_observed = 1, most_observed = 1;  ///< slots that report, per number of the state
   bool between_points = false;  ///< whether observations may lie between the points of the grid
   double innovation = 1;        ///< mean of δ²/R at the end of the training; at least 1
+
+  /// Of several problems? Then the mean change is that of the first, and decides nothing.
+  [[nodiscard]] bool several() const { return most_change > change; }
+
+  /// The network was trained for this problem, too.
+  void join(const TrainedFor& other) {
+    change = std::min(change, other.change);
+    most_change = std::max(most_change, other.most_change);
+    least_variance = std::min(least_variance, other.least_variance);
+    most_variance = std::max(most_variance, other.most_variance);
+    least_observed = std::min(least_observed, other.least_observed);
+    most_observed = std::max(most_observed, other.most_observed);
+    between_points = between_points || other.between_points;
+  }
 };
 
 /// In what the problem `found` lies outside the one that a network was trained for; nothing if it
@@ -38,10 +54,10 @@ struct TrainedFor {
   // The same random states on the same number of points; else other ones, with a sampling error.
   const auto samples = 128.0 * static_cast<double>(std::min(trained.points, found.points));
   const double tolerance = trained.points == found.points ? 1e-6 : 8 / std::sqrt(samples);
-  const auto differ = [&](double a, double b) {
-    return std::abs(a - b) > tolerance * trained.change;
-  };
-  if (differ(trained.mean_change, found.mean_change) || differ(trained.change, found.change))
+  const double change = std::clamp(found.change, trained.change, trained.most_change);
+  const auto differ = [&](double a, double b) { return std::abs(a - b) > tolerance * change; };
+  if ((!trained.several() && differ(trained.mean_change, found.mean_change)) ||
+      differ(change, found.change))
     list.emplace_back("the model, or the interval between observations, is another one");
   const double slack = 1 + 1e-6;
   if (found.least_variance * slack < trained.least_variance ||
@@ -70,6 +86,7 @@ inline void to_json(nlohmann::ordered_json& json, const TrainedFor& r) {
           {"observed", {r.least_observed, r.most_observed}},
           {"between_points", r.between_points},
           {"innovation", r.innovation}};
+  if (r.several()) json["most_change"] = r.most_change;
 }
 /// Throws nlohmann::json::exception if something is missing or of another type.
 inline void from_json(const nlohmann::json& json, TrainedFor& r) {
@@ -79,6 +96,7 @@ inline void from_json(const nlohmann::json& json, TrainedFor& r) {
   json.at("setting").get_to(r.problem);
   json.at("points").get_to(r.points);
   r.mean_change = number(json.at("change").at(0)), r.change = number(json.at("change").at(1));
+  r.most_change = json.contains("most_change") ? number(json["most_change"]) : r.change;
   json.at("variance").at(0).get_to(r.least_variance);
   json.at("variance").at(1).get_to(r.most_variance);
   json.at("observed").at(0).get_to(r.least_observed);

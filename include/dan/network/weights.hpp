@@ -65,6 +65,7 @@ nlohmann::ordered_json architecture() {
   if (s.retrace > 0) shape["retrace"] = s.retrace;
   if (s.sees_precision) shape["sees_precision"] = true;
   if (s.sees_place) shape["sees_place"] = true;
+  if (s.sees_scales) shape["sees_scales"] = true;
   return shape;
 }
 }  // namespace detail

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -29,14 +30,20 @@ template <class Problem>
          (Problem::perfect_model ? "" : "; with model noise");
 }
 
-/// The record of a problem for a network with this input scaling; `innovation` stays 1.
+/// What one cycle does to states of independent normal numbers with a network's input scaling.
+/// NaN where it is not finite.
+template <std::size_t Channels>
+struct CycleChange {
+  double mean, deviation;                     ///< of the change of a number
+  std::array<double, Channels> by_channel{};  ///< its deviation from the mean in each channel
+};
+
 /// Cost: 128 model steps.
 template <class Problem, class Network>
-[[nodiscard]] TrainedFor trained_for(const Problem& problem, const Network& network) {
-  constexpr std::size_t states = 128, lanes = 16, keys = 64, size = Problem::size;
-  TrainedFor record{.problem = describe(problem),
-                    .points = Problem::points,
-                    .between_points = PlacedOperator<typename Problem::Operator>};
+[[nodiscard]] CycleChange<Problem::channels> change_of_a_cycle(const Problem& problem,
+                                                               const Network& network) {
+  constexpr std::size_t states = 128, lanes = 16, size = Problem::size;
+  constexpr std::size_t channels = Problem::channels;
   std::vector<double> changes, state(size);
   typename Problem::template States<double, lanes> x;
   for (std::size_t first = 0; first < states; first += lanes) {
@@ -52,12 +59,32 @@ template <class Problem, class Network>
     for (std::size_t i = 0; i < size; ++i)
       for (std::size_t l = 0; l < lanes; ++l) changes.push_back(y.at(i, l) - x.at(i, l));
   }
+  constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+  CycleChange<channels> change{unknown, unknown, {}};
   double mean = 0, variance = 0;
   const auto count = static_cast<double>(changes.size());
   for (const double d : changes) mean += d / count;
   for (const double d : changes) variance += (d - mean) * (d - mean) / count;
-  if (std::isfinite(variance)) record.mean_change = mean, record.change = std::sqrt(variance);
+  if (std::isfinite(variance)) change.mean = mean, change.deviation = std::sqrt(variance);
+  for (std::size_t n = 0; n < changes.size(); ++n)
+    change.by_channel[n / lanes % channels] += std::pow(changes[n] - mean, 2) * channels / count;
+  for (double& deviation : change.by_channel)
+    deviation = std::isfinite(deviation) ? std::sqrt(deviation) : unknown;
+  return change;
+}
 
+/// The record of a problem for a network with this input scaling; `innovation` stays 1.
+/// Cost: 128 model steps.
+template <class Problem, class Network>
+[[nodiscard]] TrainedFor trained_for(const Problem& problem, const Network& network) {
+  constexpr std::size_t keys = 64, size = Problem::size;
+  const auto change = change_of_a_cycle(problem, network);
+  TrainedFor record{.problem = describe(problem),
+                    .points = Problem::points,
+                    .mean_change = change.mean,
+                    .change = change.deviation,
+                    .most_change = change.deviation,
+                    .between_points = PlacedOperator<typename Problem::Operator>};
   record.least_variance = record.most_variance = problem.noise.variance(0);
   for (std::size_t j = 1; j < Problem::slots; ++j) {
     record.least_variance = std::min(record.least_variance, problem.noise.variance(j));

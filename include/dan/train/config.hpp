@@ -39,6 +39,7 @@ struct TrainConfig {
   double first_guess_deviation = 1;
   std::size_t renew_every = 0;  ///< updates after which a run starts anew; 0: never
   Upsets upsets{};              ///< what may happen to it then instead
+  std::size_t stay = 200;       ///< updates that a group stays at one of several problems
   StoredTruths stored{};        ///< the data; by default without end
   /// Share of the updates, the first ones, that learn from the teacher's analyses, not the truth.
   double taught = 0;
@@ -64,7 +65,8 @@ struct TrainConfig {
         field("adam", &C::adam), field("muon", &C::muon),
         field("first_guess_deviation", &C::first_guess_deviation, Range::positive()),
         field("renew_every", &C::renew_every), field("upsets", &C::upsets),
-        field("stored", &C::stored), field("taught", &C::taught, Range::share()),
+        field("stay", &C::stay, Range::at_least_one()), field("stored", &C::stored),
+        field("taught", &C::taught, Range::share()),
         field("taught_gain", &C::taught_gain, Range::from_zero()), field("seed", &C::seed));
   }
 

@@ -51,13 +51,16 @@ template <class Problem>
   return sums;
 }
 
-/// Architecture, start, problem, teacher and configuration as a text: all that must agree for the
+/// Architecture, start, problems, teacher and configuration as a text: all that must agree for the
 /// same bits. `teacher`: a number that changes with it.
 template <std::size_t Lanes, Kernels By, class Problem, class Network, class Real>
-[[nodiscard, gnu::cold]] std::string training_description(const Problem& problem,
+[[nodiscard, gnu::cold]] std::string training_description(const std::vector<Problem>& problems,
                                                           const Trained<Network, Real>& start,
                                                           const TrainConfig& config,
                                                           double teacher) {
+  std::vector<double> setting;
+  for (const auto& problem : problems)
+    for (const double number : fingerprint(problem)) setting.push_back(number);
   return nlohmann::ordered_json{
       {"architecture", detail::architecture<Network>()},
       {"start", detail::checksum({{reinterpret_cast<const char*>(start.parameters.data()),
@@ -67,7 +70,7 @@ template <std::size_t Lanes, Kernels By, class Problem, class Network, class Rea
       {"bytes", sizeof(Real)},
       {"simd", {simd_width<Real>, simd_width<double>}},
       {"kernels", By == Kernels::minimal ? "minimal" : "direct"},
-      {"setting", fingerprint(problem)},
+      {"setting", setting},
       {"scaling", {start.network.input_mean, start.network.input_deviation}},
       {"teacher", teacher},
       {"config", json_of_fields(config)}}

@@ -15,6 +15,7 @@
 #include "dan/core/processes.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/network/weights.hpp"
+#include "dan/problem/describe.hpp"
 #include "dan/train/config.hpp"
 #include "dan/train/innovation.hpp"
 #include "dan/train/pool.hpp"
@@ -23,9 +24,13 @@ namespace dan {
 
 /// A group's part of an update: its next cycles, their loss, and its gradient.
 ///
+/// Of several problems each counts alike, however large its errors are: a group's loss is divided
+/// by what is usual there, the mean over the last fifty updates of the geometric mean of its runs'
+/// squared errors, and `TrainConfig::loss_limit` is in units of five usual errors.
+///
 /// Nothing is learned from a run from the cycle on in which it is lost or its model not finite, nor
-/// in a gap. Groups may learn at the same time, each in one thread; memory of all: threads × one
-/// `Unrolled`. See `Trainer`, `Runs` and `Lessons`.
+/// in a gap. Groups may learn at the same time, each in one thread; learners may share the `Chains`
+/// that they compute in, threads × one `Unrolled`. See `Trainer`, `Runs` and `Lessons`.
 template <class Runs, class Lessons, class Loss, Keep Policy>
 class Learner {
  public:
@@ -34,6 +39,7 @@ class Learner {
   using Cycle = typename Lessons::Cycle;
   using T = typename Runs::T;
   using Real = real_t<T>;
+  using Chains = Pool<Unrolled<Cycle, T, Policy>>;
   static constexpr std::size_t lanes = Runs::Truth::lanes;
 
   /// A group of runs, and what it finds in an update.
@@ -44,7 +50,8 @@ class Learner {
     std::vector<typename Runs::Truth> target;
     std::vector<double> innovations = std::vector<double>(lanes);  ///< 0: not known
     Tensor<Real, 1> gradient = zero_tensor<Real>(Network::parameters);
-    double loss = 0;  ///< half the mean squared error of all groups' analyses from their targets
+    double loss = 0;   ///< half the mean squared error of all groups' analyses from their targets
+    double usual = 1;  ///< the usual squared error; 1 of a single problem
     std::size_t restarts = 0;
 
     Group(typename Runs::Group some_runs, std::size_t unroll)
@@ -64,29 +71,33 @@ class Learner {
     }
   };
 
+  /// `one_of_several`: the network learns from other problems, too.
   template <class Teacher>
   Learner(const Problem& problem, const Network& network, const TrainConfig& config,
-          const Teacher& teacher)
-      : problem_(problem),
+          const Teacher& teacher, bool one_of_several = false)
+      : one_of_several_(one_of_several),
+        problem_(problem),
         network_(network),
         norm_(problem.weights()),
+        change_(change_of_a_cycle(problem, network).by_channel),
         deviations_(observation_deviations(problem, network)),
         config_(in_units(config)),
         bounds_(network.bounds()),
         runs_(problem, network, config_),
-        lessons_(teacher, problem, config_, deviations_),
-        unrolled_(config.unroll) {}
+        lessons_(teacher, problem, config_, deviations_) {}
 
   /// Group `g`, not yet started.
   [[nodiscard]] Group group(std::size_t g) const { return {runs_.group(g), config_.unroll}; }
   /// First guesses for its runs and its teacher.
   void start(Group& group) const {
     runs_.start(group.runs, bounds_);
+    if (one_of_several_) group.usual = std::pow(config_.first_guess_deviation, 2);
     if (config_.taught > 0) group.lesson = lessons_.start(group.runs);
   }
 
   /// The next cycles, in update number `update`, with these weights; then some runs start anew.
-  void learn(Group& group, const Tensor<Real, 1>& weights, std::size_t cycles, std::size_t update) {
+  void learn(Group& group, const Tensor<Real, 1>& weights, std::size_t cycles, std::size_t update,
+             Chains& chains) const {
     auto* const lesson = lessons_.teach_in(update) ? &*group.lesson : nullptr;
     for (std::size_t n = 0; n < cycles; ++n) {
       runs_.next(group.runs, group.observed[n], group.target[n]);
@@ -96,11 +107,11 @@ class Learner {
     const std::size_t before = group.runs.twin.cycle() - cycles;
     const auto cycle = [&](std::size_t n) {
       return lessons_.cycle({problem_, network_, group.observed[n], deviations_, bounds_,
-                             static_cast<double>(before + n)},
+                             static_cast<double>(before + n), change_},
                             lesson, n);
     };
     const Real* const params = weights.data();
-    auto chain = unrolled_.take();
+    auto chain = chains.take();
     std::copy_n(group.runs.carried.data(), Cycle::carried, chain->state(0));
     chain->forward(params, cycle, cycles);
     const auto lost_at = first_lost(group, *chain, cycles);
@@ -110,6 +121,8 @@ class Learner {
     const double weight = 1 / static_cast<double>(config_.groups * lanes * cycles * Problem::size);
     group.gradient.fill(Real(0));
     group.loss = 0;
+    const double usual = group.usual;
+    const double limit = config_.loss_limit * (one_of_several_ ? 5 * std::sqrt(usual) : 1);
     Scratch<T> d_first(Cycle::carried);
     chain->backward(
         params, cycle,
@@ -117,9 +130,10 @@ class Learner {
           // An adjoint of a step that runs away makes NaN of zero.
           for (std::size_t l = 0; l < lanes; ++l)
             if (n + 1 == lost_at[l]) no_gradient(d, l);
-          group.loss += loss_.template add<Network::members>(
-              chain->state(n), group.target[n - 1].data(), norm_, weight, config_.loss_limit, d);
-          lessons_.weigh(lesson, n - 1, chain->state(n), group.target[n - 1], weight);
+          group.loss += usual * loss_.template add<Network::members>(
+                                    chain->state(n), group.target[n - 1].data(), norm_,
+                                    weight / usual, limit, d);
+          lessons_.weigh(lesson, n - 1, chain->state(n), group.target[n - 1], weight / usual);
           // Through a gap no gradient passes: what is unknown after it cannot be learned before.
           for (std::size_t l = 0; l < lanes; ++l) {
             if (n < lost_at[l] && !group.runs.silent(l, before + n)) continue;
@@ -129,7 +143,8 @@ class Learner {
         },
         d_first.data(), group.gradient.data());
     std::copy_n(chain->state(cycles), Cycle::carried, group.runs.carried.data());
-    unrolled_.give_back(std::move(chain));
+    chains.give_back(std::move(chain));
+    if (one_of_several_) follow_usual(group, group.target[cycles - 1]);
     group.restarts = runs_.go_on(group.runs, group.target[cycles - 1], update);
     if (runs_.turn_over(group.runs) && group.lesson) group.lesson = lessons_.start(group.runs);
   }
@@ -143,6 +158,7 @@ class Learner {
   template <class Archive>
   void transfer(Group& group, Archive& archive) const {
     archive.part("runs", [&](auto& part) { runs_.transfer(group.runs, part); });
+    if (one_of_several_) archive.number("usual", group.usual);
     if (auto& lesson = group.lesson)
       archive.part("teacher", [&](auto& part) { lessons_.transfer(*lesson, part); });
   }
@@ -165,6 +181,16 @@ class Learner {
     for (std::size_t i = 0; i < Cycle::carried; ++i) lane_of(d[i], lane) = Real(0);
   }
 
+  /// The running mean of the geometric mean of the squared errors of a group's last analyses.
+  void follow_usual(Group& group, const typename Runs::Truth& target) const {
+    double sum = 0;
+    for (std::size_t l = 0; l < lanes; ++l) {
+      const double square = runs_.distance(group.runs.carried.data(), target, l);
+      sum += std::log(std::isfinite(square) && square > 0 ? square : group.usual);
+    }
+    group.usual += (std::exp(sum / lanes) - group.usual) / 50;
+  }
+
   /// The same with `first_guess_deviation` in units of the norm.
   [[nodiscard]] TrainConfig in_units(TrainConfig config) const {
     double squares = 0;
@@ -174,16 +200,17 @@ class Learner {
     return config;
   }
 
+  bool one_of_several_;
   Problem problem_;
   Network network_;
-  std::vector<double> norm_;        ///< weights of the norm
+  std::vector<double> norm_;  ///< weights of the norm
+  std::array<double, Network::channels> change_;
   std::vector<double> deviations_;  ///< s, see LearnedCycle
   TrainConfig config_;
   AnalysisBounds<Network::channels> bounds_;
   Runs runs_;
   Lessons lessons_;
   Loss loss_{};
-  Pool<Unrolled<Cycle, T, Policy>> unrolled_;
 };
 
 }  // namespace dan

@@ -5,8 +5,11 @@
 #include <filesystem>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
+#include "dan/core/error.hpp"
 #include "dan/core/fields.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/problem/scaling.hpp"
@@ -95,16 +98,27 @@ inline TrainConfig training_without_memory(std::size_t updates) {
 }
 
 namespace detail {
+/// A problem, or the first one of several. Throws ConfigError if there is none.
+template <class Problem>
+const Problem& first_of(const Problem& problem) {
+  return problem;
+}
+template <class Problem>
+const Problem& first_of(const std::vector<Problem>& problems) {
+  require_at_least("train", "the number of problems", problems.size(), 1);
+  return problems.front();
+}
+
 /// One training, as short as it is: a shorter one has a shorter beginning. Goes on from
 /// `checkpoint`, if there is one.
-template <std::size_t Lanes, class Problem, class Start, class Teacher, class Ranks>
-auto train_once(const Problem& problem, const Start& start, TrainConfig config,
+template <std::size_t Lanes, class Problems, class Start, class Teacher, class Ranks>
+auto train_once(const Problems& problem, const Start& start, TrainConfig config,
                 const Teacher& teacher, const std::filesystem::path& checkpoint,
                 const Ranks& processes) {
   config.warm_up = std::min(config.warm_up, config.updates / 10);
   config.first_updates = std::min(config.first_updates, config.updates * 3 / 8);
-  Trainer<Problem, typename Start::Network, Lanes, Teacher, Keep::everything, typename Start::Real,
-          SupervisedLoss, Ranks>
+  Trainer<std::remove_cvref_t<decltype(first_of(problem))>, typename Start::Network, Lanes, Teacher,
+          Keep::everything, typename Start::Real, SupervisedLoss, Ranks>
       trainer(problem, start, config, teacher, processes);
   trainer.run(checkpoint);
   return std::pair(trainer.trained(), trainer.report());
@@ -118,6 +132,8 @@ inline std::filesystem::path checkpoint_of(const std::filesystem::path& name, co
 /// Trains a network from the weights `start`, those of a neighbouring problem perhaps, as the
 /// recipe says, then its finish. The scaling of its inputs stays that of `start`.
 ///
+/// `problem`: a problem, or several in a vector for one network that shall serve all of them, see
+/// `Trainer`; it should then see the scales (`NetworkShape::sees_scales`).
 /// `processes`: groups are dealt out among them, see `Trainer`.
 /// `name`: path and name of the checkpoints, NAME.checkpoint and NAME.finish.checkpoint, from which
 /// the same call goes on when it was stopped; its folder is made. Empty: none are written. Returns
@@ -140,13 +156,14 @@ auto train(const Problem& problem, const Trained<Network>& start, const Recipe<T
   return std::pair(trained, report);
 }
 
-/// The same from random weights, with inputs scaled by the climate of the model.
+/// The same from random weights, with inputs scaled by the climate of the model, the first
+/// problem's.
 template <class Network, std::size_t Lanes, class Problem, class Teacher,
           Processes Ranks = OneProcess>
 auto train(const Problem& problem, const Recipe<Teacher>& recipe,
            const std::filesystem::path& name = {}, const Ranks& processes = {}) {
   Network network;
-  scale_inputs(problem, network, recipe.training.seed);
+  scale_inputs(detail::first_of(problem), network, recipe.training.seed);
   return train<Lanes>(problem, random_start<float>(network, recipe.training.seed), recipe, name,
                       processes);
 }

@@ -91,15 +91,19 @@ class Runs {
     return true;
   }
 
-  /// Is this state farther from the target than one random state of the climate from another?
-  [[nodiscard]] bool lost(const T* state, const Truth& target, std::size_t lane) const {
+  /// The mean squared distance of a state from the target.
+  [[nodiscard]] double distance(const T* state, const Truth& target, std::size_t lane) const {
     double square = 0;
     for (std::size_t i = 0; i < Cycle::states; ++i)
       square +=
           norm_[i % Problem::size] *
           std::pow(
               static_cast<double>(lane_of(state[i], lane) - target.at(i % Problem::size, lane)), 2);
-    return !(square <= 2 * climate_variance_ * static_cast<double>(Cycle::states));
+    return square / static_cast<double>(Cycle::states);
+  }
+  /// Is this state farther from the target than one random state of the climate from another?
+  [[nodiscard]] bool lost(const T* state, const Truth& target, std::size_t lane) const {
+    return !(distance(state, target, lane) <= 2 * climate_variance_);
   }
 
   /// After an update, number `update`, whose last analyses were `group.carried`: lost runs restart,

@@ -52,6 +52,9 @@ namespace dan {
 /// have all gradients and make the same update. Each update costs groups × parameters numbers of
 /// communication; take as many groups as processes, or a multiple. Rank 0 writes the checkpoints.
 ///
+/// A network that shall serve several problems, of one type, learns from all of them: groups go
+/// from one to the next, and stay `TrainConfig::stay` updates at each.
+///
 /// A model without an adjoint (a `BlackBox`) can be trained on with `unroll` 1: the gradient then
 /// ends at the forecast.
 ///
@@ -82,10 +85,15 @@ class Trainer {
   /// they see other truths. Throws ConfigError for a value out of range.
   Trainer(const Problem& problem, const Trained<Network, Real>& start, const TrainConfig& config,
           const Teacher& teacher = {}, const Ranks& processes = Ranks())
+      : Trainer(std::vector<Problem>{problem}, start, config, teacher, processes) {}
+
+  /// The same for several problems. Throws ConfigError if there is none.
+  Trainer(const std::vector<Problem>& problems, const Trained<Network, Real>& start,
+          const TrainConfig& config, const Teacher& teacher = {}, const Ranks& processes = Ranks())
       : config_(checked(config, start)),
         schedule_{
             .peak = config.learning_rate, .warm_up = config.warm_up, .updates = config.updates},
-        learner_(problem, start.network.template with<By>(), config, teacher),
+        chains_(config.unroll),
         team_(config.threads),
         processes_(processes),
         now_{.trained = start,
@@ -103,12 +111,22 @@ class Trainer {
           to_text("Trainer: unroll is ", config.unroll,
                   ", expected 1 for a model without step_adjoint; write it, or put the "
                   "model into Differentiated<...>"));
-    now_.trained.trained_for = trained_for(problem, start.network);
-    now_.average.mean.trained_for = now_.trained.trained_for;
-    for (std::size_t g = 0; g < config.groups; ++g) now_.groups.push_back(learner_.group(g));
-    team_.for_each(config.groups, [&](std::size_t g) { learner_.start(now_.groups[g]); });
-    description_ = training_description<Lanes, By>(problem, start, config,
-                                                   learner_.fingerprint(now_.groups.front()));
+    require_at_least("Trainer", "the number of problems", problems.size(), 1);
+    for (const auto& problem : problems)
+      learners_.emplace_back(problem, start.network.template with<By>(), config, teacher,
+                             problems.size() > 1);
+    auto& record = now_.trained.trained_for;
+    for (const auto& problem : problems)
+      if (const auto other = trained_for(problem, start.network); record)
+        record->join(other);
+      else
+        record = other;
+    now_.average.mean.trained_for = record;
+    for (std::size_t g = 0; g < config.groups; ++g)
+      now_.groups.push_back(learner(g, 0).group(number(g, 0)));
+    team_.for_each(config.groups, [&](std::size_t g) { learner(g, 0).start(now_.groups[g]); });
+    description_ = training_description<Lanes, By>(
+        problems, start, config, learners_.front().fingerprint(now_.groups.front()));
   }
 
   /// One unroll of every run and one update of the parameters; returns the RMSE from the target.
@@ -117,7 +135,8 @@ class Trainer {
     const std::size_t cycles = first ? config_.first_unroll : config_.unroll;
     team_.for_each(config_.groups, [&](std::size_t g) {
       if (owner_of(processes_, g) == processes_.rank())
-        learner_.learn(now_.groups[g], now_.trained.parameters, cycles, now_.updates);
+        learner(g, now_.updates)
+            .learn(now_.groups[g], now_.trained.parameters, cycles, now_.updates, chains_);
     });
     for (std::size_t g = 0; g < config_.groups; ++g)
       now_.groups[g].share(processes_, owner_of(processes_, g));
@@ -147,6 +166,9 @@ class Trainer {
     now_.watch.add(static_cast<double>(restarts) / static_cast<double>(config_.groups * Lanes),
                    !std::isfinite(norm));
     ++now_.updates;
+    for (std::size_t g = 0; g < config_.groups; ++g)
+      if (number(g, now_.updates) != number(g, now_.updates - 1))
+        now_.groups[g] = beginning(g, now_.updates);
     now_.report.rmse.push_back(static_cast<float>(std::sqrt(2 * loss)));
     return now_.report.rmse.back();
   }
@@ -205,8 +227,7 @@ class Trainer {
   /// Throws FileError if the file cannot be written.
   /// Of several processes the first one writes; all of them must make this call.
   [[gnu::cold]] void save_checkpoint(const std::filesystem::path& path) {
-    for (std::size_t g = 0; g < config_.groups; ++g)
-      share_runs(now_.groups[g], owner_of(processes_, g));
+    for (std::size_t g = 0; g < config_.groups; ++g) share_runs(g);
     if (processes_.rank() > 0) return;
     ArchiveWriter writer;
     transfer(now_, writer);
@@ -236,6 +257,25 @@ class Trainer {
   using TheRuns = Runs<Problem, typename Network::template With<By>, Lanes, Real>;
   using TheLearner = Learner<TheRuns, Lessons<Teacher, TheRuns>, Loss, Policy>;
 
+  /// The number of group `g` among all that there will have been, at update `update`: from one
+  /// problem it goes to another as a new group. Not all of them go at once, and none if there is
+  /// one problem.
+  [[nodiscard]] std::size_t number(std::size_t g, std::size_t update) const {
+    if (learners_.size() == 1) return g;
+    const std::size_t stays = (update + g * config_.stay / config_.groups) / config_.stay;
+    return stays * config_.groups + g;
+  }
+  /// That of the problem it is at: new groups take the problems in turn.
+  [[nodiscard]] const TheLearner& learner(std::size_t g, std::size_t update) const {
+    return learners_[number(g, update) % learners_.size()];
+  }
+  /// The group as it begins there.
+  [[nodiscard]] typename TheLearner::Group beginning(std::size_t g, std::size_t update) const {
+    auto group = learner(g, update).group(number(g, update));
+    learner(g, update).start(group);
+    return group;
+  }
+
   /// All that changes from update to update.
   struct State {
     Trained<Network, Real> trained;
@@ -253,6 +293,9 @@ class Trainer {
     archive.same("format", "dan training checkpoint 8");
     archive.same("training", description_);
     archive.count("updates", state.updates, config_.updates);
+    if constexpr (Archive::reads)
+      for (std::size_t g = 0; g < config_.groups && learners_.size() > 1; ++g)
+        state.groups[g] = beginning(g, state.updates);
     archive.numbers("parameters", span_of(state.trained.parameters), 1);
     archive.number("innovation", state.trained.trained_for->innovation);
     state.average.mean.trained_for = state.trained.trained_for;
@@ -263,13 +306,15 @@ class Trainer {
     archive.part("report", state.report);
     for (std::size_t g = 0; g < state.groups.size(); ++g)
       archive.part(to_text("groups.", g),
-                   [&](auto& part) { learner_.transfer(state.groups[g], part); });
+                   [&](auto& part) { learner(g, state.updates).transfer(state.groups[g], part); });
   }
 
-  /// Everyone has the runs of a group that process `from` has.
-  void share_runs(typename TheLearner::Group& group, std::size_t from) {
+  /// Everyone has the runs of group `g` as the process that learns from them.
+  void share_runs(std::size_t g) {
     broadcast_value(
-        processes_, [&](auto& archive) { learner_.transfer(group, archive); }, from);
+        processes_,
+        [&](auto& archive) { learner(g, now_.updates).transfer(now_.groups[g], archive); },
+        owner_of(processes_, g));
   }
 
   static const TrainConfig& checked(const TrainConfig& config,
@@ -281,7 +326,8 @@ class Trainer {
 
   TrainConfig config_;
   CosineSchedule schedule_;
-  TheLearner learner_;
+  std::deque<TheLearner> learners_;     ///< one for each problem
+  typename TheLearner::Chains chains_;  ///< of all of them
   Threads team_;
   Ranks processes_;
   State now_;

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One network for several problems.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "../support/temporary_folder.hpp"
+#include "dan/analysis/learned.hpp"
+#include "dan/core/notice.hpp"
+#include "dan/experiment/twin.hpp"
+#include "dan/integrate/rk4.hpp"
+#include "dan/models/lorenz96.hpp"
+#include "dan/observe/random.hpp"
+#include "dan/train/recipe.hpp"
+
+using namespace dan;
+
+namespace {
+using Some = Problem<Rk4<Lorenz96<40>>, ObserveRandom<40>>;
+using Network = AnalysisNetwork<NetworkShape{.filters = 8,
+                                             .blocks = 1,
+                                             .sub_blocks = 2,
+                                             .kernel = 3,
+                                             .head = Head::gain,
+                                             .memory = 2,
+                                             .gain_radius = 2,
+                                             .products = 4,
+                                             .sees_precision = true,
+                                             .sees_scales = true},
+                                Ring<40>>;
+constexpr std::size_t lanes = simd_width<float>;
+
+Some observed_by(double variance, std::size_t number, std::size_t steps) {
+  return {.model = {.steps = steps},
+          .observe = ObserveRandom<40>(number, number),
+          .noise = DiagonalNoise<40>(variance)};
+}
+const std::vector<Some> three{observed_by(1, 40, 1), observed_by(0.01, 30, 2),
+                              observed_by(4, 40, 1)};
+
+Network scaled() {
+  Network network;
+  scale_inputs(three[0], network);
+  return network;
+}
+Trained<Network> start() { return random_start<float>(scaled(), 1); }
+
+TrainConfig config(std::size_t threads = 1) {
+  return {.updates = 20,
+          .groups = 2,
+          .unroll = 2,
+          .warm_up = 5,
+          .renew_every = 4,
+          .upsets = {.last = 0.5},
+          .stay = 3,
+          .taught = 0.6,
+          .threads = threads,
+          .progress = false};
+}
+using T = Trainer<Some, Network, lanes, EnsrfTeacher<8>>;
+
+/// What a loss is told.
+struct Told {
+  double weight, limit, variance;
+};
+std::vector<Told> told;  // NOLINT: a loss has no state of its own
+struct TellingLoss : SupervisedLoss {
+  template <std::size_t Members, class V>
+  double add(const V* states, const V* truth, std::span<const double> norm, double weight,
+             double limit, V* d_states) const {
+    Scratch<V> error(norm.size(), Unset{});
+    const V squares = squared_error<Members>(states, truth, norm, error.data());
+    double variance = 0;
+    for (std::size_t l = 0; l < lanes_of<V>; ++l)
+      variance += static_cast<double>(lane_of(squares, l)) / (40 * lanes_of<V>);
+    told.push_back({weight, limit, variance});
+    return SupervisedLoss::add<Members>(states, truth, norm, weight, limit, d_states);
+  }
+};
+}  // namespace
+
+TEST_CASE("several problems: threads, and a break anywhere, change no bit") {
+  T whole(three, start(), config());
+  whole.run();
+  T two(three, start(), config(2));
+  two.run();
+  CHECK(two.trained().parameters == whole.trained().parameters);
+  const test::TemporaryFolder folder;
+  const auto file = folder / "checkpoint.safetensors";
+  for (const std::size_t moment : {1u, 2u, 3u, 4u, 6u, 7u, 11u, 12u, 13u, 19u}) {
+    {
+      T killed(three, start(), config());
+      while (killed.updates() < moment) killed.update();
+      killed.save_checkpoint(file);
+    }
+    T resumed(three, start(), config());
+    resumed.resume(file);
+    resumed.run();
+    CHECK(resumed.trained().parameters == whole.trained().parameters);
+    CHECK(resumed.report().rmse == whole.report().rmse);
+  }
+  const std::vector<Some> others{three[0], three[1]};
+  T other(others, start(), config());
+  CHECK_THROWS_AS(other.resume(file), FileError);
+}
+
+TEST_CASE("several problems: one in a list is the problem itself, none is refused") {
+  T alone(three[0], start(), config()), listed(std::vector<Some>{three[0]}, start(), config());
+  CHECK(alone.run().parameters == listed.run().parameters);
+  CHECK_THROWS_WITH_AS(T(std::vector<Some>{}, start(), config()),
+                       doctest::Contains("the number of problems is 0, expected at least 1"),
+                       ConfigError);
+  CHECK_THROWS_WITH_AS((train<Network, lanes>(std::vector<Some>{}, Recipe<EnsrfTeacher<8>>{})),
+                       doctest::Contains("the number of problems is 0, expected at least 1"),
+                       ConfigError);
+  auto bad = config();
+  bad.stay = 0;
+  CHECK_THROWS_WITH_AS(T(three, start(), bad), doctest::Contains("stay is 0"), ConfigError);
+}
+
+TEST_CASE("several problems: each counts alike, however large its errors are") {
+  // One that is observed ten thousand times as precisely, in turn with the other.
+  const std::vector<Some> problems{observed_by(1e-4, 40, 1), observed_by(1, 40, 1)};
+  auto alone = config();
+  alone.updates = 400, alone.groups = 1, alone.stay = 200, alone.taught = 0, alone.warm_up = 20;
+  alone.upsets = {}, alone.renew_every = 0;
+  Trainer<Some, Network, lanes, NoTeacher, Keep::everything, float, TellingLoss> trainer(
+      problems, start(), alone);
+  told.clear();
+  trainer.run();
+  REQUIRE(told.size() == 800);
+  // In the last fifty updates of each, what a squared error of the usual size weighs, and the limit
+  // in units of it.
+  for (const std::size_t end : {400u, 800u}) {
+    double variance = 0, weight = 0, limit = 0;
+    for (std::size_t n = end - 100; n < end; ++n)
+      variance += told[n].variance / 100, weight += told[n].weight / 100,
+          limit += told[n].limit / 100;
+    const double one = 1.0 / (lanes * 2 * 40);  // runs, cycles, numbers
+    CHECK(weight * variance / one == doctest::Approx(1).epsilon(0.3));
+    CHECK(limit / std::sqrt(variance) == doctest::Approx(5).epsilon(0.3));
+  }
+}
+
+TEST_CASE("several problems: the network knows their range") {
+  const auto trained = [] {
+    auto brief = config();
+    brief.updates = 6;
+    return T(three, start(), brief).run();
+  }();
+  const auto& record = *trained.trained_for;
+  CHECK(record.least_variance == 0.01);
+  CHECK(record.most_variance == 4);
+  CHECK(record.least_observed == 0.75);
+  CHECK(record.most_observed == 1);
+  CHECK(record.several());
+  const auto text = nlohmann::ordered_json(record);
+  const auto read = text.get<TrainedFor>();
+  CHECK(read.most_change == record.most_change);
+  CHECK(nlohmann::ordered_json(read) == text);
+  // A file of one problem has one change.
+  const auto one = nlohmann::ordered_json(trained_for(three[0], scaled()));
+  CHECK(!one.contains("most_change"));
+  CHECK(one.get<TrainedFor>().most_change == one["change"][1]);
+
+  const auto said = [&](const Some& problem) {
+    return differences(record, trained_for(problem, trained.network)).size();
+  };
+  for (const auto& problem : three) CHECK(said(problem) == 0);
+  CHECK(said(observed_by(0.1, 35, 2)) == 0);  // none of them, but between them
+  CHECK(said(observed_by(0.1, 35, 3)) == 1);
+  CHECK(said(observed_by(0.001, 10, 1)) == 2);
+}
