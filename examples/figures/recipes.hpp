@@ -145,8 +145,9 @@ inline std::vector<SparseProblem> universal_problems() {
 
 /// The row of one network for all of them.
 inline LearnedRow<dan::pretrained::Universal, 16, SparseProblem> universal_row() {
-  dan::TrainConfig training = dan::training_with_memory(40000);
+  dan::TrainConfig training = dan::training_with_memory(30000);
   training.groups = 4;
+  training.learning_rate = 1.5e-3;
   training.taught_gain = 20;
   return {"universal",
           "recurrent, shown what it observes",

@@ -16,6 +16,7 @@
 #include "dan/core/tensor.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/problem/describe.hpp"
+#include "dan/train/clip.hpp"
 #include "dan/train/config.hpp"
 #include "dan/train/innovation.hpp"
 #include "dan/train/pool.hpp"
@@ -24,9 +25,10 @@ namespace dan {
 
 /// A group's part of an update: its next cycles, their loss, and its gradient.
 ///
-/// Of several problems each counts alike, however large its errors are: a group's loss is divided
-/// by what is usual there, the mean over the last fifty updates of the geometric mean of its runs'
-/// squared errors, and `TrainConfig::loss_limit` is in units of five usual errors.
+/// Of several problems each counts alike, however large its errors are and however fast they grow:
+/// a group's gradient is given in units of its usual norm there (`NormLimit`), and
+/// `TrainConfig::loss_limit` is in units of five usual errors, the mean over the last fifty updates
+/// of the geometric mean of its runs'.
 ///
 /// Nothing is learned from a run from the cycle on in which it is lost or its model not finite, nor
 /// in a gap. Groups may learn at the same time, each in one thread; learners may share the `Chains`
@@ -50,8 +52,10 @@ class Learner {
     std::vector<typename Runs::Truth> target;
     std::vector<double> innovations = std::vector<double>(lanes);  ///< 0: not known
     Tensor<Real, 1> gradient = zero_tensor<Real>(Network::parameters);
-    double loss = 0;   ///< half the mean squared error of all groups' analyses from their targets
-    double usual = 1;  ///< the usual squared error; 1 of a single problem
+    double loss = 0;  ///< half the mean squared error of all groups' analyses from their targets
+    // Of one of several problems:
+    double usual = 1;           ///< the usual squared error
+    NormLimit norm{.most = 3};  ///< of the gradient
     std::size_t restarts = 0;
 
     Group(typename Runs::Group some_runs, std::size_t unroll)
@@ -91,7 +95,8 @@ class Learner {
   /// First guesses for its runs and its teacher.
   void start(Group& group) const {
     runs_.start(group.runs, bounds_);
-    if (one_of_several_) group.usual = std::pow(config_.first_guess_deviation, 2);
+    group.usual = std::pow(config_.first_guess_deviation, 2);
+    group.norm = {.most = config_.clip};
     if (config_.taught > 0) group.lesson = lessons_.start(group.runs);
   }
 
@@ -121,8 +126,7 @@ class Learner {
     const double weight = 1 / static_cast<double>(config_.groups * lanes * cycles * Problem::size);
     group.gradient.fill(Real(0));
     group.loss = 0;
-    const double usual = group.usual;
-    const double limit = config_.loss_limit * (one_of_several_ ? 5 * std::sqrt(usual) : 1);
+    const double limit = config_.loss_limit * (one_of_several_ ? 5 * std::sqrt(group.usual) : 1);
     Scratch<T> d_first(Cycle::carried);
     chain->backward(
         params, cycle,
@@ -130,10 +134,9 @@ class Learner {
           // An adjoint of a step that runs away makes NaN of zero.
           for (std::size_t l = 0; l < lanes; ++l)
             if (n + 1 == lost_at[l]) no_gradient(d, l);
-          group.loss += usual * loss_.template add<Network::members>(
-                                    chain->state(n), group.target[n - 1].data(), norm_,
-                                    weight / usual, limit, d);
-          lessons_.weigh(lesson, n - 1, chain->state(n), group.target[n - 1], weight / usual);
+          group.loss += loss_.template add<Network::members>(
+              chain->state(n), group.target[n - 1].data(), norm_, weight, limit, d);
+          lessons_.weigh(lesson, n - 1, chain->state(n), group.target[n - 1], weight);
           // Through a gap no gradient passes: what is unknown after it cannot be learned before.
           for (std::size_t l = 0; l < lanes; ++l) {
             if (n < lost_at[l] && !group.runs.silent(l, before + n)) continue;
@@ -144,7 +147,10 @@ class Learner {
         d_first.data(), group.gradient.data());
     std::copy_n(chain->state(cycles), Cycle::carried, group.runs.carried.data());
     chains.give_back(std::move(chain));
-    if (one_of_several_) follow_usual(group, group.target[cycles - 1]);
+    if (one_of_several_) {
+      follow_usual(group, group.target[cycles - 1]);
+      in_units_of_usual(group);
+    }
     group.restarts = runs_.go_on(group.runs, group.target[cycles - 1], update);
     if (runs_.turn_over(group.runs) && group.lesson) group.lesson = lessons_.start(group.runs);
   }
@@ -158,7 +164,10 @@ class Learner {
   template <class Archive>
   void transfer(Group& group, Archive& archive) const {
     archive.part("runs", [&](auto& part) { runs_.transfer(group.runs, part); });
-    if (one_of_several_) archive.number("usual", group.usual);
+    if (one_of_several_) {
+      archive.number("usual", group.usual);
+      archive.part("norm", group.norm);
+    }
     if (auto& lesson = group.lesson)
       archive.part("teacher", [&](auto& part) { lessons_.transfer(*lesson, part); });
   }
@@ -189,6 +198,15 @@ class Learner {
       sum += std::log(std::isfinite(square) && square > 0 ? square : group.usual);
     }
     group.usual += (std::exp(sum / lanes) - group.usual) / 50;
+  }
+
+  /// A gradient that is not finite stays so: its update is left out.
+  static void in_units_of_usual(Group& group) {
+    double squares = 0;
+    for (const Real d : group.gradient) squares += static_cast<double>(d) * static_cast<double>(d);
+    if (!(squares > 0 && std::isfinite(squares))) return;
+    const double factor = group.norm.factor(std::sqrt(squares));
+    group.gradient *= static_cast<Real>(factor / group.norm.mean);
   }
 
   /// The same with `first_guess_deviation` in units of the norm.
