@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What README.md and docs/classical.md show beside their whole programs.
+// What README.md, docs/classical.md and docs/training.md show beside their whole programs.
+#include <cstddef>
 #include <cstdio>
+#include <vector>
 
 #include "dan/dan.hpp"
 
@@ -48,6 +50,29 @@ void backgrounds() {
   const Var3d three(problem, background);
   const Var4d four(problem, background, {.lag = 2, .iterations = 1, .inner_iterations = 10});
 }
+
+void several_problems() {
+  using Sparse = Problem<Rk4<Lorenz96<40>>, ObserveRandom<40>>;
+  std::vector<Sparse> problems;
+  for (const double variance : {0.3, 1.0, 3.0})
+    for (const std::size_t number : {10, 20, 40})
+      problems.push_back(
+          {.observe = ObserveRandom<40>(number, number), .noise = DiagonalNoise<40>(variance)});
+  using Network = AnalysisNetwork<NetworkShape{.filters = 24,
+                                               .blocks = 2,
+                                               .sub_blocks = 2,
+                                               .kernel = 3,
+                                               .head = Head::gain,
+                                               .memory = 8,
+                                               .products = 16,
+                                               .sees_precision = true,
+                                               .sees_scales = true},
+                                  Ring<40>>;
+  const Recipe<NoTeacher> recipe{
+      .training = {.updates = 500, .groups = 3, .unroll = 8, .learning_rate = 1e-3}};
+  const auto [trained, report] = train<Network, 16>(problems, recipe);
+  run_twin(problems[4], Learned<Sparse, Network, 16>(problems[4], trained));
+}
 }  // namespace
 
 int main() {
@@ -55,4 +80,5 @@ int main() {
   noise_of_the_model();
   another_model();
   backgrounds();
+  several_problems();
 }

@@ -209,7 +209,8 @@ def readme(_):
     found = [] if shown and source.endswith(shown[1]) else [
         "the program in README.md is not the end of docs/twenty_lines.cpp"]
     for page, program in [("docs/extend.md", "extend.cpp"), ("docs/command_line.md", "own_command_line.cpp"),
-                          ("docs/classical.md", "snippets.cpp"), ("docs/parallel.md", "parallel.cpp"),
+                          ("docs/classical.md", "snippets.cpp"), ("docs/training.md", "snippets.cpp"),
+                          ("docs/parallel.md", "parallel.cpp"),
                           *((f"docs/{page}.md", "guides.cpp") for page in ("tuning", "diagnosing", "cycling")),
                           *((page.relative_to(ROOT).as_posix(), "methods.cpp")
                             for page in sorted((ROOT / "docs/methods").glob("*.md"))),

@@ -106,7 +106,7 @@ struct LearnedCycle {
   std::span<const double> deviations;  ///< s, one per element of the state
   AnalysisBounds<Network::channels> bounds{};
   double time = 0;  ///< at which the cycle begins, in cycles; for a model that is told it
-  /// By channel, see `change_of_a_cycle`; for a network that `sees_scales`.
+  /// By channel, see `change_shown`.
   std::array<double, Network::channels> change{};
 
   using Retracing = Retrace<typename Problem::Model, Network>;

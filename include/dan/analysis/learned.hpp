@@ -83,7 +83,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
         config_(config),
         weights_(problem.weights()),
         deviations_(units(problem, trained)),
-        change_(change_by_channel(problem, trained.network)) {
+        change_(change_shown(problem, trained.network)) {
     for (std::size_t i = 0; i < size; ++i)
       climate_variance_ += weights_[i] *
                            std::pow(trained.network.input_deviation[i % channels], 2) /
@@ -235,21 +235,13 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
 
  private:
   /// s, see `observation_deviations`. Where places come with the observations so do their errors,
-  /// and those of the problem are nobody's: s is that of the training, if it is known.
+  /// and those of the problem are nobody's: s is that of the training, if it is known. A network
+  /// that sees the scales has those of the problem, which should suit the observations.
   static std::vector<double> units(const Problem& problem, const Trained<Network, Real_>& trained) {
-    if constexpr (MovingOperator<typename Problem::Operator>)
+    if constexpr (MovingOperator<typename Problem::Operator> && !Network::shape.sees_scales)
       if (trained.trained_for)
         return std::vector<double>(size, std::sqrt(trained.trained_for->least_variance));
     return observation_deviations(problem, trained.network);
-  }
-
-  /// See `change_of_a_cycle`; what no network asks for is not computed.
-  static std::array<double, channels> change_by_channel(const Problem& problem,
-                                                        const Network& network) {
-    if constexpr (Network::shape.sees_scales)
-      return change_of_a_cycle(problem, network).by_channel;
-    else
-      return {};
   }
 
   /// v of the static analysis in the lanes whose innovations contradict the forecast x, else zero;
@@ -348,7 +340,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   LearnedConfig config_;
   std::vector<double> weights_;          ///< of the norm
   std::vector<double> deviations_;       ///< see `observation_deviations`
-  std::array<double, channels> change_;  ///< see `change_of_a_cycle`
+  std::array<double, channels> change_;  ///< see `change_shown`
   double climate_variance_ = 0;          ///< in the norm
 };
 

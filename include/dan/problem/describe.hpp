@@ -73,6 +73,16 @@ template <class Problem, class Network>
   return change;
 }
 
+/// What a network that `sees_scales` is shown of that, by channel; of others nothing is computed.
+template <class Problem, class Network>
+[[nodiscard]] std::array<double, Problem::channels> change_shown(const Problem& problem,
+                                                                 const Network& network) {
+  if constexpr (Network::shape.sees_scales)
+    return change_of_a_cycle(problem, network).by_channel;
+  else
+    return {};
+}
+
 /// The record of a problem for a network with this input scaling; `innovation` stays 1.
 /// Cost: 128 model steps.
 template <class Problem, class Network>

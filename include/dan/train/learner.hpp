@@ -83,7 +83,7 @@ class Learner {
         problem_(problem),
         network_(network),
         norm_(problem.weights()),
-        change_(change_of_a_cycle(problem, network).by_channel),
+        change_(change_shown(problem, network)),
         deviations_(observation_deviations(problem, network)),
         config_(in_units(config)),
         bounds_(network.bounds()),
