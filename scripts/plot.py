@@ -242,6 +242,42 @@ def truncation(folder):
                  "Lorenz 96: truncated backpropagation", xscale="log")
 
 
+def universal(folder):
+    """aRMSE of every method in each setting, in units of the best classical one's there."""
+    results = json.loads((folder / "universal.json").read_text())["results"]
+    settings = list(dict.fromkeys(row["setting"] for row in results))
+    methods = list(dict.fromkeys(row["method"] for row in results))
+    figure, ax = plt.subplots(figsize=(9, 5.5), constrained_layout=True)
+    for n, setting in enumerate(settings):
+        rows = [row for row in results if row["setting"] == setting and row.get("analysis_rmse") is not None]
+        kept = [row["analysis_rmse"] for row in rows
+                if not (row["method"].startswith("DAN") or "lost" in row or "failures" in row)]
+        for row in rows if kept else []:
+            method, score = row["method"], row["analysis_rmse"]
+            low, high = (score if end is None else end for end in row["interval"])
+            dan = method.startswith("DAN")
+            ax.errorbar(score / min(kept), n + 0.08 * (methods.index(method) - len(methods) / 2),
+                        xerr=[[(score - low) / min(kept)], [(high - score) / min(kept)]],
+                        marker="D" if dan else "o", ms=7 if dan else 5, capsize=2, lw=1,
+                        mfc="none" if "lost" in row or "failures" in row else None,
+                        color="tab:red" if dan else f"C{(0, 1, 2, 4)[methods.index(method) % 4]}")
+    for method in methods:
+        dan = method.startswith("DAN")
+        ax.plot([], [], "D" if dan else "o", label=method,
+                color="tab:red" if dan else f"C{(0, 1, 2, 4)[methods.index(method) % 4]}")
+    ax.axvline(1, color="gray", ls=":", lw=1)
+    ax.set_yticks(range(len(settings)), settings)
+    ax.invert_yaxis()
+    ax.set(xscale="log", xlabel="aRMSE / that of the best classical method that lost no run",
+           title="Lorenz 96: one network for twelve problems")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5)))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize=8, title="hollow: some runs lost the truth", title_fontsize=8)
+    return [("universal", figure)]
+
+
 TALK = [(0.191, "talk: 0.191"), (0.179, "EnKF-N, 40 members, talk: 0.179")]
 
 
@@ -547,7 +583,7 @@ def forecast(folder):
 FIGURES = {figure.__name__: figure for figure in (
     analyses, architecture, ensemble_size, errors, filters, forecast, kuramoto_sivashinsky, learned, lyapunov, noise,
     nonlinear, own_observations, quickstart, scores, sparsity, sphere, time_to_accuracy,
-    trajectories, transfer, truncation, window_length)}
+    trajectories, transfer, truncation, universal, window_length)}
 
 
 def main():

@@ -25,10 +25,10 @@ struct LearnedRow {
   using Problem = Problem_;
   std::string name, method, published;
   dan::Recipe<Teacher> recipe;
-  /// Several problems, if the network serves more than one.
-  std::vector<Problem> problems{};
   /// A row whose weights a training begins with: those of the same network with a memory.
   std::string start{};
+  /// Several problems, if the network serves more than one.
+  std::vector<Problem> problems{};
 
   [[nodiscard]] std::filesystem::path file(const std::filesystem::path& folder) const {
     return folder / (name + ".safetensors");
@@ -76,7 +76,6 @@ void for_each_row(const Call& call) {
                     .warm_up = 200,
                     .loss_limit = 0.3,
                     .muon = {.rate = 12}}},
-      {},
       "recurrent"});
   call(LearnedRow<AnalysisNetwork<linear_shape, Ring<40>>, 32, Lorenz, NoTeacher>{
       "linear", "linear", "0.384", {.training = {.updates = 3000, .groups = 2, .unroll = 4}}});
@@ -120,7 +119,7 @@ inline SparseProblem observed_by(double variance, std::size_t observed, std::siz
           .noise = dan::DiagonalNoise<40>(variance)};
 }
 
-/// What the universal network is trained for: variances from 0.1 to 10 and two to forty
+/// What the universal network is trained for: variances from 0.08 to 12.5 and two to forty
 /// observations, both spread evenly over their logarithms, every fourth problem all observed, every
 /// 0.05 to 0.2. Left out is what no method can follow.
 inline std::vector<SparseProblem> universal_problems() {
@@ -133,7 +132,7 @@ inline std::vector<SparseProblem> universal_problems() {
   };
   std::vector<SparseProblem> problems;
   for (std::size_t n = 1; problems.size() < count; ++n) {
-    const double variance = 0.1 * std::pow(100.0, inverse(n, 2));
+    const double variance = 0.08 * std::pow(156.0, inverse(n, 2));
     const auto some = static_cast<std::size_t>(std::round(2 * std::pow(20.0, inverse(n, 3))));
     const std::size_t observed = problems.size() % 4 == 0 ? 40 : some;
     const auto steps = 1 + static_cast<std::size_t>(4 * inverse(n, 5));
@@ -155,6 +154,7 @@ inline LearnedRow<dan::pretrained::Universal, 16, SparseProblem> universal_row()
           {.training = training,
            .finish = {.share = 0.25, .unroll = 32},
            .teacher = {.inflation = 1.02}},
+          "",
           universal_problems()};
 }
 

@@ -111,7 +111,7 @@ auto start_of(const Row& row, TrainConfig& config, const TableOptions& table,
     return retraced<Network::shape.retrace>(load_weights<Retraced<Network, 0>>(file));
   } else {
     Network network;
-    scale_inputs(typename Row::Problem(), network, config.seed);
+    scale_inputs(typename Row::Problem(), network, config.seed);  // all have this climate
     return random_start<float>(network, config.seed);
   }
 }

@@ -2,6 +2,7 @@
 // One network for several problems.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -106,9 +107,7 @@ TEST_CASE("several problems: threads, and a break anywhere, change no bit") {
   CHECK_THROWS_AS(other.resume(file), FileError);
 }
 
-TEST_CASE("several problems: one in a list is the problem itself, none is refused") {
-  T alone(three[0], start(), config()), listed(std::vector<Some>{three[0]}, start(), config());
-  CHECK(alone.run().parameters == listed.run().parameters);
+TEST_CASE("several problems: an empty list and a stay of nothing are refused") {
   CHECK_THROWS_WITH_AS(T(std::vector<Some>{}, start(), config()),
                        doctest::Contains("the number of problems is 0, expected at least 1"),
                        ConfigError);
@@ -118,6 +117,12 @@ TEST_CASE("several problems: one in a list is the problem itself, none is refuse
   auto bad = config();
   bad.stay = 0;
   CHECK_THROWS_WITH_AS(T(three, start(), bad), doctest::Contains("stay is 0"), ConfigError);
+  // Of one that no group has reached yet the first guesses cannot be made: it is said at once.
+  auto far = three;
+  far.push_back(three[0]);
+  far[3].model.ode.forcing = 25;
+  CHECK_THROWS_WITH_AS(T(far, start(), config()), doctest::Contains("outside the bounds"),
+                       ConfigError);
 }
 
 TEST_CASE("several problems: each counts alike, however large its errors are") {
@@ -146,24 +151,61 @@ TEST_CASE("several problems: each counts alike, however large its errors are") {
   }
 }
 
+TEST_CASE("several problems: gradients count in units of their usual norm") {
+  // A first update with a limit that nothing reaches: the loss of one problem is 10,000 times that
+  // of the other, and either alone, the list being of two equal ones, moves the weights as far.
+  const auto moved = [](const std::vector<Some>& problems) {
+    TrainConfig config{.updates = 30,
+                       .groups = 2,
+                       .unroll = 2,
+                       .warm_up = 1,
+                       .use_muon = false,
+                       .adam = {.beta1 = 0, .beta2 = 0, .epsilon = 1},  // plain gradient descent
+                       .threads = 1,
+                       .progress = false};
+    Trainer<Some, Network, lanes> trainer(problems, start(), config);
+    trainer.update(), trainer.update();
+    const auto before = trainer.trained().parameters;
+    trainer.update();
+    double square = 0;
+    for (std::size_t i = 0; i < Network::parameters; ++i)
+      square += std::pow(trainer.trained().parameters[i] - before[i], 2);
+    return std::sqrt(square);
+  };
+  const Some precise = observed_by(1e-4, 40, 1), coarse = observed_by(1, 40, 1);
+  const double one = moved({precise, precise}), other = moved({coarse, coarse});
+  CHECK(one / other > 0.3);
+  CHECK(one / other < 3);
+}
+
 TEST_CASE("several problems: the network knows their range") {
   const auto trained = [] {
     auto brief = config();
     brief.updates = 6;
-    return T(three, start(), brief).run();
+    // Weights of another training, with a record of their own.
+    auto from = start();
+    from.trained_for = trained_for(observed_by(100, 3, 9), from.network);
+    from.trained_for->innovation = 77;
+    return T(three, from, brief).run();
   }();
   const auto& record = *trained.trained_for;
   CHECK(record.least_variance == 0.01);
   CHECK(record.most_variance == 4);
   CHECK(record.least_observed == 0.75);
   CHECK(record.most_observed == 1);
-  CHECK(record.several());
+  CHECK(record.innovation < 70);
+  CHECK(record.problem.ends_with("(the first of 3 problems)"));
+  const auto at_once = trained_for(three[0], scaled()), later = trained_for(three[1], scaled());
+  CHECK(record.change == at_once.change);
+  CHECK(record.most_change == later.change);
+  CHECK(record.mean_change == std::min(at_once.mean_change, later.mean_change));
+  CHECK(record.most_mean_change == std::max(at_once.mean_change, later.mean_change));
   const auto text = nlohmann::ordered_json(record);
   const auto read = text.get<TrainedFor>();
   CHECK(read.most_change == record.most_change);
   CHECK(nlohmann::ordered_json(read) == text);
   // A file of one problem has one change.
-  const auto one = nlohmann::ordered_json(trained_for(three[0], scaled()));
+  const auto one = nlohmann::ordered_json(at_once);
   CHECK(!one.contains("most_change"));
   CHECK(one.get<TrainedFor>().most_change == one["change"][1]);
 

@@ -106,8 +106,7 @@ struct LearnedCycle {
   std::span<const double> deviations;  ///< s, one per element of the state
   AnalysisBounds<Network::channels> bounds{};
   double time = 0;  ///< at which the cycle begins, in cycles; for a model that is told it
-  /// By channel, see `change_shown`.
-  std::array<double, Network::channels> change{};
+  std::span<const double> scales{};  ///< of `scales_shown`, for a network that sees them
 
   using Retracing = Retrace<typename Problem::Model, Network>;
 
@@ -279,20 +278,11 @@ struct LearnedCycle {
     }
   }
 
-  /// The logarithms of s and of the change, in deviations of the climate and within 1/50 and 50 of
-  /// them, become part of the network's input x, if the network is shown them.
+  /// The scales become part of the network's input x, if the network is shown them.
   template <class T>
   void show_scales(T* x) const {
     if constexpr (Network::shape.sees_scales)
-      for (std::size_t i = 0; i < size; ++i) {
-        const std::size_t c = i % Network::channels;
-        const auto logarithm = [&](double value) {
-          return constant<T>(
-              std::log(std::max(1 / 50.0, std::min(50.0, value / network.input_deviation[c]))));
-        };
-        x[Network::scales_at + i] = logarithm(deviations[i]);
-        x[Network::scales_at + size + i] = logarithm(change[c]);
-      }
+      for (std::size_t i = 0; i < 2 * size; ++i) x[Network::scales_at + i] = constant<T>(scales[i]);
   }
 
   /// d_zeta = −Hᵀ R⁻¹ H dx.

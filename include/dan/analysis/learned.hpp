@@ -83,7 +83,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
         config_(config),
         weights_(problem.weights()),
         deviations_(units(problem, trained)),
-        change_(change_shown(problem, trained.network)) {
+        scales_(scales_shown(problem, trained.network, deviations_)) {
     for (std::size_t i = 0; i < size; ++i)
       climate_variance_ += weights_[i] *
                            std::pow(trained.network.input_deviation[i % channels], 2) /
@@ -230,7 +230,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
             .observed = observed,
             .deviations = deviations_,
             .bounds = trained_.network.bounds(),
-            .change = change_};
+            .scales = scales_};
   }
 
  private:
@@ -338,10 +338,10 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   Problem problem_;
   Trained<Network, Real_> trained_;
   LearnedConfig config_;
-  std::vector<double> weights_;          ///< of the norm
-  std::vector<double> deviations_;       ///< see `observation_deviations`
-  std::array<double, channels> change_;  ///< see `change_shown`
-  double climate_variance_ = 0;          ///< in the norm
+  std::vector<double> weights_;     ///< of the norm
+  std::vector<double> deviations_;  ///< see `observation_deviations`
+  std::vector<double> scales_;      ///< see `scales_shown`
+  double climate_variance_ = 0;     ///< in the norm
 };
 
 }  // namespace dan

@@ -25,19 +25,19 @@ struct TrainedFor {
   std::size_t points = 0;  ///< of the state
   /// Mean and standard deviation of the change of a number in one cycle; NaN if not finite.
   double mean_change = std::numeric_limits<double>::quiet_NaN(), change = mean_change;
-  double most_change = mean_change;  ///< of several problems the largest; `change` is the smallest
+  /// Of several problems the largest ones, the others the smallest.
+  double most_mean_change = mean_change, most_change = change;
   double least_variance = 1, most_variance = 1;  ///< R_jj of the slots
   double least_observed = 1, most_observed = 1;  ///< slots that report, per number of the state
   bool between_points = false;  ///< whether observations may lie between the points of the grid
   double innovation = 1;        ///< mean of δ²/R at the end of the training; at least 1
 
-  /// Of several problems? Then the mean change is that of the first, and decides nothing.
-  [[nodiscard]] bool several() const { return most_change > change; }
-
   /// The network was trained for this problem, too.
   void join(const TrainedFor& other) {
-    change = std::min(change, other.change);
-    most_change = std::max(most_change, other.most_change);
+    mean_change = std::fmin(mean_change, other.mean_change);
+    most_mean_change = std::fmax(most_mean_change, other.most_mean_change);
+    change = std::fmin(change, other.change);
+    most_change = std::fmax(most_change, other.most_change);
     least_variance = std::min(least_variance, other.least_variance);
     most_variance = std::max(most_variance, other.most_variance);
     least_observed = std::min(least_observed, other.least_observed);
@@ -54,10 +54,12 @@ struct TrainedFor {
   // The same random states on the same number of points; else other ones, with a sampling error.
   const auto samples = 128.0 * static_cast<double>(std::min(trained.points, found.points));
   const double tolerance = trained.points == found.points ? 1e-6 : 8 / std::sqrt(samples);
-  const double change = std::clamp(found.change, trained.change, trained.most_change);
-  const auto differ = [&](double a, double b) { return std::abs(a - b) > tolerance * change; };
-  if ((!trained.several() && differ(trained.mean_change, found.mean_change)) ||
-      differ(change, found.change))
+  // From the nearest number of the range.
+  const auto outside = [&](double least, double most, double x) {
+    return std::abs(x - std::max(least, std::min(most, x))) > tolerance * trained.change;
+  };
+  if (outside(trained.mean_change, trained.most_mean_change, found.mean_change) ||
+      outside(trained.change, trained.most_change, found.change))
     list.emplace_back("the model, or the interval between observations, is another one");
   const double slack = 1 + 1e-6;
   if (found.least_variance * slack < trained.least_variance ||
@@ -86,7 +88,8 @@ inline void to_json(nlohmann::ordered_json& json, const TrainedFor& r) {
           {"observed", {r.least_observed, r.most_observed}},
           {"between_points", r.between_points},
           {"innovation", r.innovation}};
-  if (r.several()) json["most_change"] = r.most_change;
+  if (r.most_mean_change > r.mean_change || r.most_change > r.change)
+    json["most_change"] = {r.most_mean_change, r.most_change};
 }
 /// Throws nlohmann::json::exception if something is missing or of another type.
 inline void from_json(const nlohmann::json& json, TrainedFor& r) {
@@ -96,7 +99,8 @@ inline void from_json(const nlohmann::json& json, TrainedFor& r) {
   json.at("setting").get_to(r.problem);
   json.at("points").get_to(r.points);
   r.mean_change = number(json.at("change").at(0)), r.change = number(json.at("change").at(1));
-  r.most_change = json.contains("most_change") ? number(json["most_change"]) : r.change;
+  const auto& most = json.contains("most_change") ? json["most_change"] : json["change"];
+  r.most_mean_change = number(most.at(0)), r.most_change = number(most.at(1));
   json.at("variance").at(0).get_to(r.least_variance);
   json.at("variance").at(1).get_to(r.most_variance);
   json.at("observed").at(0).get_to(r.least_observed);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,15 +31,16 @@ template <class Problem>
          (Problem::perfect_model ? "" : "; with model noise");
 }
 
-/// What one cycle does to states of independent normal numbers with a network's input scaling.
-/// NaN where it is not finite.
+/// Means and standard deviations of what one cycle adds to numbers; NaN where they are not finite.
 template <std::size_t Channels>
 struct CycleChange {
-  double mean, deviation;                     ///< of the change of a number
-  std::array<double, Channels> by_channel{};  ///< its deviation from the mean in each channel
+  static constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+  double mean = unknown, deviation = unknown;  ///< of all numbers
+  std::array<double, Channels> by_channel{};   ///< deviations of those of each channel
 };
 
-/// Cost: 128 model steps.
+/// What one cycle does to 128 states of independent normal numbers with the network's input
+/// scaling. Cost: 128 model steps.
 template <class Problem, class Network>
 [[nodiscard]] CycleChange<Problem::channels> change_of_a_cycle(const Problem& problem,
                                                                const Network& network) {
@@ -59,28 +61,43 @@ template <class Problem, class Network>
     for (std::size_t i = 0; i < size; ++i)
       for (std::size_t l = 0; l < lanes; ++l) changes.push_back(y.at(i, l) - x.at(i, l));
   }
-  constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
-  CycleChange<channels> change{unknown, unknown, {}};
+  CycleChange<channels> change;
   double mean = 0, variance = 0;
   const auto count = static_cast<double>(changes.size());
   for (const double d : changes) mean += d / count;
   for (const double d : changes) variance += (d - mean) * (d - mean) / count;
   if (std::isfinite(variance)) change.mean = mean, change.deviation = std::sqrt(variance);
+  std::array<double, channels> means{};
+  const auto channel = [](std::size_t n) { return n / lanes % channels; };
   for (std::size_t n = 0; n < changes.size(); ++n)
-    change.by_channel[n / lanes % channels] += std::pow(changes[n] - mean, 2) * channels / count;
+    means[channel(n)] += changes[n] * channels / count;
+  for (std::size_t n = 0; n < changes.size(); ++n)
+    change.by_channel[channel(n)] += std::pow(changes[n] - means[channel(n)], 2) * channels / count;
   for (double& deviation : change.by_channel)
-    deviation = std::isfinite(deviation) ? std::sqrt(deviation) : unknown;
+    deviation = std::isfinite(deviation) ? std::sqrt(deviation) : change.unknown;
   return change;
 }
 
-/// What a network that `sees_scales` is shown of that, by channel; of others nothing is computed.
+/// What a network that `sees_scales` is shown of a problem:
+///   ln(s_i/deviation_c), then ln(change_c/deviation_c), for every element i, c its channel,
+/// with s the `deviations` of the observations' errors, `change` that of `change_of_a_cycle`, both
+/// fractions kept within 1/50 and 50, and 50 where a change is not finite. 2 · size numbers; none
+/// for other networks.
 template <class Problem, class Network>
-[[nodiscard]] std::array<double, Problem::channels> change_shown(const Problem& problem,
-                                                                 const Network& network) {
-  if constexpr (Network::shape.sees_scales)
-    return change_of_a_cycle(problem, network).by_channel;
-  else
-    return {};
+[[nodiscard]] std::vector<double> scales_shown(const Problem& problem, const Network& network,
+                                               std::span<const double> deviations) {
+  if constexpr (!Network::shape.sees_scales) return {};
+  constexpr std::size_t size = Problem::size;
+  const auto change = change_of_a_cycle(problem, network).by_channel;
+  std::vector<double> scales(2 * size);
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::size_t c = i % Problem::channels;
+    const auto logarithm = [&](double value) {  // min(50, NaN) is 50
+      return std::log(std::max(1 / 50.0, std::min(50.0, value / network.input_deviation[c])));
+    };
+    scales[i] = logarithm(deviations[i]), scales[size + i] = logarithm(change[c]);
+  }
+  return scales;
 }
 
 /// The record of a problem for a network with this input scaling; `innovation` stays 1.
@@ -93,6 +110,7 @@ template <class Problem, class Network>
                     .points = Problem::points,
                     .mean_change = change.mean,
                     .change = change.deviation,
+                    .most_mean_change = change.mean,
                     .most_change = change.deviation,
                     .between_points = PlacedOperator<typename Problem::Operator>};
   record.least_variance = record.most_variance = problem.noise.variance(0);

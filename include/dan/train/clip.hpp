@@ -9,7 +9,7 @@ namespace dan {
 /// One run that has lost the truth can have a gradient of any size, which would be all that an
 /// optimiser's momentum knows for its memory's length.
 struct NormLimit {
-  double most;
+  double most = 3;
   double mean = 0;  ///< of limited norms, over about 50; 0: none yet
 
   /// What to multiply a gradient of this norm with.

@@ -26,9 +26,11 @@ struct TrainConfig {
   std::size_t first_updates = 800;  ///< how many updates have `first_unroll`
   double learning_rate = 3e-3;      ///< peak of the schedule
   std::size_t warm_up = 500;        ///< updates of linear warm-up
-  double clip = 3;                  ///< largest norm of a gradient, in units of its running mean
+  /// Largest norm of a gradient, in units of its running mean; of several problems also of those of
+  /// each.
+  double clip = 3;
   /// A run with a larger RMSE counts logarithmically: one that has lost the truth must not outweigh
-  /// all others.
+  /// all others. Of several problems: in units of five usual errors of each.
   double loss_limit = 1;
   double average = 0;    ///< decay per update of a running mean of the weights; 0: off
   bool use_muon = true;  ///< Muon for the hidden convolutions, else Adam for all

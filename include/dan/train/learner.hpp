@@ -54,8 +54,8 @@ class Learner {
     Tensor<Real, 1> gradient = zero_tensor<Real>(Network::parameters);
     double loss = 0;  ///< half the mean squared error of all groups' analyses from their targets
     // Of one of several problems:
-    double usual = 1;           ///< the usual squared error
-    NormLimit norm{.most = 3};  ///< of the gradient
+    double usual = 0;  ///< the usual squared error
+    NormLimit norm{};  ///< of the gradient
     std::size_t restarts = 0;
 
     Group(typename Runs::Group some_runs, std::size_t unroll)
@@ -83,8 +83,8 @@ class Learner {
         problem_(problem),
         network_(network),
         norm_(problem.weights()),
-        change_(change_shown(problem, network)),
         deviations_(observation_deviations(problem, network)),
+        scales_(scales_shown(problem, network, deviations_)),
         config_(in_units(config)),
         bounds_(network.bounds()),
         runs_(problem, network, config_),
@@ -112,7 +112,7 @@ class Learner {
     const std::size_t before = group.runs.twin.cycle() - cycles;
     const auto cycle = [&](std::size_t n) {
       return lessons_.cycle({problem_, network_, group.observed[n], deviations_, bounds_,
-                             static_cast<double>(before + n), change_},
+                             static_cast<double>(before + n), scales_},
                             lesson, n);
     };
     const Real* const params = weights.data();
@@ -221,9 +221,9 @@ class Learner {
   bool one_of_several_;
   Problem problem_;
   Network network_;
-  std::vector<double> norm_;  ///< weights of the norm
-  std::array<double, Network::channels> change_;
+  std::vector<double> norm_;        ///< weights of the norm
   std::vector<double> deviations_;  ///< s, see LearnedCycle
+  std::vector<double> scales_;      ///< see `scales_shown`
   TrainConfig config_;
   AnalysisBounds<Network::channels> bounds_;
   Runs runs_;

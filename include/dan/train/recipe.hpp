@@ -45,6 +45,7 @@ struct Finish {
         std::max<std::size_t>(1, static_cast<std::size_t>(cycles / static_cast<double>(unroll)));
     if (config.renew_every > 0)
       config.renew_every = std::max<std::size_t>(1, config.renew_every * config.unroll / unroll);
+    config.stay = std::max<std::size_t>(1, config.stay * config.unroll / unroll);
     config.upsets.first = config.upsets.last;
     config.loss_limit = 0.3;  // runs that are upset have gradients that good ones would not survive
     config.unroll = unroll;

@@ -13,7 +13,8 @@ namespace dan {
 /// with their observations.
 ///
 /// `runs` runs that go on side by side take them in turn: run r the trajectories r, r + runs,
-/// r + 2 · runs, … modulo `number`. A trajectory is left at the end of the update in which it ends.
+/// r + 2 · runs, … modulo `number`. A trajectory is left at the end of the update in which it ends,
+/// and where a group goes to another problem.
 /// Nothing is kept in memory: the same keys give the same numbers again.
 struct StoredTruths {
   std::size_t number = 0;   ///< 0: truths that never end and never repeat

@@ -62,8 +62,8 @@ namespace dan {
 /// gradients are others than by direct sums, what is learned is as good (docs/performance.md).
 ///
 /// Memory: threads × the memory of one `Unrolled`; groups × unroll × observations and targets, and
-/// the teacher's. Source: Bocquet et al., Chaos 34 (2024) 091104, section II; persistent runs,
-/// restarts and teacher are ours.
+/// the teacher's; a teacher's filter for each problem. Source: Bocquet et al., Chaos 34 (2024)
+/// 091104, section II; persistent runs, restarts and teacher are ours.
 template <class Problem_, class Network_, std::size_t Lanes, class Teacher = NoTeacher,
           Keep Policy = Keep::everything, class Real = float, class Loss = SupervisedLoss,
           Processes Ranks = OneProcess, Kernels By = Kernels::minimal>
@@ -79,6 +79,11 @@ class Trainer {
   Trainer(const Problem& problem, const Network& network, const TrainConfig& config,
           const Teacher& teacher = {}, const Ranks& processes = Ranks())
       : Trainer(problem, random_start<Real>(network, config.seed), config, teacher, processes) {}
+
+  /// The same for several problems.
+  Trainer(const std::vector<Problem>& problems, const Network& network, const TrainConfig& config,
+          const Teacher& teacher = {}, const Ranks& processes = Ranks())
+      : Trainer(problems, random_start<Real>(network, config.seed), config, teacher, processes) {}
 
   /// Trains the weights of `start` further, for example those of `load_weights`, with their input
   /// scaling; optimiser, schedule and runs begin anew: with another `seed` than the training before
@@ -115,16 +120,21 @@ class Trainer {
     for (const auto& problem : problems)
       learners_.emplace_back(problem, start.network.template with<By>(), config, teacher,
                              problems.size() > 1);
-    auto& record = now_.trained.trained_for;
-    for (const auto& problem : problems)
-      if (const auto other = trained_for(problem, start.network); record)
-        record->join(other);
-      else
-        record = other;
-    now_.average.mean.trained_for = record;
+    now_.innovations.assign(problems.size(), 1);
+    record_ = trained_for(problems.front(), start.network);
+    for (std::size_t n = 1; n < problems.size(); ++n)
+      record_.join(trained_for(problems[n], start.network));
+    if (problems.size() > 1)
+      record_.problem += to_text(" (the first of ", problems.size(), " problems)");
+    record_problems(now_);
     for (std::size_t g = 0; g < config.groups; ++g)
       now_.groups.push_back(learner(g, 0).group(number(g, 0)));
     team_.for_each(config.groups, [&](std::size_t g) { learner(g, 0).start(now_.groups[g]); });
+    for (std::size_t n = config.groups; n < problems.size();
+         ++n) {  // what cannot start is said now
+      auto group = learners_[n].group(n);
+      learners_[n].start(group);
+    }
     description_ = training_description<Lanes, By>(
         problems, start, config, learners_.front().fingerprint(now_.groups.front()));
   }
@@ -142,12 +152,14 @@ class Trainer {
       now_.groups[g].share(processes_, owner_of(processes_, g));
     double loss = 0;
     std::size_t restarts = 0;
-    std::vector<double> seen;
+    std::vector<std::vector<double>> seen(learners_.size());
     std::vector<std::span<Real>> gradients;
-    for (auto& group : now_.groups) {
+    for (std::size_t g = 0; g < config_.groups; ++g) {
+      auto& group = now_.groups[g];
       loss += group.loss;
       restarts += group.restarts;
-      seen.insert(seen.end(), group.innovations.begin(), group.innovations.end());
+      auto& here = seen[number(g, now_.updates) % learners_.size()];
+      here.insert(here.end(), group.innovations.begin(), group.innovations.end());
       gradients.push_back(span_of(group.gradient));
     }
     now_.report.restarts += restarts;
@@ -161,14 +173,15 @@ class Trainer {
     } else {
       ++now_.report.skipped;
     }
-    follow_innovations(seen, now_.trained.trained_for->innovation);
-    now_.average.mean.trained_for = now_.trained.trained_for;
+    for (std::size_t n = 0; n < seen.size(); ++n) follow_innovations(seen[n], now_.innovations[n]);
+    record_problems(now_);
     now_.watch.add(static_cast<double>(restarts) / static_cast<double>(config_.groups * Lanes),
                    !std::isfinite(norm));
     ++now_.updates;
-    for (std::size_t g = 0; g < config_.groups; ++g)
+    team_.for_each(config_.groups, [&](std::size_t g) {
       if (number(g, now_.updates) != number(g, now_.updates - 1))
         now_.groups[g] = beginning(g, now_.updates);
+    });
     now_.report.rmse.push_back(static_cast<float>(std::sqrt(2 * loss)));
     return now_.report.rmse.back();
   }
@@ -262,6 +275,7 @@ class Trainer {
   /// one problem.
   [[nodiscard]] std::size_t number(std::size_t g, std::size_t update) const {
     if (learners_.size() == 1) return g;
+    update = std::min(update, config_.updates - 1);  // after the last one nobody goes
     const std::size_t stays = (update + g * config_.stay / config_.groups) / config_.stay;
     return stays * config_.groups + g;
   }
@@ -286,7 +300,16 @@ class Trainer {
     TrainReport report;
     std::deque<typename TheLearner::Group> groups;
     std::size_t updates = 0;
+    std::vector<double> innovations{};  ///< of each problem, see `follow_innovations`
   };
+
+  /// Weights know what they were trained for; of several problems the largest innovation, so that
+  /// at none `Learned` takes what is usual for a lost truth.
+  void record_problems(State& state) const {
+    TrainedFor record = record_;
+    record.innovation = std::ranges::max(state.innovations);
+    state.trained.trained_for = state.average.mean.trained_for = record;
+  }
 
   template <class Archive>
   [[gnu::cold]] void transfer(State& state, Archive& archive) const {
@@ -297,8 +320,8 @@ class Trainer {
       for (std::size_t g = 0; g < config_.groups && learners_.size() > 1; ++g)
         state.groups[g] = beginning(g, state.updates);
     archive.numbers("parameters", span_of(state.trained.parameters), 1);
-    archive.number("innovation", state.trained.trained_for->innovation);
-    state.average.mean.trained_for = state.trained.trained_for;
+    archive.numbers("innovations", std::span<double>(state.innovations), 1);
+    record_problems(state);
     if (config_.average > 0) archive.part("average", state.average);
     archive.part("optimiser", state.optimiser);
     archive.part("clip", state.limit);
@@ -331,6 +354,7 @@ class Trainer {
   Threads team_;
   Ranks processes_;
   State now_;
+  TrainedFor record_;
   std::string description_;  ///< of what must agree with a checkpoint
 };
 
