@@ -248,8 +248,8 @@ class DanNetwork(torch.nn.Module):
         """Analysis and memory from observations of single elements with one error variance.
 
         observed: batch x points x channels, NaN where there is none; the rest as in `forward`.
-        change, for a network that sees the scales: what one cycle changes, a number per channel, see
-        `change_of_a_cycle`.
+        change, for a network that sees the scales: what one cycle changes, a number per channel
+        (docs/weights.md, "A cycle").
         The way back of dan::Learned, for runs that have lost the truth, is not here.
         """
         s = math.sqrt(variance)
@@ -262,7 +262,7 @@ class DanNetwork(torch.nn.Module):
             if change is None:
                 raise ValueError("this network sees the scales; give the change of a cycle")
             sizes = torch.stack([torch.full_like(deviation, s), torch.as_tensor(change).to(deviation)])
-            scales = (sizes / deviation).clamp(1 / 50, 50).log()[None, :, None].expand(len(z), -1, z.shape[1], -1)
+            scales = (sizes / deviation).nan_to_num(50).clamp(1 / 50, 50).log()[None, :, None].expand(len(z), -1, z.shape[1], -1)
         increments, new = self(forecast, z, memory, there.to(z), scales)
         analysis = (forecast + s * increments).clamp(mean - 5 * deviation, mean + 5 * deviation)
         seen = there.any(-1).any(-1)

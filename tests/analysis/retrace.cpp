@@ -25,12 +25,14 @@ using namespace dan;
 namespace {
 
 using Small = Problem<Rk4<Lorenz96<9>>, ObserveAll<9>>;
-using Carried = test::RichNetwork;  // two members, and shown the precision
+using Carried = test::RichNetwork;  // two members, and shown precision and scales
 using Found = Retraced<Carried, 3>;
 using Observed = Observations<double, 9>;
 
 template <class Network>
 using Cycle = LearnedCycle<Small, Network, Observed>;
+
+const std::vector<double> scales = test::normal(18, 11);  // that the network is shown
 
 Observed observations_of(const std::vector<double>& values) {
   Observed observed;
@@ -68,8 +70,8 @@ std::vector<double> by_carrying(const Trained<Carried, double>& trained,
     std::vector<double> mean(9);
     for (std::size_t i = 0; i < 9; ++i) mean[i] = (carried[i] + carried[9 + i]) / 2;
     const auto seen = k == 0 ? observed : observations_of(mean);
-    Cycle<Carried>{problem, trained.network, seen, units, trained.network.bounds()}.analyse(
-        trained.parameters.data(), carried.data(), carried.data(), *cache);
+    Cycle<Carried>{problem, trained.network, seen, units, trained.network.bounds(), 0, scales}
+        .analyse(trained.parameters.data(), carried.data(), carried.data(), *cache);
   }
   carried.resize(18);
   return carried;
@@ -82,7 +84,7 @@ std::vector<double> by_retracing(const Trained<Carried, double>& trained,
   const auto found = retraced<3>(trained);
   auto cache = std::make_unique<Cycle<Found>::Cache<double>>();
   std::vector<double> analysis(18);
-  Cycle<Found>{problem, found.network, observed, units, found.network.bounds()}.analyse(
+  Cycle<Found>{problem, found.network, observed, units, found.network.bounds(), 0, scales}.analyse(
       found.parameters.data(), state.data(), analysis.data(), *cache);
   return analysis;
 }
@@ -139,7 +141,7 @@ TEST_CASE("retrace: derivatives, with a memory found along all of the trajectory
   network.input_mean = {0.3};
   for (const double deviation : {6.0, 0.5}) {
     network.input_deviation = {deviation};
-    test::check_map(Cycle<Found>{problem, network, observed, units}, 0.3, 3.0);
+    test::check_map(Cycle<Found>{problem, network, observed, units, {}, 0, scales}, 0.3, 3.0);
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Trains under MPI and prints a checksum of the weights; tests/mpi/run_train compares numbers of
 // ranks.
-//   train test UPDATES [CHECKPOINT]    a small network, four groups
+//   train test UPDATES [CHECKPOINT]    a small network, four groups, three problems
 //   train speed UPDATES [GROUPS]       the talk's network, two groups: milliseconds of an update,
 //                                      and of the broadcast of one group's gradient
 #include <chrono>
@@ -28,7 +28,8 @@ using Tiny = AnalysisNetwork<NetworkShape{.filters = 8,
                                           .sub_blocks = 1,
                                           .head = Head::gain,
                                           .memory = 4,
-                                          .gain_radius = 3},
+                                          .gain_radius = 3,
+                                          .sees_scales = true},
                              Ring<40>>;
 
 /// FNV-1a of the bytes.
@@ -52,11 +53,15 @@ void run(MpiRanks& ranks, const std::string& what, std::size_t updates, const st
                                                        .warm_up = 5,
                                                        .renew_every = 9,
                                                        .upsets = {.last = 0.5},
+                                                       .stay = 7,
                                                        .taught = 0.7,
                                                        .threads = 1,
                                                        .progress = false},
                                           .finish = {.share = 0.3, .unroll = 4}};
-    const auto [trained, report] = train<Tiny, 16>(problem, recipe, more, ranks);
+    // Three problems, to which the groups go in turn.
+    const std::vector<Lorenz> problems{
+        problem, {.noise = DiagonalNoise<40>(0.3)}, {.noise = DiagonalNoise<40>(2)}};
+    const auto [trained, report] = train<Tiny, 16>(problems, recipe, more, ranks);
     if (ranks.rank() == 0)
       std::printf("weights %016llx\n",
                   static_cast<unsigned long long>(checksum(trained.parameters)));

@@ -96,6 +96,20 @@ TEST_CASE("weights: what they were trained for goes with them") {
   REQUIRE(again.has_value());
   const auto json = [](const TrainedFor& r) { return nlohmann::ordered_json(r).dump(); };
   CHECK(json(*again) == json(record));
+  // Of several problems.
+  trained.trained_for->most_mean_change = 0.3, trained.trained_for->most_change = 0.5;
+  save_weights(path, trained);
+  const auto several = load_weights<Network>(path).trained_for;
+  CHECK(several->change == record.change);
+  CHECK(several->most_mean_change == 0.3);
+  CHECK(several->most_change == 0.5);
+  TrainedFor between = record;
+  between.mean_change = 0.2, between.change = 0.45;
+  CHECK(differences(*several, between).empty());
+  CHECK(differences(record, between).size() == 1);
+  between.change = 0.6;
+  CHECK(differences(*several, between).size() == 1);
+  trained.trained_for = record;
   trained.trained_for->change = std::numeric_limits<double>::quiet_NaN();  // a step that blew up
   save_weights(path, trained);
   CHECK(std::isnan(load_weights<Network>(path).trained_for->change));

@@ -21,7 +21,8 @@ using RichNetwork = AnalysisNetwork<NetworkShape{.filters = 5,
                                                  .memory = 1,
                                                  .gain_radius = 2,
                                                  .products = 2,
-                                                 .sees_precision = true},
+                                                 .sees_precision = true,
+                                                 .sees_scales = true},
                                     Ring<9>>;
 
 /// Weights from N(0, size²).

@@ -17,8 +17,8 @@ namespace dan {
 ///
 ///   x_0 = x^f,  x_−k = M⁻¹(x_−k+1), k = 1 … n,  each member,
 ///   m_−n = 0,   m_−k+1 = the memory that the network makes of (x_−k, ζ = 0, m_−k),   memory = m_0,
-/// with n = `Shape.retrace`; a network that sees the precision is shown that of the present cycle.
-/// So no more than a state is carried from cycle to cycle. What a memory is good for is the
+/// with n = `Shape.retrace`; a network that sees precision or scales is shown those of the present
+/// cycle. So no more than a state is carried from cycle to cycle. What a memory is good for is the
 /// covariance of the errors; on the attractor of a chaotic system it depends, after a while, on the
 /// trajectory alone, and that is known from its end.
 ///
