@@ -194,6 +194,16 @@ TEST_CASE("several problems: the network knows their range") {
   CHECK(record.least_observed == 0.75);
   CHECK(record.most_observed == 1);
   CHECK(record.innovation < 70);
+  REQUIRE(record.problems.size() == 3);
+  for (std::size_t n = 0; n < 3; ++n) {
+    const auto& one = record.problems[n];
+    CHECK(one.variance == three[n].noise.variance(0));
+    CHECK(one.innovation <= record.innovation);
+    CHECK(record.innovation_at(trained_for(three[n], trained.network)) == one.innovation);
+  }
+  // Near the second one: but for the interval, which is that of the others.
+  CHECK(record.innovation_at(trained_for(observed_by(0.02, 31, 1), trained.network)) ==
+        record.problems[1].innovation);
   CHECK(record.problem.ends_with("(the first of 3 problems)"));
   const auto at_once = trained_for(three[0], scaled()), later = trained_for(three[1], scaled());
   CHECK(record.change == at_once.change);

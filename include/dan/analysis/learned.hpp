@@ -34,7 +34,7 @@ struct LearnedConfig {
 ///
 /// A network may not find the truth again from where no training has been. With `way_back`, a run
 /// whose innovations contradict its forecasts is not left to it. With n the slots that report,
-/// r_j = min(δ_j²/(q R_jj), 9) and q the usual δ²/R of the training (`TrainedFor::innovation`),
+/// r_j = min(δ_j²/(q R_jj), 9) and q the usual δ²/R of the training (`TrainedFor::innovation_at`),
 /// each cycle with observations changes an excess s and what is usual in this run, u (1 at first):
 ///   s = max(0, s + (Σ_j r_j − (u + 0.5) n) / max(0.38 n + 9.34 √n, 45)),
 ///   u = max(1, u + (Σ_j r_j/n − u) / 200).
@@ -89,9 +89,10 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
                            std::pow(trained.network.input_deviation[i % channels], 2) /
                            static_cast<double>(size);
     if (!trained.trained_for) return;
+    const auto here = trained_for(problem, trained.network);
+    innovation_ = trained.trained_for->innovation_at(here);
     std::string list;
-    for (const auto& difference :
-         differences(*trained.trained_for, trained_for(problem, trained.network)))
+    for (const auto& difference : differences(*trained.trained_for, here))
       list += "\n  " + difference;
     if (!list.empty())
       notice(
@@ -247,7 +248,6 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   /// v of the static analysis in the lanes whose innovations contradict the forecast x, else zero;
   /// returns whether there is one.
   bool find_lost(const T* x, const Observed& observed, Carried& carried) const {
-    const double q = trained_.trained_for ? trained_.trained_for->innovation : 1;
     Scratch<T> mean(size, Unset{}), h(slots, Unset{});
     Scratch<T> climate(size, Unset{}), seen(slots, Unset{});  // deviations, and H of them
     Cycle::mean_of_members(x, mean.data());
@@ -256,7 +256,8 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     for (std::size_t i = 0; i < size; ++i)
       climate[i] = T(static_cast<Real_>(trained_.network.input_deviation[i % channels]));
     operation.observe_tangent(mean.data(), climate.data(), seen.data());
-    const T none(Real_(0)), one(Real_(1)), most(Real_(9)), scale(static_cast<Real_>(1 / q));
+    const T none(Real_(0)), one(Real_(1)), most(Real_(9)),
+        scale(static_cast<Real_>(1 / innovation_));
     T count = none, limited = none, squares = none, precision = none;
     for (std::size_t j = 0; j < slots; ++j) {
       const T p = observed.precision[j], d = departure_of(observed, j, h[j]), r = p * d * d;
@@ -342,6 +343,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   std::vector<double> deviations_;  ///< see `observation_deviations`
   std::vector<double> scales_;      ///< see `scales_shown`
   double climate_variance_ = 0;     ///< in the norm
+  double innovation_ = 1;           ///< q of the way back
 };
 
 }  // namespace dan

@@ -15,6 +15,14 @@
 
 namespace dan {
 
+/// One of the problems that a network was trained for.
+struct TrainedProblem {
+  double change = 1;      ///< standard deviation of that of a number in one cycle
+  double variance = 1;    ///< R_jj; the geometric mean of the least and the largest
+  double observed = 1;    ///< slots that report, per number of the state; the mean of both
+  double innovation = 1;  ///< mean of δ²/R at the end of the training; at least 1
+};
+
 /// What a trained network must know of the problem that it was trained for.
 ///
 /// Models are told apart by what one cycle does to states of independent normal numbers with the
@@ -31,6 +39,26 @@ struct TrainedFor {
   double least_observed = 1, most_observed = 1;  ///< slots that report, per number of the state
   bool between_points = false;  ///< whether observations may lie between the points of the grid
   double innovation = 1;        ///< mean of δ²/R at the end of the training; at least 1
+  std::vector<TrainedProblem> problems{};  ///< if there are several
+
+  /// The problem of this record, with its innovation, as one of several.
+  [[nodiscard]] TrainedProblem as_one() const {
+    return {change, std::sqrt(least_variance * most_variance), (least_observed + most_observed) / 2,
+            innovation};
+  }
+  /// The innovation that is usual in the problem `found`: of several that of the nearest, by the
+  /// logarithms of change, deviation of errors and number of observations.
+  [[nodiscard]] double innovation_at(const TrainedFor& found) const {
+    double usual = innovation, least = std::numeric_limits<double>::infinity();
+    const TrainedProblem here = found.as_one();
+    for (const auto& one : problems) {
+      const double distance = std::pow(std::log(one.change / here.change), 2) +
+                              std::pow(std::log(one.variance / here.variance) / 2, 2) +
+                              std::pow(std::log(one.observed / here.observed), 2);
+      if (distance < least) least = distance, usual = one.innovation;
+    }
+    return usual;
+  }
 
   /// The network was trained for this problem, too.
   void join(const TrainedFor& other) {
@@ -90,6 +118,8 @@ inline void to_json(nlohmann::ordered_json& json, const TrainedFor& r) {
           {"innovation", r.innovation}};
   if (r.most_mean_change > r.mean_change || r.most_change > r.change)
     json["most_change"] = {r.most_mean_change, r.most_change};
+  for (const auto& p : r.problems)
+    json["problems"].push_back({p.change, p.variance, p.observed, p.innovation});
 }
 /// Throws nlohmann::json::exception if something is missing or of another type.
 inline void from_json(const nlohmann::json& json, TrainedFor& r) {
@@ -107,6 +137,10 @@ inline void from_json(const nlohmann::json& json, TrainedFor& r) {
   json.at("observed").at(1).get_to(r.most_observed);
   r.between_points = json.value("between_points", false);  // not in files of version 0.1.0
   json.at("innovation").get_to(r.innovation);
+  r.problems.clear();
+  if (json.contains("problems"))
+    for (const auto& p : json["problems"])
+      r.problems.push_back({number(p.at(0)), number(p.at(1)), number(p.at(2)), number(p.at(3))});
 }
 
 }  // namespace dan

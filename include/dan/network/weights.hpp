@@ -163,6 +163,10 @@ template <class Network, class Real = float>
     } catch (const nlohmann::json::exception& e) {
       fail("has an unreadable record of what it was trained for: ", e.what());
     }
+    for (const auto& problem : trained.trained_for->problems)
+      if (!(problem.innovation >= 1))
+        fail("has the innovation ", problem.innovation,
+             " for one of the problems that it was trained for, expected at least 1");
     if (!(trained.trained_for->innovation >= 1))
       fail("has the innovation ", trained.trained_for->innovation,
            " in the record of what it was trained for, expected at least 1");

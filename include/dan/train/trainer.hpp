@@ -122,8 +122,11 @@ class Trainer {
                              problems.size() > 1);
     now_.innovations.assign(problems.size(), 1);
     record_ = trained_for(problems.front(), start.network);
-    for (std::size_t n = 1; n < problems.size(); ++n)
-      record_.join(trained_for(problems[n], start.network));
+    for (std::size_t n = 0; n < problems.size() && problems.size() > 1; ++n) {
+      const auto one = trained_for(problems[n], start.network);
+      record_.join(one);
+      record_.problems.push_back(one.as_one());
+    }
     if (problems.size() > 1)
       record_.problem += to_text(" (the first of ", problems.size(), " problems)");
     record_problems(now_);
@@ -303,11 +306,12 @@ class Trainer {
     std::vector<double> innovations{};  ///< of each problem, see `follow_innovations`
   };
 
-  /// Weights know what they were trained for; of several problems the largest innovation, so that
-  /// at none `Learned` takes what is usual for a lost truth.
+  /// Weights know what they were trained for, and the innovations that are usual there.
   void record_problems(State& state) const {
     TrainedFor record = record_;
     record.innovation = std::ranges::max(state.innovations);
+    for (std::size_t n = 0; n < record.problems.size(); ++n)
+      record.problems[n].innovation = state.innovations[n];
     state.trained.trained_for = state.average.mean.trained_for = record;
   }
 
