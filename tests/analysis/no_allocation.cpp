@@ -9,6 +9,7 @@
 #include <new>
 #include <type_traits>
 
+#include "dan/analysis/ekf.hpp"
 #include "dan/analysis/enkf_n.hpp"
 #include "dan/analysis/learned.hpp"
 #include "dan/analysis/letkf.hpp"
@@ -133,4 +134,21 @@ TEST_CASE("ensemble filters: a cycle allocates nothing after the first, precise 
   };
   check(EnkfN<Lorenz, 20>(Lorenz{}));
   check(Letkf<Lorenz, 7>(Lorenz{}));
+}
+
+TEST_CASE("extended Kalman filter: a cycle allocates nothing after the first") {
+  if (!counts) return;
+  const Ekf<Lorenz> filter(Lorenz{}, {.inflation = 1.06});
+  Ekf<Lorenz>::FirstGuessBatch guess;
+  for (std::size_t i = 0; i < guess.size; ++i) guess[i] = static_cast<double>(i % 5);
+  Ekf<Lorenz>::Observed observed;
+  observed.precision.fill(1);
+  auto carried = filter.start(guess, 1, {});
+  std::size_t before = 0;
+  for (int cycle = 0; cycle < 3; ++cycle) {
+    if (cycle == 1) before = allocations;
+    filter.forecast(carried);
+    filter.analyse(carried, observed, {});
+  }
+  CHECK(allocations == before);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -11,6 +12,7 @@
 
 #include "dan/core/batch.hpp"
 #include "dan/core/error.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/problem/problem.hpp"
 
 namespace dan {
@@ -80,7 +82,8 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
   }
 
   void forecast(Carried& carried) const {
-    Columns x, &p = carried.covariance;
+    Columns& p = carried.covariance;
+    Scratch<T> x(size, Unset{});
     const auto& model = at_time(problem_.model, static_cast<double>(carried.cycle++));
     for (std::size_t i = 0; i < size; ++i) x[i] = T(carried.state[i]);
     model.step_tangent(x.data(), p.data(), p.data());
@@ -97,14 +100,15 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
     require_valid_observations("Ekf::analyse", observed);
     Columns& p = carried.covariance;
-    const Estimate at = carried.state;
+    Scratch<double> at(size, Unset{});
+    std::copy_n(carried.state.data(), size, at.data());
     std::array<double, slots> departure, row;
     const auto& here = placed(problem_.observe, observed);
     here.observe(at.data(), departure.data());
     for (std::size_t j = 0; j < slots; ++j) departure[j] = observed.values[j] - departure[j];
-    Aligned<T> hp(slots);  // H P: rows are states
+    Scratch<T> hp(slots);  // H P: rows are states
     {
-      Columns x;
+      Scratch<T> x(size, Unset{});
       for (std::size_t i = 0; i < size; ++i) x[i] = T(at[i]);
       here.observe_tangent(x.data(), p.data(), hp.data());
     }

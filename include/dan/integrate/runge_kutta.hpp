@@ -74,7 +74,8 @@ struct RungeKutta {
     const Weights<T> h(time_step);
     Stages<T> k, d_k;
     State<T> point, d_point;
-    Aligned<T> at(x, x + size);
+    Scratch<T> at(size, Unset{});
+    std::copy_n(x, size, at.data());
     if (dx != dy) std::copy_n(dx, size, dy);
     for (std::size_t n = 0; n < steps; ++n) {
       for_each<stages>([&](auto s) {
@@ -97,7 +98,7 @@ struct RungeKutta {
     check();
     Stages<T> k;
     TendencyAdjoint<AnyTime<Ode>, T> tendency_adjoint;
-    Aligned<T> inputs(size * std::max<std::size_t>(steps, 1));
+    Scratch<T> inputs(size * std::max<std::size_t>(steps, 1), Unset{});
     std::copy_n(x, size, inputs.data());
     for (std::size_t n = 0; n + 1 < steps; ++n)
       one_step(k, &inputs[n * size], &inputs[(n + 1) * size], start_of(n, time...));
@@ -129,11 +130,10 @@ struct RungeKutta {
   /// Scratch for one state: on the stack while it is small, else on the heap.
   template <class T>
   struct State {
-    static constexpr bool small = size * sizeof(T) <= 16384;
-    std::conditional_t<small, std::array<T, size>, Aligned<T>> values;
-    State() {
-      if constexpr (!small) values.resize(size);
-    }
+    struct OnHeap : Scratch<T> {
+      OnHeap() : Scratch<T>(size, Unset{}) {}
+    };
+    std::conditional_t<size * sizeof(T) <= 16384, std::array<T, size>, OnHeap> values;
     [[nodiscard]] T* data() { return values.data(); }
     [[nodiscard]] const T* data() const { return values.data(); }
     [[nodiscard]] T& operator[](std::size_t i) { return data()[i]; }
