@@ -80,6 +80,7 @@ struct TellingLoss : SupervisedLoss {
     return SupervisedLoss::add<Members>(states, truth, norm, weight, limit, d_states);
   }
 };
+using Telling = Trainer<Some, Network, lanes, NoTeacher, Keep::everything, float, TellingLoss>;
 }  // namespace
 
 TEST_CASE("several problems: threads, and a break anywhere, change no bit") {
@@ -136,8 +137,7 @@ TEST_CASE("several problems: each counts alike, however large its errors are") {
                      .stay = 1000,
                      .threads = 1,
                      .progress = false};
-  Trainer<Some, Network, lanes, NoTeacher, Keep::everything, float, TellingLoss> trainer(
-      problems, start(), config);
+  Telling trainer(problems, start(), config);
   told.clear();
   trainer.run();
   // In turn two cycles of one and two of the other. In the last fifty updates the limit is five
@@ -163,7 +163,7 @@ TEST_CASE("several problems: gradients count in units of their usual norm") {
                        .adam = {.beta1 = 0, .beta2 = 0, .epsilon = 1},  // plain gradient descent
                        .threads = 1,
                        .progress = false};
-    Trainer<Some, Network, lanes> trainer(problems, start(), config);
+    Telling trainer(problems, start(), config);
     trainer.update(), trainer.update();
     const auto before = trainer.trained().parameters;
     trainer.update();
