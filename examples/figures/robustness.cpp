@@ -142,6 +142,7 @@ ordered_json lorenz96(const example::Options& options, const RobustnessOptions& 
     table.learned<typename std::decay_t<decltype(row)>::Network>(row.name);
   });
   table.learned<pretrained::Sparse>(example::sparse_row().name);
+  table.learned<pretrained::Universal>(example::universal_row().name);
   return table.results();
 }
 

@@ -109,8 +109,8 @@ TEST_CASE("compiler: no default of ours has it") {
                  KuramotoSivashinskyStart, KuramotoSivashinsky<64>, Etdrk4Coefficients,
                  ConfidenceInterval, TruthConfig, TwinConfig, NetworkShape, AnalysisBounds<1>,
                  AdamConfig, MuonConfig, NormLimit, CosineSchedule, Upsets, StoredTruths,
-                 TrainConfig, Watch, Finish, EnsrfTeacher<64>, ForecastConfig, LearnedConfig,
-                 ShockConfig, Corner, CycleTimes, ObservationRow<1>, LyapunovConfig,
+                 TrainedProblem, TrainConfig, Watch, Finish, EnsrfTeacher<64>, ForecastConfig,
+                 LearnedConfig, ShockConfig, Corner, CycleTimes, ObservationRow<1>, LyapunovConfig,
                  CovariantConfig, MeanAndDeviation, SampledInnovations, Belief, SpreadSkillBin>();
   check_defaults<Model, Lorenz, Lorenz63, Rk4<Lorenz63>, DiagonalNoise<4>, DiagonalNoise<8>,
                  Channels1>();

@@ -23,6 +23,7 @@
 #include "dan/network/pretrained.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/observe/all.hpp"
+#include "dan/observe/interpolate.hpp"
 #include "dan/observe/random.hpp"
 #include "dan/problem/truth.hpp"
 #include "dan/transform/spherical_harmonics.hpp"
@@ -33,6 +34,7 @@ using std::filesystem::path;
 
 using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
 using SparseLorenz = Problem<Rk4<Lorenz96<40>>, ObserveRandom<40>>;
+using Places = Problem<Rk4<Lorenz96<40>>, ObserveRandomPlaces<Ring<40>, 40>>;
 using Waves =
     Problem<Repeated<Etdrk4<KuramotoSivashinsky<128>>>, ObserveAll<128>, KuramotoSivashinskyStart>;
 using Grid = LatLon<32, 64, Latitudes::gaussian>;
@@ -114,6 +116,11 @@ int main(int argc, char** argv) try {
   write<Simplified>(weights, folder, "simplified", lorenz);
   write<pretrained::Small>(weights, folder, "small", lorenz);
   write<pretrained::Sparse>(weights, folder, "sparse", SparseLorenz{});
+  write<pretrained::Sparse>(weights, folder, "places",
+                            Places{.observe = ObserveRandomPlaces<Ring<40>, 40>(20, 30)});
+  write<pretrained::Universal>(
+      weights, folder, "universal",
+      SparseLorenz{.model = {.steps = 2}, .noise = DiagonalNoise<40>(0.5)});
   write<Members>(weights, folder, "members", lorenz);
   write<pretrained::Recurrent>(weights, folder, "recurrent", lorenz);
   write<pretrained::Memoryless>(weights, folder, "memoryless", lorenz);

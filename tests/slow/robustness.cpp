@@ -57,6 +57,7 @@ TEST_CASE("the shipped network of one state comes back") {
 }
 TEST_CASE("the shipped small network comes back") { check<pretrained::Small>("small"); }
 TEST_CASE("the shipped sparse network comes back") { check<pretrained::Sparse>("sparse"); }
+TEST_CASE("the shipped universal network comes back") { check<pretrained::Universal>("universal"); }
 TEST_CASE("the shipped plain network comes back") { check<pretrained::Plain>("plain"); }
 
 TEST_CASE("without shocks the shipped networks take no way back") {
