@@ -262,8 +262,9 @@ def universal(folder):
         for row in rows if kept else []:
             height = n + 0.09 * (methods.index(row["method"]) - len(methods) / 2)
             low, value, high = np.array([row["interval"][0], row["analysis_rmse"], row["interval"][1]], float) / min(kept)
-            if not value <= largest or "lost" in row or "failures" in row:
-                ax.plot(min(value, largest), height, **style(row["method"]), mfc="none")
+            lost = "lost" in row or "failures" in row
+            if lost or not value <= largest:
+                ax.plot(min(value, largest), height, **style(row["method"]), **({"mfc": "none"} if lost else {}))
             else:
                 ax.errorbar(value, height, xerr=[[value - low], [high - value]], capsize=2, lw=1, **style(row["method"]))
     for method in methods:

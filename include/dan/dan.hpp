@@ -188,6 +188,7 @@
 #include "dan/train/filter_teacher.hpp"
 #include "dan/train/lessons.hpp"
 #include "dan/train/innovation.hpp"
+#include "dan/train/itinerary.hpp"
 #include "dan/train/watch.hpp"
 #include "dan/train/pool.hpp"
 #include "dan/train/learner.hpp"

@@ -109,9 +109,10 @@ TEST_CASE("compiler: no default of ours has it") {
                  KuramotoSivashinskyStart, KuramotoSivashinsky<64>, Etdrk4Coefficients,
                  ConfidenceInterval, TruthConfig, TwinConfig, NetworkShape, AnalysisBounds<1>,
                  AdamConfig, MuonConfig, NormLimit, CosineSchedule, Upsets, StoredTruths,
-                 TrainedProblem, TrainConfig, Watch, Finish, EnsrfTeacher<64>, ForecastConfig,
-                 LearnedConfig, ShockConfig, Corner, CycleTimes, ObservationRow<1>, LyapunovConfig,
-                 CovariantConfig, MeanAndDeviation, SampledInnovations, Belief, SpreadSkillBin>();
+                 TrainedProblem, Itinerary, TrainConfig, Watch, Finish, EnsrfTeacher<64>,
+                 ForecastConfig, LearnedConfig, ShockConfig, Corner, CycleTimes, ObservationRow<1>,
+                 LyapunovConfig, CovariantConfig, MeanAndDeviation, SampledInnovations, Belief,
+                 SpreadSkillBin>();
   check_defaults<Model, Lorenz, Lorenz63, Rk4<Lorenz63>, DiagonalNoise<4>, DiagonalNoise<8>,
                  Channels1>();
 }

@@ -83,6 +83,23 @@ struct TellingLoss : SupervisedLoss {
 using Telling = Trainer<Some, Network, lanes, NoTeacher, Keep::everything, float, TellingLoss>;
 }  // namespace
 
+TEST_CASE("several problems: groups take them in turn") {
+  const Itinerary way{.problems = 5, .groups = 2, .stay = 4, .updates = 12};
+  std::vector<std::size_t> first, second;
+  for (std::size_t update = 0; update <= 12; ++update)
+    first.push_back(way.problem(0, update)), second.push_back(way.problem(1, update));
+  // Each stays four updates, the second one is two ahead; none goes after the last update.
+  CHECK(first == std::vector<std::size_t>{0, 0, 0, 0, 2, 2, 2, 2, 4, 4, 4, 4, 4});
+  CHECK(second == std::vector<std::size_t>{1, 1, 3, 3, 3, 3, 0, 0, 0, 0, 2, 2, 2});
+  for (std::size_t update = 1; update <= 12; ++update)
+    CHECK(way.begins(1, update) == (update == 2 || update == 6 || update == 10));
+  CHECK(way.not_reached() == 0);
+  CHECK(Itinerary{.problems = 5, .groups = 2, .stay = 4, .updates = 6}.not_reached() == 1);
+  const Itinerary alone{.problems = 1, .groups = 3, .stay = 2, .updates = 9};
+  for (std::size_t update = 0; update < 9; ++update) CHECK(alone.number(2, update) == 2);
+  CHECK(alone.not_reached() == 0);
+}
+
 TEST_CASE("several problems: threads, and a break anywhere, change no bit") {
   T whole(three, start(), config());
   whole.run();
@@ -194,6 +211,17 @@ TEST_CASE("several problems: the network knows their range") {
   CHECK(record.least_observed == 0.75);
   CHECK(record.most_observed == 1);
   CHECK(record.innovation < 70);
+  // A finish that does not reach the last one again keeps what was usual there.
+  auto brief = config();
+  brief.updates = 6, brief.stay = 6;
+  auto begun = trained;
+  begun.trained_for->problems[2].innovation = 33;
+  std::string said_of_it;
+  const auto before = set_notice_handler([&](const std::string& text) { said_of_it = text; });
+  const T finish(three, begun, brief);
+  set_notice_handler(before);
+  CHECK(finish.trained().trained_for->problems[2].innovation == 33);
+  CHECK(said_of_it.find("1 of 3 problems are not reached in 6 updates") != std::string::npos);
   REQUIRE(record.problems.size() == 3);
   for (std::size_t n = 0; n < 3; ++n) {
     const auto& one = record.problems[n];

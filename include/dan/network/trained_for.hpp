@@ -60,8 +60,19 @@ struct TrainedFor {
     return usual;
   }
 
+  /// The innovation that was usual in exactly this problem, one of several; 1: not known.
+  [[nodiscard]] double innovation_of(const TrainedProblem& one) const {
+    const auto same = [&](const TrainedProblem& p) {
+      return p.change == one.change && p.variance == one.variance && p.observed == one.observed;
+    };
+    const auto at = std::ranges::find_if(problems, same);
+    return at == problems.end() ? 1 : at->innovation;
+  }
+
   /// The network was trained for this problem, too.
   void join(const TrainedFor& other) {
+    if (problems.empty()) problems.push_back(as_one());
+    problems.push_back(other.as_one());
     mean_change = std::fmin(mean_change, other.mean_change);
     most_mean_change = std::fmax(most_mean_change, other.most_mean_change);
     change = std::fmin(change, other.change);
@@ -83,8 +94,9 @@ struct TrainedFor {
   const auto samples = 128.0 * static_cast<double>(std::min(trained.points, found.points));
   const double tolerance = trained.points == found.points ? 1e-6 : 8 / std::sqrt(samples);
   // From the nearest number of the range.
+  const double change = std::max(trained.change, std::min(trained.most_change, found.change));
   const auto outside = [&](double least, double most, double x) {
-    return std::abs(x - std::max(least, std::min(most, x))) > tolerance * trained.change;
+    return std::abs(x - std::max(least, std::min(most, x))) > tolerance * change;
   };
   if (outside(trained.mean_change, trained.most_mean_change, found.mean_change) ||
       outside(trained.change, trained.most_change, found.change))

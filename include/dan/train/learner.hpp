@@ -92,9 +92,11 @@ class Learner {
 
   /// Group `g`, not yet started.
   [[nodiscard]] Group group(std::size_t g) const { return {runs_.group(g), config_.unroll}; }
+  /// Throws ConfigError if its truth is outside the bounds of the network's input scaling.
+  void check(const Group& group) const { runs_.check(group.runs, bounds_); }
   /// First guesses for its runs and its teacher.
   void start(Group& group) const {
-    runs_.start(group.runs, bounds_);
+    runs_.start(group.runs);
     group.usual = std::pow(config_.first_guess_deviation, 2);
     group.norm = {.most = config_.clip};
     if (config_.taught > 0) group.lesson = lessons_.start(group.runs);

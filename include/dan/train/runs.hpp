@@ -61,9 +61,12 @@ class Runs {
   [[nodiscard]] Group group(std::size_t g) const {
     return {.turn = g * Lanes, .twin = truths(g * Lanes)};
   }
-  /// First guesses for all lanes. Throws ConfigError for a truth outside these bounds.
-  void start(Group& group, const AnalysisBounds<Network::channels>& bounds) const {
+  /// Throws ConfigError if the truth is outside these bounds.
+  void check(const Group& group, const AnalysisBounds<Network::channels>& bounds) const {
     require_within(bounds, group.twin.truth());
+  }
+  /// First guesses for all lanes.
+  void start(Group& group) const {
     for (std::size_t l = 0; l < Lanes; ++l) start_lane(group, l, Purpose::first_guess);
   }
 

@@ -14,6 +14,7 @@
 
 #include "dan/autodiff/unroll.hpp"
 #include "dan/core/interrupt.hpp"
+#include "dan/core/notice.hpp"
 #include "dan/core/parallel.hpp"
 #include "dan/core/processes.hpp"
 #include "dan/core/progress.hpp"
@@ -27,6 +28,7 @@
 #include "dan/train/config.hpp"
 #include "dan/train/fingerprint.hpp"
 #include "dan/train/innovation.hpp"
+#include "dan/train/itinerary.hpp"
 #include "dan/train/learner.hpp"
 #include "dan/train/lessons.hpp"
 #include "dan/train/loss.hpp"
@@ -98,6 +100,10 @@ class Trainer {
       : config_(checked(config, start)),
         schedule_{
             .peak = config.learning_rate, .warm_up = config.warm_up, .updates = config.updates},
+        itinerary_{.problems = problems.size(),
+                   .groups = config.groups,
+                   .stay = config.stay,
+                   .updates = config.updates},
         chains_(config.unroll),
         team_(config.threads),
         processes_(processes),
@@ -120,24 +126,24 @@ class Trainer {
     for (const auto& problem : problems)
       learners_.emplace_back(problem, start.network.template with<By>(), config, teacher,
                              problems.size() > 1);
-    now_.innovations.assign(problems.size(), 1);
     record_ = trained_for(problems.front(), start.network);
-    for (std::size_t n = 0; n < problems.size() && problems.size() > 1; ++n) {
-      const auto one = trained_for(problems[n], start.network);
-      record_.join(one);
-      record_.problems.push_back(one.as_one());
-    }
+    for (std::size_t n = 1; n < problems.size(); ++n)
+      record_.join(trained_for(problems[n], start.network));
     if (problems.size() > 1)
       record_.problem += to_text(" (the first of ", problems.size(), " problems)");
+    now_.innovations.assign(problems.size(), 1);
+    for (std::size_t n = 0; n < record_.problems.size() && start.trained_for; ++n)
+      now_.innovations[n] = start.trained_for->innovation_of(record_.problems[n]);
     record_problems(now_);
     for (std::size_t g = 0; g < config.groups; ++g)
-      now_.groups.push_back(learner(g, 0).group(number(g, 0)));
+      now_.groups.push_back(learner(g, 0).group(itinerary_.number(g, 0)));
+    for (std::size_t g = 0; g < config.groups; ++g) learner(g, 0).check(now_.groups[g]);
     team_.for_each(config.groups, [&](std::size_t g) { learner(g, 0).start(now_.groups[g]); });
-    for (std::size_t n = config.groups; n < problems.size();
-         ++n) {  // what cannot start is said now
-      auto group = learners_[n].group(n);
-      learners_[n].start(group);
-    }
+    for (std::size_t n = config.groups; n < problems.size(); ++n)
+      learners_[n].check(learners_[n].group(n));  // what cannot start later is said now
+    if (const std::size_t left = itinerary_.not_reached(); left > 0 && processes_.rank() == 0)
+      notice(to_text("Trainer: ", left, " of ", problems.size(), " problems are not reached in ",
+                     config.updates, " updates; take more updates, more groups or a shorter stay"));
     description_ = training_description<Lanes, By>(
         problems, start, config, learners_.front().fingerprint(now_.groups.front()));
   }
@@ -161,7 +167,7 @@ class Trainer {
       auto& group = now_.groups[g];
       loss += group.loss;
       restarts += group.restarts;
-      auto& here = seen[number(g, now_.updates) % learners_.size()];
+      auto& here = seen[itinerary_.problem(g, now_.updates)];
       here.insert(here.end(), group.innovations.begin(), group.innovations.end());
       gradients.push_back(span_of(group.gradient));
     }
@@ -182,8 +188,7 @@ class Trainer {
                    !std::isfinite(norm));
     ++now_.updates;
     team_.for_each(config_.groups, [&](std::size_t g) {
-      if (number(g, now_.updates) != number(g, now_.updates - 1))
-        now_.groups[g] = beginning(g, now_.updates);
+      if (itinerary_.begins(g, now_.updates)) now_.groups[g] = beginning(g, now_.updates);
     });
     now_.report.rmse.push_back(static_cast<float>(std::sqrt(2 * loss)));
     return now_.report.rmse.back();
@@ -273,22 +278,13 @@ class Trainer {
   using TheRuns = Runs<Problem, typename Network::template With<By>, Lanes, Real>;
   using TheLearner = Learner<TheRuns, Lessons<Teacher, TheRuns>, Loss, Policy>;
 
-  /// The number of group `g` among all that there will have been, at update `update`: from one
-  /// problem it goes to another as a new group. Not all of them go at once, and none if there is
-  /// one problem.
-  [[nodiscard]] std::size_t number(std::size_t g, std::size_t update) const {
-    if (learners_.size() == 1) return g;
-    update = std::min(update, config_.updates - 1);  // after the last one nobody goes
-    const std::size_t stays = (update + g * config_.stay / config_.groups) / config_.stay;
-    return stays * config_.groups + g;
-  }
-  /// That of the problem it is at: new groups take the problems in turn.
+  /// Of the problem that group `g` is at.
   [[nodiscard]] const TheLearner& learner(std::size_t g, std::size_t update) const {
-    return learners_[number(g, update) % learners_.size()];
+    return learners_[itinerary_.problem(g, update)];
   }
   /// The group as it begins there.
   [[nodiscard]] typename TheLearner::Group beginning(std::size_t g, std::size_t update) const {
-    auto group = learner(g, update).group(number(g, update));
+    auto group = learner(g, update).group(itinerary_.number(g, update));
     learner(g, update).start(group);
     return group;
   }
@@ -354,6 +350,7 @@ class Trainer {
   TrainConfig config_;
   CosineSchedule schedule_;
   std::deque<TheLearner> learners_;     ///< one for each problem
+  Itinerary itinerary_;                 ///< which group is at which
   typename TheLearner::Chains chains_;  ///< of all of them
   Threads team_;
   Ranks processes_;
