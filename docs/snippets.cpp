@@ -68,8 +68,11 @@ void several_problems() {
                                                .sees_precision = true,
                                                .sees_scales = true},
                                   Ring<40>>;
-  const Recipe<NoTeacher> recipe{
-      .training = {.updates = 500, .groups = 3, .unroll = 8, .learning_rate = 1e-3}};
+  const Recipe<NoTeacher> recipe{.training = {.updates = 150,  // some ten thousand for good weights
+                                              .groups = 3,
+                                              .unroll = 8,
+                                              .learning_rate = 1e-3,
+                                              .stay = 50}};
   const auto [trained, report] = train<Network, 16>(problems, recipe);
   run_twin(problems[4], Learned<Sparse, Network, 16>(problems[4], trained));
 }
