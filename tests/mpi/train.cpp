@@ -53,7 +53,7 @@ void run(MpiRanks& ranks, const std::string& what, std::size_t updates, const st
                                                        .warm_up = 5,
                                                        .renew_every = 9,
                                                        .upsets = {.last = 0.5},
-                                                       .stay = 7,
+                                                       .stay = 50,
                                                        .taught = 0.7,
                                                        .threads = 1,
                                                        .progress = false},
