@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <tuple>
+#include <vector>
 
 #include "../support/temporary_folder.hpp"
 #include "dan/integrate/rk4.hpp"
@@ -60,6 +61,9 @@ TEST_CASE("recipe: two trainings in one call, which goes on where it was stopped
   CHECK(whole.second.rmse.size() == 60 + 15);
   CHECK(std::filesystem::exists(folder / "new/small.checkpoint"));
   CHECK(std::filesystem::exists(folder / "new/small.finish.checkpoint"));
+  CHECK_THROWS_WITH_AS(std::ignore = (train<Network, lanes>(std::vector<Full>{}, recipe)),
+                       doctest::Contains("the number of problems is 0, expected at least 1"),
+                       ConfigError);
   // By hand: the same two trainings, with beginnings as short as they are.
   Network network;
   scale_inputs(problem, network, recipe.training.seed);
