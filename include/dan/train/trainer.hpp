@@ -126,15 +126,14 @@ class Trainer {
     for (const auto& problem : problems)
       learners_.emplace_back(problem, start.network.template with<By>(), config, teacher,
                              problems.size() > 1);
-    record_ = trained_for(problems.front(), start.network);
+    auto record = trained_for(problems.front(), start.network);
     for (std::size_t n = 1; n < problems.size(); ++n)
-      record_.join(trained_for(problems[n], start.network));
+      record.join(trained_for(problems[n], start.network));
     if (problems.size() > 1)
-      record_.problem += to_text(" (the first of ", problems.size(), " problems)");
-    now_.innovations.assign(problems.size(), 1);
-    for (std::size_t n = 0; n < record_.problems.size() && start.trained_for; ++n)
-      now_.innovations[n] = start.trained_for->innovation_of(record_.problems[n]);
-    record_problems(now_);
+      record.problem += to_text(" (the first of ", problems.size(), " problems)");
+    for (auto& problem : record.problems)
+      if (start.trained_for) problem.innovation = start.trained_for->innovation_of(problem);
+    now_.trained.trained_for = now_.average.mean.trained_for = record;
     for (std::size_t g = 0; g < config.groups; ++g)
       now_.groups.push_back(learner(g, 0).group(itinerary_.number(g, 0)));
     for (std::size_t g = 0; g < config.groups; ++g) learner(g, 0).check(now_.groups[g]);
@@ -182,8 +181,8 @@ class Trainer {
     } else {
       ++now_.report.skipped;
     }
-    for (std::size_t n = 0; n < seen.size(); ++n) follow_innovations(seen[n], now_.innovations[n]);
-    record_problems(now_);
+    for (std::size_t n = 0; n < seen.size(); ++n) follow_innovations(seen[n], innovation(now_, n));
+    settle_innovations(now_);
     now_.watch.add(static_cast<double>(restarts) / static_cast<double>(config_.groups * Lanes),
                    !std::isfinite(norm));
     ++now_.updates;
@@ -299,16 +298,19 @@ class Trainer {
     TrainReport report;
     std::deque<typename TheLearner::Group> groups;
     std::size_t updates = 0;
-    std::vector<double> innovations{};  ///< of each problem, see `follow_innovations`
   };
 
-  /// Weights know what they were trained for, and the innovations that are usual there.
-  void record_problems(State& state) const {
-    TrainedFor record = record_;
-    record.innovation = std::ranges::max(state.innovations);
-    for (std::size_t n = 0; n < record.problems.size(); ++n)
-      record.problems[n].innovation = state.innovations[n];
-    state.trained.trained_for = state.average.mean.trained_for = record;
+  /// That of problem `n` in the record of the weights, see `follow_innovations`.
+  static double& innovation(State& state, std::size_t n) {
+    auto& record = *state.trained.trained_for;
+    return record.problems.empty() ? record.innovation : record.problems[n].innovation;
+  }
+  static void settle_innovations(State& state) {
+    auto& record = *state.trained.trained_for;
+    if (!record.problems.empty())
+      record.innovation =
+          std::ranges::max(record.problems, {}, &TrainedProblem::innovation).innovation;
+    state.average.mean.trained_for = record;
   }
 
   template <class Archive>
@@ -320,8 +322,9 @@ class Trainer {
       for (std::size_t g = 0; g < config_.groups && learners_.size() > 1; ++g)
         state.groups[g] = beginning(g, state.updates);
     archive.numbers("parameters", span_of(state.trained.parameters), 1);
-    archive.numbers("innovations", std::span<double>(state.innovations), 1);
-    record_problems(state);
+    for (std::size_t n = 0; n < learners_.size(); ++n)
+      archive.number(to_text("innovation.", n), innovation(state, n));
+    settle_innovations(state);
     if (config_.average > 0) archive.part("average", state.average);
     archive.part("optimiser", state.optimiser);
     archive.part("clip", state.limit);
@@ -355,7 +358,6 @@ class Trainer {
   Threads team_;
   Ranks processes_;
   State now_;
-  TrainedFor record_;
   std::string description_;  ///< of what must agree with a checkpoint
 };
 
