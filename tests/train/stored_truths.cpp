@@ -39,7 +39,8 @@ Seen seen(const StoredTruths& stored, std::size_t groups, std::size_t cycles) {
   Seen seen;
   for (std::size_t g = 0; g < groups; ++g) {
     auto group = runs.group(g);
-    runs.start(group, scaled(problem).bounds());
+    runs.check(group, scaled(problem).bounds());
+    runs.start(group);
     typename decltype(runs)::Observed observed;
     typename decltype(runs)::Truth truth;
     for (std::size_t n = 0; n < cycles; ++n) {
