@@ -156,9 +156,8 @@ def kuramoto_sivashinsky(folder):
 def sphere_spectrum(setting, rows):
     """Kinetic energy of truth and of the analyses' errors by degree."""
     figure, ax = plt.subplots(figsize=(8, 5), constrained_layout=True)
-    degree = np.arange(1, len(rows[0]["spectrum"]["truth"]))
-    energy = (6.371e6) ** 2 / (2 * degree * (degree + 1))
-    by_degree = lambda row, what: energy * np.array(row["spectrum"][what][1:], float)
+    degree = np.arange(1, len(rows[0]["kinetic_energy"]["truth"]))
+    by_degree = lambda row, what: np.array(row["kinetic_energy"][what][1:], float)
     ax.semilogy(degree, by_degree(rows[0], "truth"), "k-", label="truth")
     for row in rows:
         ax.semilogy(degree, by_degree(row, "analysis"), "o-", ms=3, lw=1.2,
@@ -184,7 +183,7 @@ def sphere(folder):
         value = np.array([row["analysis_rmse"] for row in own])
         ends = np.array([[np.nan if end is None else end for end in row["interval"]]
                          for row in own]).T
-        ax.errorbar(at, value, [value - ends[0], ends[1] - value], fmt="osD^v"[n % 5], capsize=2,
+        ax.errorbar(at, value, [value - ends[0], ends[1] - value], fmt="osD^vP"[n % 6], capsize=2,
                     label=method)
     ax.set_xticks(np.arange(len(settings)) + 0.06 * (len(methods) - 1), settings)
     ax.set(xlabel="observed", ylabel="aRMSE in deviations of the climate, 95 % interval",
@@ -193,14 +192,14 @@ def sphere(folder):
     ax.legend(fontsize=9)
     figures = [("sphere", figure)]
     for setting in settings:
-        own = [row for row in rows if row["observed"] == setting and row.get("spectrum")]
+        own = [row for row in rows if row["observed"] == setting and row.get("kinetic_energy")]
         if own:
             figures.append(("sphere_spectrum_" + setting.replace(" ", "_"),
                             sphere_spectrum(setting, own)))
     for row in rows:
         if not row.get("truth"):
             continue
-        truth, analysis = (np.array(row[name]).reshape(32, 64) * 1e5
+        truth, analysis = (np.array(row[name]).reshape(32, 64) / row["unit"]
                            for name in ("truth", "analysis"))
         latitude = np.arcsin(np.polynomial.legendre.leggauss(32)[0])[::-1]
         longitude = np.radians(np.arange(65) * 360 / 64 - 180)
@@ -216,7 +215,7 @@ def sphere(folder):
             ax.set_title(title)
             ax.set_xticklabels([])
             ax.grid(alpha=0.3)
-            figure.colorbar(mesh, ax=ax, label="vorticity, 1e-5/s", shrink=0.8)
+            figure.colorbar(mesh, ax=ax, label=row["field"], shrink=0.8)
         figure.suptitle(row["observed"])
         figures.append(("sphere_" + row["observed"].replace(" ", "_"), figure))
     return figures

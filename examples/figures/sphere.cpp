@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Barotropic flow on the sphere (T21 on 32 × 64 points), its vorticity observed every twelve hours
 // at every second point both ways, at every fourth, at 128 random places, others in every cycle, or
-// everywhere, or the stream function at every second: 3D-Var, ETKF with 60 members, LETKF with 20,
-// each tuned on other truths, EnKF-N, and a network of one state that convolves over the sphere.
+// everywhere, or, as a state of its own, the stream function at every second: 3D-Var, ETKF with 60
+// members, LETKF with 20, each tuned on other truths, EnKF-N, IEnKF-N, and a network of one state
+// that convolves over the sphere.
 // After the talk's experiment with quasi-geostrophic flow; drawn by scripts/plot.py sphere FOLDER.
 #include <algorithm>
 #include <span>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 #include "flows.hpp"
 #include "sweep.hpp"
@@ -17,11 +20,20 @@ using namespace dan;
 using example::every_point, example::Harmonics;
 constexpr std::size_t points = example::Sphere::points;
 
-template <class Operator>
-void add_rows(example::SweepFigure& figure, const std::string& observed, const Operator& operation,
-              double variance = 5.6e-11) {
-  using Here = example::Flow<Operator>;
-  const Here problem = example::flow_observed_by(operation, variance);
+/// The kinetic energy by degree, m²/s², of fields with these mean squares by degree.
+template <bool OfVorticity>
+std::vector<double> kinetic_energy(const auto& squares) {
+  std::vector<double> energy(squares.begin(), squares.end());
+  for (std::size_t l = 0; l < energy.size(); ++l) {
+    const double factor = -example::Psi{}.factor(l) / 2;  // of ∇⁻²
+    energy[l] *= OfVorticity || l == 0 ? factor : 1 / (4 * factor);
+  }
+  return energy;
+}
+
+template <class Here>
+void add_rows(example::SweepFigure& figure, const std::string& observed, const Here& problem) {
+  constexpr bool of_vorticity = std::is_same_v<decltype(problem.model.shown), OwnFields>;
   const nlohmann::ordered_json setting{{"observed", observed}};
   TwinConfig unseen = figure.unseen(), tuning = figure.tuning();
   unseen.runs = 4, tuning.runs = 2;
@@ -35,11 +47,14 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const O
       WaveSpectrum<SpherePower<Harmonics>> spectrum;
       const auto scores = run_twin(here, method, twin, spectrum);
       auto row = json_of_scores(scores);
-      row["spectrum"] = {{"truth", spectrum.truth()},
-                         {"forecast", spectrum.forecast()},
-                         {"analysis", spectrum.analysis()}};
-      if (fields > 0 && !scores.truth.empty())
+      row["kinetic_energy"] = {{"truth", kinetic_energy<of_vorticity>(spectrum.truth())},
+                               {"forecast", kinetic_energy<of_vorticity>(spectrum.forecast())},
+                               {"analysis", kinetic_energy<of_vorticity>(spectrum.analysis())}};
+      if (fields > 0 && !scores.truth.empty()) {
         row["truth"] = scores.truth[0], row["analysis"] = scores.analysis[0];
+        row["unit"] = of_vorticity ? 1e-5 : 1e7;
+        row["field"] = of_vorticity ? "vorticity, 1e-5/s" : "stream function, 1e7 m²/s";
+      }
       return row;
     };
   };
@@ -58,18 +73,23 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const O
   figure.add_shipped<pretrained::Sphere, 16>("DAN, one state and memory", setting, problem, recipe,
                                              name, scored(1));
   using Values = std::span<const double>;
-  tuned("3D-Var, tuned", {{"x_B", {0.03, 0.1, 0.3, 1, 3}}}, [](const Here& here, Values v) {
-    using Background = DistanceBackground<example::Sphere, 1>;
-    Vector deviations = zero_tensor<double>(points);
-    deviations.fill(example::vorticity_deviation);
-    return Var3d<Here, 1, Background>(here, Background(deviations, 3, v[0]));
-  });
+  tuned("3D-Var, tuned", {{"x_B", {0.03, 0.1, 0.3, 1, 3}}, {"length", {3, 6}}},
+        [](const Here& here, Values v) {
+          using Background = DistanceBackground<example::Sphere, 1>;
+          Vector deviations = zero_tensor<double>(points);
+          deviations.fill(here.unit(0));
+          return Var3d<Here, 1, Background>(here, Background(deviations, v[1], v[0]));
+        });
   tuned("ETKF, 60 members, tuned", {{"inflation", {1.005, 1.01, 1.02, 1.04}}},
         [](const Here& here, Values v) {
           return Etkf<Here, 60>(here, {.inflation = {.factor = v[0]}, .rotation = true});
         });
   figure.add("EnKF-N, 60 members", setting, [=, score = scored(0)] {
     return score(problem, EnkfN<Here, 60>(problem, {.rotation = true}), unseen);
+  });
+  figure.add("IEnKF-N, 60 members", setting, [=, score = scored(0)] {
+    return score(problem, Ienks<Here, 60>(problem, {.finite_size = true, .rotation = true}),
+                 unseen);
   });
   tuned("LETKF, 20 members, tuned", {{"radius", {5, 8, 12}}, {"inflation", {1.02, 1.06}}},
         [](const Here& here, Values v) {
@@ -79,15 +99,13 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const O
 }
 
 void sphere(example::SweepFigure& figure) {
-  add_rows(figure, "512 regular", every_point<2>());
+  using example::flow_observed_by;
+  add_rows(figure, "512 regular", flow_observed_by(every_point<2>()));
   if (!figure.quick()) {
-    add_rows(figure, "128 regular", every_point<4>());
-    add_rows(figure, "128 random", example::SeenAtRandom(128, 128));
-    add_rows(figure, "all", ObserveAll<points>());
-    // With the same share of its climate's deviation, 2.2e7 m²/s, as error.
-    using Psi = StreamFunction<Harmonics>;
-    using Seen = ObserveSubset<points, 512>;
-    add_rows(figure, "512 stream function", Transformed<Psi, Seen>{{}, every_point<2>()}, 3.8e13);
+    add_rows(figure, "128 regular", flow_observed_by(every_point<4>()));
+    add_rows(figure, "128 random", flow_observed_by(example::SeenAtRandom(128, 128)));
+    add_rows(figure, "all", flow_observed_by(ObserveAll<points>()));
+    add_rows(figure, "512 stream function", example::stream_function_observed_by(every_point<2>()));
   }
   (void)figure.run("observed");
 }

@@ -10,6 +10,7 @@
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/barotropic_sphere.hpp"
 #include "dan/models/marshall_molteni.hpp"
+#include "dan/transform/stream_function.hpp"
 #include "support/battery.hpp"
 
 using namespace dan;
@@ -47,6 +48,30 @@ TEST_CASE("a spectral model on its grid: derivatives, and the same flow") {
   T5::analyse(field.data(), back.data());
   for (std::size_t i = 0; i < waves.size(); ++i)
     CHECK(back[i] == doctest::Approx(waves[i]).epsilon(1e-12).scale(1));
+}
+
+TEST_CASE("a spectral model on its grid as another field: derivatives, and the same flow") {
+  using Psi = StreamFunction<T5>;
+  const Rk4<QuasiGeostrophic<T5>> flow{one_level<T5>({.radius = 1,
+                                                      .rotation = 1,
+                                                      .drag_time = 10,
+                                                      .selective_time = 1,
+                                                      .amplitude = 1,
+                                                      .degree = 3}),
+                                       0.02, 2};
+  const One of_vorticity{flow};
+  const OnGrid<T5, Rk4<QuasiGeostrophic<T5>>, Psi> of_psi{flow, {.radius = 1}};
+  test::check_model(of_psi, test::normal_numbers(T5::points));
+
+  const Numbers waves = test::normal_numbers(T5::coefficients);
+  Numbers vorticity(T5::points), psi(T5::points), after(T5::points);
+  T5::synthesise(waves.data(), vorticity.data());
+  of_psi.shown.apply(vorticity.data(), psi.data());
+  of_vorticity.step(vorticity.data(), vorticity.data());
+  of_psi.step(psi.data(), psi.data());
+  of_psi.shown.apply(vorticity.data(), after.data());
+  for (std::size_t p = 0; p < psi.size(); ++p)
+    CHECK(psi[p] == doctest::Approx(after[p]).epsilon(1e-12).scale(1));
 }
 
 TEST_CASE("a spectral model on its grid: what is beyond the truncation is lost in a step") {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "dan/concepts.hpp"
@@ -13,26 +14,38 @@
 
 namespace dan {
 
-/// A model of spectral coefficients as a model of the fields on their grid: y = S M(A x), with A
-/// and S the analysis and synthesis of `Harmonics`.
+/// The fields of the model itself; see `OnGrid`.
+struct OwnFields {
+  [[nodiscard]] static constexpr double factor(std::size_t) { return 1; }
+};
+
+/// A model of spectral coefficients as a model of the fields on their grid: y = S F M(F⁻¹ A x),
+/// with A and S the analysis and synthesis of `Harmonics`, and F a factor for each degree.
 ///
-///     OnGrid<Harmonics, Rk4<QuasiGeostrophic<Harmonics>>> model{{one_level<Harmonics>(), 3600,
-///     12}};
+///     OnGrid<Harmonics, Rk4<QuasiGeostrophic<Harmonics>>> vorticity{
+///         {one_level<Harmonics>(), 3600, 12}};
+///     OnGrid<Harmonics, Rk4<QuasiGeostrophic<Harmonics>>, StreamFunction<Harmonics>> psi{…};
 ///
 /// What analyses see is on the grid, where observations are made, networks convolve and filters are
 /// localised. A grid has more points than there are coefficients: what an increment has beyond the
 /// truncation is lost in the next step, whatever method made it. Step, tangent and adjoint are
 /// those of the model between transforms.
+/// `Shown`: what the state is, if not the field that the model forecasts: `factor(l)` of degree l,
+/// as of `StreamFunction`; where it is 0 nothing is kept. A state is best what is observed: what
+/// one observation tells is then near it.
 /// States: points × channels of the grid. Cost: that of the model, a transform there and one back.
-template <class Harmonics, DynamicalModel Model>
+template <class Harmonics, DynamicalModel Model, class Shown = OwnFields>
 struct OnGrid {
   using Geometry = typename Harmonics::Grid;
   static_assert(Model::points == Harmonics::coefficients,
                 "OnGrid: the model's points must be the coefficients of these harmonics");
+  static_assert(Model::channels == 1 || std::is_same_v<Shown, OwnFields>,
+                "OnGrid: only a model of one channel is shown as another field");
   static constexpr std::size_t points = Harmonics::points, channels = Model::channels;
   static constexpr std::size_t size = points * channels;
 
   Model model{};
+  [[no_unique_address]] Shown shown{};
 
   /// Length of one cycle in time units of the equation, if the model knows its own.
   [[nodiscard]] double cycle_length() const requires requires(const Model& m) { m.cycle_length(); }
@@ -42,7 +55,7 @@ struct OnGrid {
   [[nodiscard]] std::string describe() const requires requires(const Model& m) { m.describe(); }
   { return model.describe(); }
 
-  /// y = S M(A x); y may be x.
+  /// y = S F M(F⁻¹ A x); y may be x.
   template <class T>
   void step(const T* x, T* y) const {
     Scratch<T> waves(Model::points * channels, Unset{});
@@ -50,7 +63,7 @@ struct OnGrid {
     model.step(waves.data(), waves.data());
     synthesise(waves.data(), y);
   }
-  /// dy = S M'(A x) A dx; dy may be dx.
+  /// dy = S F M'(F⁻¹ A x) F⁻¹ A dx; dy may be dx.
   template <class T>
   void step_tangent(const T* x, const T* dx, T* dy) const requires DifferentiableModel<Model> {
     Scratch<T> at(Model::points * channels, Unset{}), waves(Model::points * channels, Unset{});
@@ -59,7 +72,7 @@ struct OnGrid {
     model.step_tangent(at.data(), waves.data(), waves.data());
     synthesise(waves.data(), dy);
   }
-  /// d_x += Aᵀ M'(A x)ᵀ Sᵀ d_y.
+  /// d_x += (F⁻¹ A)ᵀ M'(F⁻¹ A x)ᵀ (S F)ᵀ d_y.
   template <class T>
   void step_adjoint(const T* x, const T* d_y, T* d_x) const requires DifferentiableModel<Model> {
     constexpr std::size_t count = Model::points * channels;
@@ -70,6 +83,7 @@ struct OnGrid {
       for (std::size_t p = 0; p < points; ++p) field[p] = d_y[p * channels + c];
       std::fill(waves.begin(), waves.end(), constant<T>(0));
       Harmonics::synthesise_adjoint(field.data(), waves.data());
+      show(waves.data());
       for (std::size_t i = 0; i < Model::points; ++i) d_after[i * channels + c] = waves[i];
     }
     std::fill(d_before.begin(), d_before.end(), constant<T>(0));
@@ -77,6 +91,7 @@ struct OnGrid {
     for (std::size_t c = 0; c < channels; ++c) {
       for (std::size_t i = 0; i < Model::points; ++i) waves[i] = d_before[i * channels + c];
       std::fill(field.begin(), field.end(), constant<T>(0));
+      forecast_field(waves.data());
       Harmonics::analyse_adjoint(waves.data(), field.data());
       for (std::size_t p = 0; p < points; ++p) {
         T& sum = d_x[p * channels + c];
@@ -87,22 +102,42 @@ struct OnGrid {
 
   /// The coefficients × channels of a state, and the state that has them.
   template <class T>
-  static void analyse(const T* x, T* coefficients) {
+  void analyse(const T* x, T* coefficients) const {
     Scratch<T> field(points, Unset{}), waves(Model::points, Unset{});
     for (std::size_t c = 0; c < channels; ++c) {
       for (std::size_t p = 0; p < points; ++p) field[p] = x[p * channels + c];
       Harmonics::analyse(field.data(), waves.data());
+      forecast_field(waves.data());
       for (std::size_t i = 0; i < Model::points; ++i) coefficients[i * channels + c] = waves[i];
     }
   }
   template <class T>
-  static void synthesise(const T* coefficients, T* x) {
+  void synthesise(const T* coefficients, T* x) const {
     Scratch<T> field(points, Unset{}), waves(Model::points, Unset{});
     for (std::size_t c = 0; c < channels; ++c) {
       for (std::size_t i = 0; i < Model::points; ++i) waves[i] = coefficients[i * channels + c];
+      show(waves.data());
       Harmonics::synthesise(waves.data(), field.data());
       for (std::size_t p = 0; p < points; ++p) x[p * channels + c] = field[p];
     }
+  }
+
+ private:
+  /// F and F⁻¹ of coefficients.
+  template <class T>
+  void show(T* waves) const {
+    multiply(waves, [](double factor) { return factor; });
+  }
+  template <class T>
+  void forecast_field(T* waves) const {
+    multiply(waves, [](double factor) { return factor == 0 ? 0 : 1 / factor; });
+  }
+  template <class T>
+  void multiply(T* waves, const auto& by) const {
+    if constexpr (!std::is_same_v<Shown, OwnFields>)
+      Harmonics::for_each([&](std::size_t i, std::size_t l, std::size_t) {
+        waves[i] *= T(static_cast<real_t<T>>(by(shown.factor(l))));
+      });
   }
 };
 
@@ -110,7 +145,7 @@ struct OnGrid {
 /// this deviation; the flow then needs months to forget it.
 template <class Harmonics, std::size_t Channels = 1>
 struct SphereStart {
-  double deviation = 1e-6;  ///< of vorticity, 1/s
+  double deviation = 1e-6;  ///< of the state: of vorticity in 1/s
   std::size_t spin_up = 120;
 
   void operator()(const RandomKey& key, std::span<double> x) const {

@@ -18,6 +18,12 @@ struct StreamFunction {
   static constexpr std::size_t points = Harmonics::points, channels = 1;
   double radius = 6.371e6;  ///< a, m
 
+  /// ψ_lm/ζ_lm.
+  [[nodiscard]] double factor(std::size_t l) const {
+    const auto degree = static_cast<double>(l);
+    return l == 0 ? 0 : -radius * radius / (degree * (degree + 1));
+  }
+
   /// ψ = ∇⁻² ζ.
   template <class T>
   void apply(const T* vorticity, T* psi) const {
@@ -39,9 +45,7 @@ struct StreamFunction {
   template <class T>
   void invert(T* waves) const {
     Harmonics::for_each([&](std::size_t i, std::size_t l, std::size_t) {
-      const auto degree = static_cast<double>(l);
-      const double factor = l == 0 ? 0 : -radius * radius / (degree * (degree + 1));
-      waves[i] *= T(static_cast<real_t<T>>(factor));
+      waves[i] *= T(static_cast<real_t<T>>(factor(l)));
     });
   }
 };
