@@ -120,7 +120,7 @@ class DanNetwork(torch.nn.Module):
         a = self.architecture = architecture
         unknown = set(a) - {"filters", "blocks", "sub_blocks", "kernel", "members", "activation",
                             "head", "memory", "gain_radius", "sees_forecast", "gates", "channels",
-                            "gain_levels", "sees_precision", "sees_place", "sees_scales", "retrace"}
+                            "gain_levels", "output_kernel", "sees_precision", "sees_place", "sees_scales", "retrace"}
         if unknown or a["head"] not in ("plain", "symmetric gain") or a["activation"] not in ACTIVATIONS:
             raise ValueError(f"this script does not know such a network: {a}")
         self.geometry = geometry
@@ -131,15 +131,15 @@ class DanNetwork(torch.nn.Module):
         self.mean = torch.tensor(scaling["input_mean"], dtype=torch.float64)
         self.deviation = torch.tensor(scaling["input_deviation"], dtype=torch.float64)
 
-        taps, filters, products = a["kernel"] ** geometry.dimensions, a["filters"], a["gates"]
+        filters, products = a["filters"], a["gates"]
         window = (2 * a["gain_radius"] + 1) ** geometry.dimensions
         plain = a["head"] == "plain"
         self.per_element = 1 if plain else 1 + self.levels * window * self.channels
         features = ((self.members if a["sees_forecast"] else 0) + 1 + self.sees_precision + 2 * self.sees_scales
                     ) * self.channels + self.memory + self.sees_place
 
-        def convolution(i, o):
-            return Convolution((taps, i, o), a["kernel"], geometry)
+        def convolution(i, o, kernel=a["kernel"]):
+            return Convolution((kernel ** geometry.dimensions, i, o), kernel, geometry)
 
         def block():
             if products:
@@ -148,7 +148,8 @@ class DanNetwork(torch.nn.Module):
 
         self.input = convolution(features, filters)
         self.blocks = torch.nn.ModuleList(torch.nn.ModuleList(block()) for _ in range(a["blocks"]))
-        self.output = convolution(filters, self.members * self.channels * self.per_element + 2 * self.memory)
+        self.output = convolution(filters, self.members * self.channels * self.per_element + 2 * self.memory,
+                                  a.get("output_kernel", a["kernel"]))
 
     @classmethod
     def load(cls, path, geometry=Ring(), dtype=torch.float32):

@@ -125,6 +125,18 @@ TEST_CASE("analysis network: derivatives of gains of several levels") {
         LatLon<4, 6>>();
 }
 
+TEST_CASE("analysis network: derivatives with a last layer of one point") {
+  constexpr NetworkShape shape{.filters = 3,
+                               .blocks = 1,
+                               .sub_blocks = 1,
+                               .kernel = 3,
+                               .output_kernel = 1,
+                               .head = Head::gain,
+                               .memory = 1,
+                               .gain_radius = 1};
+  check<shape, LatLon<4, 6>>();
+}
+
 TEST_CASE("analysis network: a gain of several levels is what its formula says") {
   // Σ_s S_s U_s S_sᵀ with dense matrices, S_s = B_1 … B_s, of a head with random numbers.
   const auto agrees = []<class Geometry>(Geometry) {

@@ -76,6 +76,24 @@ TEST_CASE("weights: those of a gain of several levels are not those of one level
             "gain_levels = 3, expected a network without"));
 }
 
+TEST_CASE("weights: a last layer of another width is in the file") {
+  constexpr auto with_output = [](std::size_t kernel) {
+    return NetworkShape{.filters = 4, .blocks = 1, .kernel = 3, .output_kernel = kernel};
+  };
+  using Same = AnalysisNetwork<with_output(0), Ring<20>>;
+  using One = AnalysisNetwork<with_output(1), Ring<20>>;
+  static_assert(One::parameters == Same::parameters - 2 * 4);
+  const test::TemporaryFolder folder;
+  Trained<One> one;
+  One::initialise(5, span_of(one.parameters));
+  save_weights(folder / "one", one);
+  save_weights(folder / "same", Trained<Same>());
+  CHECK(load_weights<One>(folder / "one").parameters == one.parameters);
+  CHECK_NOTHROW((void)load_weights<AnalysisNetwork<with_output(3), Ring<20>>>(folder / "same"));
+  CHECK(has(message_of([&] { (void)load_weights<Same>(folder / "one"); }),
+            "output_kernel = 1, expected a network without"));
+}
+
 TEST_CASE("weights: what they were trained for goes with them") {
   const test::TemporaryFolder folder;
   const auto path = folder / "net.safetensors";

@@ -153,7 +153,9 @@ struct AnalysisNetwork {
 
   using Activation = typename detail::ActivationOf<Shape.activation>::type;
   using InputLayer = Convolution<Geometry, features, Shape.filters, Shape.kernel, Activation, By>;
-  using OutputLayer = Convolution<Geometry, Shape.filters, raw, Shape.kernel, Identity, By>;
+  static constexpr std::size_t output_kernel =
+      Shape.output_kernel > 0 ? Shape.output_kernel : Shape.kernel;
+  using OutputLayer = Convolution<Geometry, Shape.filters, raw, output_kernel, Identity, By>;
   using Block = typename detail::BlockOf<Shape, Geometry, By>::type;
   using Layers = Chain<InputLayer, Repeat<Shape.blocks, Residual<Block>>, OutputLayer>;
   static constexpr std::size_t parameters = Layers::parameters;
@@ -272,8 +274,9 @@ struct AnalysisNetwork {
         {"input", 0, InputLayer::taps, features, Shape.filters, LayerKind::input}};
     const auto add = [&](std::string name, std::size_t in, std::size_t out, LayerKind kind) {
       const auto& last = list.back();
-      list.push_back({std::move(name), last.offset + last.weights() + last.out, InputLayer::taps,
-                      in, out, kind});
+      const std::size_t taps = kind == LayerKind::output ? OutputLayer::taps : InputLayer::taps;
+      list.push_back(
+          {std::move(name), last.offset + last.weights() + last.out, taps, in, out, kind});
     };
     constexpr std::size_t filters = Shape.filters, products = Shape.products;
     for (std::size_t b = 0; b < Shape.blocks; ++b)

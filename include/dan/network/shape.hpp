@@ -17,7 +17,10 @@ struct NetworkShape {
   std::size_t blocks = 3;      ///< residual blocks, N_b
   std::size_t sub_blocks = 3;  ///< convolutions in a block, N_sb
   std::size_t kernel = 5;      ///< width of a convolution in points, in every direction
-  std::size_t members = 1;     ///< states analysed together, N_e
+  /// That of the last one, which with a gain head on a grid has most of the flops; 0: as the
+  /// others.
+  std::size_t output_kernel = 0;
+  std::size_t members = 1;  ///< states analysed together, N_e
   Nonlinearity activation = Nonlinearity::silu;
   Head head = Head::plain;
   std::size_t memory = 0;  ///< channels carried from cycle to cycle, or found anew in each

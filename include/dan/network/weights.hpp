@@ -62,6 +62,7 @@ nlohmann::ordered_json architecture() {
       {"channels", Network::channels}};
   // What follows is not known to earlier files.
   if (s.head == Head::gain && s.gain_levels > 1) shape["gain_levels"] = s.gain_levels;
+  if (Network::output_kernel != s.kernel) shape["output_kernel"] = Network::output_kernel;
   if (s.retrace > 0) shape["retrace"] = s.retrace;
   if (s.sees_precision) shape["sees_precision"] = true;
   if (s.sees_place) shape["sees_place"] = true;
