@@ -199,7 +199,7 @@ def sphere(folder):
     for row in rows:
         if not row.get("truth"):
             continue
-        truth, analysis = (np.array(row[name]).reshape(32, 64) / row["unit"]
+        truth, analysis = (np.array(row[name]).reshape(32, 64) / row.get("unit", 1e-5)
                            for name in ("truth", "analysis"))
         latitude = np.arcsin(np.polynomial.legendre.leggauss(32)[0])[::-1]
         longitude = np.radians(np.arange(65) * 360 / 64 - 180)
@@ -215,7 +215,7 @@ def sphere(folder):
             ax.set_title(title)
             ax.set_xticklabels([])
             ax.grid(alpha=0.3)
-            figure.colorbar(mesh, ax=ax, label=row["field"], shrink=0.8)
+            figure.colorbar(mesh, ax=ax, label=row.get("field", "vorticity, 1e-5/s"), shrink=0.8)
         figure.suptitle(row["observed"])
         figures.append(("sphere_" + row["observed"].replace(" ", "_"), figure))
     return figures

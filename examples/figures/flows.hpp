@@ -28,19 +28,18 @@ template <class Operator, class Shown = dan::OwnFields>
 using Flow = dan::Problem<dan::OnGrid<Harmonics, dan::Rk4<dan::QuasiGeostrophic<Harmonics>>, Shown>,
                           Operator, dan::SphereStart<Harmonics>>;
 
-/// Every twelve hours, with the error variance `variance` of what `operation` sees (here vorticity,
-/// 1/s²).
+/// Vorticity every twelve hours, with an error of 0.28 of its climate's deviation.
 template <class Operator>
-Flow<Operator> flow_observed_by(const Operator& operation, double variance = 5.6e-11) {
+Flow<Operator> flow_observed_by(const Operator& operation) {
   return {.model = {{dan::one_level<Harmonics>(), 3600, 12}},
           .observe = operation,
-          .noise = dan::DiagonalNoise<Operator::slots>(variance),
+          .noise = dan::DiagonalNoise<Operator::slots>(5.6e-11),
           .norm = {{vorticity_deviation}}};
 }
 
-/// The same of the stream function, in m²/s; the error has the same share, 0.28, of its climate's
-/// deviation.
 using Psi = dan::StreamFunction<Harmonics>;
+
+/// The stream function, in m²/s, with the same share of its climate's deviation as error.
 template <class Operator>
 Flow<Operator, Psi> stream_function_observed_by(const Operator& operation) {
   constexpr double deviation = 2.2e7;

@@ -20,13 +20,14 @@ using namespace dan;
 using example::every_point, example::Harmonics;
 constexpr std::size_t points = example::Sphere::points;
 
-/// The kinetic energy by degree, m²/s², of fields with these mean squares by degree.
+/// The kinetic energy by degree, m²/s², of fields with these mean squares p_l by degree: of
+/// vorticity a²/(2 l (l + 1)) p_l, of a stream function l (l + 1)/(2 a²) p_l.
 template <bool OfVorticity>
 std::vector<double> kinetic_energy(const auto& squares) {
   std::vector<double> energy(squares.begin(), squares.end());
   for (std::size_t l = 0; l < energy.size(); ++l) {
-    const double factor = -example::Psi{}.factor(l) / 2;  // of ∇⁻²
-    energy[l] *= OfVorticity || l == 0 ? factor : 1 / (4 * factor);
+    const double inverse = -example::Psi{}.factor(l);
+    energy[l] *= OfVorticity || l == 0 ? inverse / 2 : 1 / (2 * inverse);
   }
   return energy;
 }
@@ -105,7 +106,8 @@ void sphere(example::SweepFigure& figure) {
     add_rows(figure, "128 regular", flow_observed_by(every_point<4>()));
     add_rows(figure, "128 random", flow_observed_by(example::SeenAtRandom(128, 128)));
     add_rows(figure, "all", flow_observed_by(ObserveAll<points>()));
-    add_rows(figure, "512 stream function", example::stream_function_observed_by(every_point<2>()));
+    add_rows(figure, "512 of the stream function",
+             example::stream_function_observed_by(every_point<2>()));
   }
   (void)figure.run("observed");
 }

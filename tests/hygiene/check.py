@@ -22,6 +22,7 @@ misuse    tests/FILE fails with -DMISUSE, or the `// flags:` it names, with the 
           a line `// lines: 40` in at most so many lines (clang says more)
 """
 import concurrent.futures
+import functools
 import json
 import os
 import pathlib
@@ -54,6 +55,7 @@ def includes(header):
     return re.findall(r'^\s*#\s*include\s*["<](dan/[^">]+)[">]', read(header), re.MULTILINE)
 
 
+@functools.cache
 def all_includes(header):
     """What a header includes, and what that includes."""
     found, left = set(), [header]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Compares scripts/dan_torch.py with the library, for every file of weights/.
+"""Compares scripts/dan_torch.py with the library, for every file of weights/ and what none of them has.
 
     compare_torch.py NETWORK_OUTPUTS [WEIGHTS]
 
@@ -64,7 +64,7 @@ def main():
     print(f"PyTorch {torch.__version__}; largest relative difference of increments, of memory")
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([program, weights, folder], check=True)
-        for file in sorted(weights.glob("*.safetensors")):
+        for file in sorted([*weights.glob("*.safetensors"), *pathlib.Path(folder).glob("*.safetensors")]):
             geometry = LatLon(32, 64) if file.stem.startswith("sphere") else Ring()
             for kind, dtype in [("float32", torch.float32), ("float64", torch.float64)]:
                 inputs, outputs = (torch.from_numpy(np.load(f"{folder}/{file.stem}.{what}.npy")).to(dtype)

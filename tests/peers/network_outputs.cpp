@@ -26,7 +26,9 @@
 #include "dan/observe/interpolate.hpp"
 #include "dan/observe/random.hpp"
 #include "dan/problem/truth.hpp"
+#include "dan/train/start.hpp"
 #include "dan/transform/spherical_harmonics.hpp"
+#include "dan/transform/stream_function.hpp"
 
 namespace {
 using namespace dan;
@@ -39,7 +41,8 @@ using Waves =
     Problem<Repeated<Etdrk4<KuramotoSivashinsky<128>>>, ObserveAll<128>, KuramotoSivashinskyStart>;
 using Grid = LatLon<32, 64, Latitudes::gaussian>;
 using Harmonics = SphericalHarmonics<21, Grid>;
-using Sphere = Problem<OnGrid<Harmonics, Rk4<QuasiGeostrophic<Harmonics>>>,
+template <class Shown>
+using Sphere = Problem<OnGrid<Harmonics, Rk4<QuasiGeostrophic<Harmonics>>, Shown>,
                        ObserveAll<Grid::points>, SphereStart<Harmonics>>;
 
 constexpr NetworkShape members_shape = [] {
@@ -53,6 +56,9 @@ using Linear = AnalysisNetwork<
     Ring<40>>;
 using Simplified = AnalysisNetwork<
     NetworkShape{.filters = 40, .blocks = 2, .sub_blocks = 2, .sees_forecast = false}, Ring<40>>;
+
+using LastLayerOfOne =
+    AnalysisNetwork<NetworkShape{.filters = 8, .blocks = 1, .output_kernel = 1}, Ring<40>>;
 
 constexpr std::size_t cycles = 6, lanes = 4;
 
@@ -131,12 +137,21 @@ int main(int argc, char** argv) try {
     write<pretrained::KuramotoSivashinsky>(weights, folder,
                                            to_text("kuramoto_sivashinsky_memory_", dt), waves);
   }
-  const Sphere sphere{.model = {{one_level<Harmonics>(), 3600, 12}},
-                      .noise = DiagonalNoise<Grid::points>(5.6e-11),
-                      .norm = {{2.67e-5}}};
+  const Sphere<OwnFields> sphere{.model = {{one_level<Harmonics>(), 3600, 12}},
+                                 .noise = DiagonalNoise<Grid::points>(5.6e-11),
+                                 .norm = {{2.67e-5}}};
   for (const char* observed :
        {"512_regular", "128_regular", "128_random", "all"})  // the same network
     write<pretrained::Sphere>(weights, folder, to_text("sphere_", observed), sphere);
+  write<pretrained::Sphere>(
+      weights, folder, "sphere_512_of_the_stream_function",
+      Sphere<StreamFunction<Harmonics>>{.model = {{one_level<Harmonics>(), 3600, 12}},
+                                        .noise = DiagonalNoise<Grid::points>(3.8e13),
+                                        .start = {.deviation = 2.2e5},
+                                        .norm = {{2.2e7}}});
+  // What no file has.
+  save_weights(folder / "last_layer_of_one.safetensors", random_start(LastLayerOfOne{}, 1));
+  write<LastLayerOfOne>(folder, folder, "last_layer_of_one", lorenz);
 } catch (const std::exception& e) {
   std::fprintf(stderr, "%s\n", e.what());
   return 1;

@@ -30,15 +30,19 @@ struct OwnFields {
 /// localised. A grid has more points than there are coefficients: what an increment has beyond the
 /// truncation is lost in the next step, whatever method made it. Step, tangent and adjoint are
 /// those of the model between transforms.
-/// `Shown`: what the state is, if not the field that the model forecasts: `factor(l)` of degree l,
-/// as of `StreamFunction`; where it is 0 nothing is kept. A state is best what is observed: what
-/// one observation tells is then near it.
-/// States: points × channels of the grid. Cost: that of the model, a transform there and one back.
+/// `Shown`: what the state is, if not the field that the model forecasts: its `factor(l)` for
+/// degree l, as `StreamFunction` has; what has factor 0 is lost. Best make what is observed the
+/// state: what an observation tells is then near its place. States: points × channels of the grid.
+/// Cost: that of the model, a transform there and one back.
 template <class Harmonics, DynamicalModel Model, class Shown = OwnFields>
 struct OnGrid {
   using Geometry = typename Harmonics::Grid;
   static_assert(Model::points == Harmonics::coefficients,
                 "OnGrid: the model's points must be the coefficients of these harmonics");
+  static_assert(
+      requires(const Shown shown) { shown.factor(std::size_t(0)) + 1.0; },
+      "OnGrid: the third argument must have the factor of degree l, double factor("
+      "std::size_t l) const; StreamFunction<Harmonics> has it");
   static_assert(Model::channels == 1 || std::is_same_v<Shown, OwnFields>,
                 "OnGrid: only a model of one channel is shown as another field");
   static constexpr std::size_t points = Harmonics::points, channels = Model::channels;
@@ -145,7 +149,7 @@ struct OnGrid {
 /// this deviation; the flow then needs months to forget it.
 template <class Harmonics, std::size_t Channels = 1>
 struct SphereStart {
-  double deviation = 1e-6;  ///< of the state: of vorticity in 1/s
+  double deviation = 1e-6;  ///< of each coefficient of the state; this one is for vorticity, 1/s
   std::size_t spin_up = 120;
 
   void operator()(const RandomKey& key, std::span<double> x) const {

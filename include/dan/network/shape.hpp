@@ -17,8 +17,8 @@ struct NetworkShape {
   std::size_t blocks = 3;      ///< residual blocks, N_b
   std::size_t sub_blocks = 3;  ///< convolutions in a block, N_sb
   std::size_t kernel = 5;      ///< width of a convolution in points, in every direction
-  /// That of the last one, which with a gain head on a grid has most of the flops; 0: as the
-  /// others.
+  /// Width of the last convolution, which with a gain head on a grid has most of the flops; 0:
+  /// `kernel`.
   std::size_t output_kernel = 0;
   std::size_t members = 1;  ///< states analysed together, N_e
   Nonlinearity activation = Nonlinearity::silu;

@@ -27,8 +27,8 @@ concept LinearStateMap = HasState<L> &&
 ///     Transformed<StreamFunction<Harmonics>, ObserveSubset<points, 512>> observe{{}, subset};
 ///
 /// Slots, places and which of them report are those of `inner`; where L is not local, a place is
-/// only where the result is seen, and methods that localise take it for more, and networks have a
-/// gain that is local: better make L x the state, as `OnGrid` can. Where L makes nothing
+/// only where the result is seen, and methods that localise take it for more, and so does a
+/// network's local gain: there make L x the state instead, as `OnGrid` can. Where L makes nothing
 /// of a constant, networks that see the precision see none (they are shown Hᵀ R⁻¹ H 1), and a
 /// learned analysis takes its way back with errors of the forecast twice those of the climate.
 /// Cost: that of map and `inner`; of a nonlinear one, tangent and adjoint map once more.

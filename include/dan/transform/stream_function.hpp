@@ -18,7 +18,7 @@ struct StreamFunction {
   static constexpr std::size_t points = Harmonics::points, channels = 1;
   double radius = 6.371e6;  ///< a, m
 
-  /// ψ_lm/ζ_lm.
+  /// ψ_lm/ζ_lm, m²; 0 for l = 0.
   [[nodiscard]] double factor(std::size_t l) const {
     const auto degree = static_cast<double>(l);
     return l == 0 ? 0 : -radius * radius / (degree * (degree + 1));
