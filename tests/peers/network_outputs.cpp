@@ -150,7 +150,7 @@ int main(int argc, char** argv) try {
                                         .start = {.deviation = 2.2e5},
                                         .norm = {{2.2e7}}});
   // What no file has.
-  save_weights(folder / "last_layer_of_one.safetensors", random_start(LastLayerOfOne{}, 1));
+  save_weights(folder / "last_layer_of_one.safetensors", random_start<float>(LastLayerOfOne{}, 1));
   write<LastLayerOfOne>(folder, folder, "last_layer_of_one", lorenz);
 } catch (const std::exception& e) {
   std::fprintf(stderr, "%s\n", e.what());
