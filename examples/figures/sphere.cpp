@@ -74,7 +74,8 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const H
   figure.add_shipped<pretrained::Sphere, 16>("DAN, one state and memory", setting, problem, recipe,
                                              name, scored(1));
   using Values = std::span<const double>;
-  tuned("3D-Var, tuned", {{"x_B", {0.03, 0.1, 0.3, 1, 3}}, {"length", {3, 6}}},
+  tuned("3D-Var, tuned",
+        {{"x_B", {0.003, 0.006, 0.01, 0.03, 0.1, 0.3, 1, 3}}, {"length", {1.5, 2, 3, 6}}},
         [](const Here& here, Values v) {
           using Background = DistanceBackground<example::Sphere, 1>;
           Vector deviations = zero_tensor<double>(points);
