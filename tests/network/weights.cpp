@@ -10,6 +10,7 @@
 #include "../io/changed_byte.hpp"
 #include "../support/temporary_folder.hpp"
 #include "dan/geometry/ring.hpp"
+#include "dan/train/start.hpp"
 
 using namespace dan;
 
@@ -65,8 +66,7 @@ TEST_CASE("weights: those of a gain of several levels are not those of one level
   using One = AnalysisNetwork<with_levels(1), Ring<20>>;
   using Three = AnalysisNetwork<with_levels(3), Ring<20>>;
   const test::TemporaryFolder folder;
-  Trained<Three> three;
-  Three::initialise(5, span_of(three.parameters));
+  const auto three = random_start<float>(Three{}, 5);
   save_weights(folder / "three", three);
   save_weights(folder / "one", Trained<One>());
   CHECK(load_weights<Three>(folder / "three").parameters == three.parameters);
@@ -84,8 +84,7 @@ TEST_CASE("weights: a last layer of another width is in the file") {
   using One = AnalysisNetwork<with_output(1), Ring<20>>;
   static_assert(One::parameters == Same::parameters - 2 * 4);
   const test::TemporaryFolder folder;
-  Trained<One> one;
-  One::initialise(5, span_of(one.parameters));
+  const auto one = random_start<float>(One{}, 5);
   save_weights(folder / "one", one);
   save_weights(folder / "same", Trained<Same>());
   CHECK(load_weights<One>(folder / "one").parameters == one.parameters);
