@@ -228,8 +228,8 @@ TEST_CASE("tune: a damaged file is refused") {
   const TuneConfig config{.file = folder / "trials.json"};
   const auto square = [](double x) { return x * x; };
   const auto resume = [&](const std::string& trials) {
-    nlohmann::json json{
-        {"problem", ""}, {"names", {"value"}}, {"trials", nlohmann::json::parse(trials)}};
+    nlohmann::ordered_json json{
+        {"problem", ""}, {"names", {"value"}}, {"trials", nlohmann::ordered_json::parse(trials)}};
     json["checksum"] = detail::checksum({json.dump()});
     write_json(config.file, json);
     return tune_on_grid({1.0, 2.0}, square, config);

@@ -62,7 +62,7 @@ TEST_CASE("file: a disk that is full leaves the old file whole") {
 
 TEST_CASE("json: a document comes back; numbers keep all their digits") {
   const TemporaryFolder folder;
-  const nlohmann::json document = {{"example", "x"}, {"results", {1, 0.1, 1.0 / 3}}};
+  const nlohmann::ordered_json document = {{"example", "x"}, {"results", {1, 0.1, 1.0 / 3}}};
   write_json(folder / "a.json", document);
   CHECK(read_json(folder / "a.json") == document);
   write_json(folder / "a.json", {{"score", std::numeric_limits<double>::quiet_NaN()}});
@@ -94,12 +94,17 @@ TEST_CASE("json: damage and text that is not UTF-8 are errors") {
 }
 
 TEST_CASE("json: what differs is named, member by member") {
-  using nlohmann::json;
+  using json = nlohmann::ordered_json;
   const json found{{"seed", 1}, {"rate", {{"peak", 0.5}, {"end", 0.1}}}, {"more", true}};
   CHECK(json_differences(found, found).empty());
   const json expected{{"seed", 7}, {"rate", {{"peak", 0.5}, {"end", 0.2}}}, {"less", false}};
   CHECK(json_differences(found, expected) ==
-        "less is missing, expected false; rate.end = 0.1, expected 0.2; seed = 1, expected 7; "
+        "seed = 1, expected 7; rate.end = 0.1, expected 0.2; less is missing, expected false; "
         "more = true, expected none");
+  const json a{{"b", 1}, {"list", {{{"c", 1}, {"d", 2}}}}},
+      b{{"list", {{{"d", 2}, {"c", 1}}}}, {"b", 1}};
+  CHECK(a != b);
+  CHECK(json_differences(a, b).empty());
+  CHECK(with_sorted_keys(b).dump() == a.dump());
   CHECK(json_differences(3, found, "all").find("all = 3, expected {") == 0);
 }

@@ -72,11 +72,11 @@ TEST_CASE("safetensors: the header is JSON, padded to eight bytes, before the da
   std::memcpy(&length, bytes.data(), 8);
   CHECK(length % 8 == 0);
   CHECK(bytes.size() == 8 + length + 8 * sizeof(float));
-  const auto header = nlohmann::json::parse(bytes.substr(8, length));
+  const auto header = nlohmann::ordered_json::parse(bytes.substr(8, length));
   CHECK(header["weights"]["dtype"] == "F32");
-  CHECK(header["weights"]["shape"] == nlohmann::json({2, 3}));
-  CHECK(header["weights"]["data_offsets"] == nlohmann::json({0, 24}));
-  CHECK(header["a bias"]["data_offsets"] == nlohmann::json({28, 32}));
+  CHECK(header["weights"]["shape"] == nlohmann::ordered_json({2, 3}));
+  CHECK(header["weights"]["data_offsets"] == nlohmann::ordered_json({0, 24}));
+  CHECK(header["a bias"]["data_offsets"] == nlohmann::ordered_json({28, 32}));
   CHECK(header["__metadata__"]["format"] == "dan");
   CHECK(header["__metadata__"]["checksum"].get<std::string>().size() == 16);
 }

@@ -64,8 +64,8 @@ TEST_CASE("trainer: saved after any update and resumed, it ends with the same bi
   CHECK_THROWS_AS(another.resume(folder / "none"), FileError);
   // Of a program with another SIMD width, whose bits differ.
   auto narrow = load_safetensors<double>(file);
-  auto training = nlohmann::json::parse(narrow.metadata.at("training"));
-  CHECK(training.at("simd") == nlohmann::json{simd_width<float>, simd_width<double>});
+  auto training = nlohmann::ordered_json::parse(narrow.metadata.at("training"));
+  CHECK(training.at("simd") == nlohmann::ordered_json{simd_width<float>, simd_width<double>});
   training["simd"] = {1, 1};
   narrow.metadata["training"] = training.dump();
   save_safetensors(folder / "narrow", narrow);
@@ -79,7 +79,7 @@ TEST_CASE("trainer: saved after any update and resumed, it ends with the same bi
   CHECK_THROWS_WITH_AS(
       direct.resume(file),
       doctest::Contains("holds training.kernels = \"minimal\", expected \"direct\""), FileError);
-  training = nlohmann::json::parse(load_safetensors<double>(file).metadata.at("training"));
+  training = nlohmann::ordered_json::parse(load_safetensors<double>(file).metadata.at("training"));
   training.erase("kernels");
   narrow.metadata["training"] = training.dump();
   save_safetensors(folder / "old", narrow);

@@ -75,10 +75,10 @@ class Sweep {
                               "; nothing of it was changed: remove it, or take another file"));
     };
     const auto json = read_json(config_.file);
-    const auto require_same = [&](const char* what, const nlohmann::json& expected) {
+    const auto require_same = [&](const char* what, const nlohmann::ordered_json& expected) {
       if (!json.is_object() || !json.contains(what)) fail("is no file of a sweep: no ", what);
-      if (json[what] != expected)
-        fail("holds a sweep with ", json_differences(json[what], expected, what));
+      if (const auto list = json_differences(json[what], expected, what); !list.empty())
+        fail("holds a sweep with ", list);
     };
     require_same("example", name_);
     require_same("config", about_);

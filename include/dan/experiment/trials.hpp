@@ -112,8 +112,8 @@ class TrialRecord {
     if (writes_ && check_ && trials_.empty()) first_ = checked(trial.values);
     trials_.push_back(trial);
     if (!writes_) return;
-    nlohmann::json json{
-        {"problem", problem_}, {"names", names_}, {"trials", nlohmann::json::array()}};
+    nlohmann::ordered_json json{
+        {"problem", problem_}, {"names", names_}, {"trials", nlohmann::ordered_json::array()}};
     if (check_) json["check"] = first_;
     for (const auto& one : trials_) {
       json["trials"].push_back({{"values", one.values}, {"score", one.score}});
@@ -137,18 +137,18 @@ class TrialRecord {
     const auto fail = [&](const auto&... found) {
       throw FileError(to_text("tune: ", file_.string(), " ", found..., "; remove it"));
     };
-    const auto number = [&](const nlohmann::json& value) {
+    const auto number = [&](const nlohmann::ordered_json& value) {
       if (!value.is_number()) fail("is damaged: it has ", value.dump(), " for a number");
       return value.get<double>();
     };
-    const auto score = [&](const nlohmann::json& value) {
+    const auto score = [&](const nlohmann::ordered_json& value) {
       return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : number(value);
     };
     constexpr double infinity = std::numeric_limits<double>::infinity();
     try {
       if (json.at("names").get<std::vector<std::string>>() != names_)
         fail("holds trials of ", json.at("names").dump(), ", expected ",
-             nlohmann::json(names_).dump());
+             nlohmann::ordered_json(names_).dump());
       if (json.at("problem").get<std::string>() != problem_)
         fail("holds trials of the problem ", json.at("problem").dump(), ", expected \"", problem_,
              "\"");

@@ -122,9 +122,10 @@ class ArchiveReader {
   [[gnu::cold]] void same(const std::string& name, const auto& value) {
     const std::string whole = names_.of(name), expected = to_text(value), found = metadata(whole);
     if (found == expected) return;
-    const auto a = nlohmann::json::parse(found, nullptr, false);
-    const auto b = nlohmann::json::parse(expected, nullptr, false);
-    if (a.is_object() && b.is_object() && a != b) fail("holds ", json_differences(a, b, whole));
+    const auto a = nlohmann::ordered_json::parse(found, nullptr, false);
+    const auto b = nlohmann::ordered_json::parse(expected, nullptr, false);
+    if (a.is_object() && b.is_object())
+      if (const auto list = json_differences(a, b, whole); !list.empty()) fail("holds ", list);
     fail("holds ", whole, " = ", found, ", expected ", expected);
   }
   /// Whether there is a text, number or object of this name; of files that may lack it.

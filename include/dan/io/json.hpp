@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -12,11 +13,9 @@
 
 namespace dan {
 
-/// Writes `json` (`nlohmann::json` or `ordered_json`) with an indent of two, all or not at all; NaN
-/// and infinities become null. Throws FileError if the file cannot be written or a string is not
-/// UTF-8.
-template <class Json = nlohmann::json>
-void write_json(const std::filesystem::path& path, const Json& json) {
+/// Writes `json` with an indent of two, all or not at all; NaN and infinities become null. Throws
+/// FileError if the file cannot be written or a string is not UTF-8.
+inline void write_json(const std::filesystem::path& path, const nlohmann::ordered_json& json) {
   std::string document;
   try {
     document = json.dump(2) + "\n";
@@ -29,14 +28,15 @@ void write_json(const std::filesystem::path& path, const Json& json) {
 /// The value of a JSON document that is nested at most 64 deep (no recursion over it can run out of
 /// stack) and has no key twice in one object (readers would take either value); throws FileError,
 /// in the name of `function` and of its `source`, for any other text.
-[[nodiscard]] inline nlohmann::json parse_json(std::string_view function, std::string_view source,
-                                               std::string_view document) {
+[[nodiscard]] inline nlohmann::ordered_json parse_json(std::string_view function,
+                                                       std::string_view source,
+                                                       std::string_view document) {
   const auto fail = [&](std::string_view found) {
     throw FileError(to_text(function, ": ", source, " is not valid JSON: ", found));
   };
   std::vector<std::set<std::string>> keys;  // of the objects that are open
   try {
-    return nlohmann::json::parse(document, [&](int depth, auto event, const auto& value) {
+    return nlohmann::ordered_json::parse(document, [&](int depth, auto event, const auto& value) {
       using Event = nlohmann::json::parse_event_t;
       if (depth > 64) fail("it is nested more than 64 deep; the file is damaged");
       if (event == Event::object_start) keys.emplace_back();
@@ -54,17 +54,31 @@ void write_json(const std::filesystem::path& path, const Json& json) {
   return {};
 }
 
+/// The same with the members of all objects in the order of their names.
+[[nodiscard]] inline nlohmann::ordered_json with_sorted_keys(const nlohmann::ordered_json& json) {
+  nlohmann::ordered_json out = json;
+  if (json.is_object()) {
+    std::map<std::string, const nlohmann::ordered_json*> members;
+    for (const auto& [key, value] : json.items()) members[key] = &value;
+    out.clear();
+    for (const auto& [key, value] : members) out[key] = with_sorted_keys(*value);
+  }
+  if (json.is_array())
+    for (auto& value : out) value = with_sorted_keys(value);
+  return out;
+}
+
 /// In what `found` is not what was expected, member by member: "seed = 1, expected 7", "a.rate is
 /// missing, expected 3", with `; ` between; empty if in nothing.
-[[nodiscard]] inline std::string json_differences(const nlohmann::json& found,
-                                                  const nlohmann::json& expected,
+[[nodiscard]] inline std::string json_differences(const nlohmann::ordered_json& found,
+                                                  const nlohmann::ordered_json& expected,
                                                   const std::string& name = {}) {
   std::string list;
   const auto add = [&](const std::string& more) {
     if (!more.empty()) list += (list.empty() ? "" : "; ") + more;
   };
   if (!found.is_object() || !expected.is_object()) {
-    if (found != expected)
+    if (with_sorted_keys(found) != with_sorted_keys(expected))
       add(to_text(name.empty() ? "the value" : name, " = ", found.dump(), ", expected ",
                   expected.dump()));
     return list;
@@ -81,7 +95,7 @@ void write_json(const std::filesystem::path& path, const Json& json) {
 }
 
 /// Reads a JSON file; throws FileError if it cannot be read or is not JSON.
-[[nodiscard]] inline nlohmann::json read_json(const std::filesystem::path& path) {
+[[nodiscard]] inline nlohmann::ordered_json read_json(const std::filesystem::path& path) {
   return parse_json("read_json", path.string(), read_file("read_json", path));
 }
 

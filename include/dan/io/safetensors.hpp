@@ -86,7 +86,7 @@ template <class Real>
 void save_safetensors(const std::filesystem::path& path, const TensorFile<Real>& file) {
   static_assert(std::endian::native == std::endian::little,
                 "save_safetensors: the format is little endian, and so must be the machine");
-  auto header = nlohmann::json::object();
+  auto header = nlohmann::ordered_json::object();
   std::string data;
   std::set<std::string_view> names{detail::safetensors_metadata};
   for (const auto& [name, shape, values] : file.tensors) {
@@ -96,7 +96,7 @@ void save_safetensors(const std::filesystem::path& path, const TensorFile<Real>&
     if (!detail::is_shape_of(shape, values.size()))
       throw ShapeError(to_text("save_safetensors: tensor ", name, " has ", values.size(),
                                " values, expected the product of its shape ",
-                               nlohmann::json(shape).dump()));
+                               nlohmann::ordered_json(shape).dump()));
     const std::size_t begin = data.size();
     data.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(Real));
     header[name] = {{"dtype", detail::safetensors_type<Real>},
@@ -107,8 +107,8 @@ void save_safetensors(const std::filesystem::path& path, const TensorFile<Real>&
   std::string bytes;
   try {
     metadata.erase("checksum");
-    metadata["checksum"] = detail::checksum({data, header.dump()});
-    bytes = header.dump();
+    metadata["checksum"] = detail::checksum({data, with_sorted_keys(header).dump()});
+    bytes = with_sorted_keys(header).dump();
   } catch (const nlohmann::json::exception& e) {
     throw FileError(to_text("save_safetensors: cannot write ", path.string(), ": ", e.what()));
   }
@@ -181,7 +181,7 @@ class SafetensorsReader {
   void require_checksum(const std::string& expected) const {
     auto header = header_;
     header[std::string(safetensors_metadata)].erase("checksum");
-    const std::string found = checksum({data(), header.dump()});
+    const std::string found = checksum({data(), with_sorted_keys(header).dump()});
     if (found != expected) fail("has the checksum ", found, ", expected ", expected);
   }
 
@@ -194,25 +194,25 @@ class SafetensorsReader {
 
   template <class Real>
   [[nodiscard, gnu::cold]] std::pair<Place, NamedTensor<Real>> tensor(
-      const std::string& name, const nlohmann::json& entry) const {
+      const std::string& name, const nlohmann::ordered_json& entry) const {
     const auto shape = numbers(name, entry, "shape"), place = numbers(name, entry, "data_offsets");
-    const auto type = entry.value("dtype", nlohmann::json());
+    const auto type = entry.value("dtype", nlohmann::ordered_json());
     if (type != safetensors_type<Real>)
       fail("has type ", type.dump(), " for tensor ", name, ", expected ", safetensors_type<Real>);
     if (place.size() != 2 || place[0] > place[1] || place[1] > data().size())
-      fail("places tensor ", name, " at ", nlohmann::json(place).dump(),
+      fail("places tensor ", name, " at ", nlohmann::ordered_json(place).dump(),
            ", expected a range within its ", data().size(), " bytes of data");
     const std::size_t size = place[1] - place[0];
     if (size % sizeof(Real) != 0 || !is_shape_of(shape, size / sizeof(Real)))
       fail("has ", size, " bytes for tensor ", name, ", expected ", sizeof(Real),
-           " times the product of its shape ", nlohmann::json(shape).dump());
+           " times the product of its shape ", nlohmann::ordered_json(shape).dump());
     std::vector<Real> values(size / sizeof(Real));
     if (size > 0) std::memcpy(values.data(), data().data() + place[0], size);
     return {Place(place[0], place[1]), NamedTensor<Real>{name, shape, std::move(values)}};
   }
 
   [[nodiscard]] std::vector<std::size_t> numbers(const std::string& name,
-                                                 const nlohmann::json& entry,
+                                                 const nlohmann::ordered_json& entry,
                                                  const char* key) const {
     std::vector<std::size_t> out;
     if (!entry.is_object() || !entry.contains(key) || !entry[key].is_array())
@@ -233,7 +233,7 @@ class SafetensorsReader {
 
   std::string path_, bytes_;
   std::size_t data_from_ = 0;
-  nlohmann::json header_{};
+  nlohmann::ordered_json header_{};
 };
 
 }  // namespace detail

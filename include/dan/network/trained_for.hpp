@@ -134,8 +134,8 @@ inline void to_json(nlohmann::ordered_json& json, const TrainedFor& r) {
     json["problems"].push_back({p.change, p.variance, p.observed, p.innovation});
 }
 /// Throws nlohmann::json::exception if something is missing or of another type.
-inline void from_json(const nlohmann::json& json, TrainedFor& r) {
-  const auto number = [](const nlohmann::json& value) {
+inline void from_json(const nlohmann::ordered_json& json, TrainedFor& r) {
+  const auto number = [](const nlohmann::ordered_json& value) {
     return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
   };
   json.at("setting").get_to(r.problem);

@@ -127,7 +127,8 @@ template <class Network, class Real = float>
   const auto parse = [&](const char* key) {
     return parse_json("load_weights", to_text(key, " of ", path.string()), metadata(key));
   };
-  const nlohmann::json found = parse("architecture"), expected = detail::architecture<Network>();
+  const nlohmann::ordered_json found = parse("architecture"),
+                               expected = detail::architecture<Network>();
   for (const auto& [key, value] : expected.items())
     if (!found.is_object() || !found.contains(key) || found[key] != value)
       fail("holds a network with ", key, " = ",
@@ -177,8 +178,8 @@ template <class Network, class Real = float>
                         std::size_t offset) {
     const auto& tensor = file.at(name);
     if (tensor.shape != shape)
-      fail("has shape ", nlohmann::json(tensor.shape).dump(), " for ", name, ", expected ",
-           nlohmann::json(shape).dump());
+      fail("has shape ", nlohmann::ordered_json(tensor.shape).dump(), " for ", name, ", expected ",
+           nlohmann::ordered_json(shape).dump());
     for (const Real value : tensor.values)
       if (!std::isfinite(value)) fail("has a number in ", name, " that is not finite");
     std::ranges::copy(tensor.values, to.begin() + static_cast<std::ptrdiff_t>(offset));
