@@ -124,8 +124,11 @@ class ArchiveReader {
     if (found == expected) return;
     const auto a = nlohmann::ordered_json::parse(found, nullptr, false);
     const auto b = nlohmann::ordered_json::parse(expected, nullptr, false);
-    if (a.is_object() && b.is_object())
-      if (const auto list = json_differences(a, b, whole); !list.empty()) fail("holds ", list);
+    if (a.is_object() && b.is_object()) {
+      const auto list = json_differences(a, b, whole);
+      if (list.empty()) return;
+      fail("holds ", list);
+    }
     fail("holds ", whole, " = ", found, ", expected ", expected);
   }
   /// Whether there is a text, number or object of this name; of files that may lack it.

@@ -51,30 +51,45 @@ template <class Problem>
   return sums;
 }
 
-/// Architecture, start, problems, teacher and configuration as a text: all that must agree for the
-/// same bits. `teacher`: a number that changes with it.
-template <std::size_t Lanes, Kernels By, class Problem, class Network, class Real>
-[[nodiscard, gnu::cold]] std::string training_description(const std::vector<Problem>& problems,
-                                                          const Trained<Network, Real>& start,
-                                                          const TrainConfig& config,
-                                                          double teacher) {
-  std::vector<double> setting;
-  for (const auto& problem : problems)
-    for (const double number : fingerprint(problem)) setting.push_back(number);
-  return nlohmann::ordered_json{
-      {"architecture", detail::architecture<Network>()},
-      {"start", detail::checksum({{reinterpret_cast<const char*>(start.parameters.data()),
-                                   Network::parameters * sizeof(Real)}})},
-      {"points", Problem::points},
-      {"lanes", Lanes},
-      {"bytes", sizeof(Real)},
-      {"simd", {simd_width<Real>, simd_width<double>}},
-      {"kernels", By == Kernels::minimal ? "minimal" : "direct"},
-      {"setting", setting},
-      {"scaling", {start.network.input_mean, start.network.input_deviation}},
-      {"teacher", teacher},
-      {"config", json_of_fields(config)}}
-      .dump();
-}
+/// What a training began from: with its types and its configuration all that decides about its
+/// bits.
+template <class Problem, class Network, class Real>
+class TrainingOrigin {
+ public:
+  /// `teacher`: a number that changes with it.
+  TrainingOrigin(const std::vector<Problem>& problems, const Trained<Network, Real>& start,
+                 double teacher)
+      : weights_(detail::checksum({{reinterpret_cast<const char*>(start.parameters.data()),
+                                    Network::parameters * sizeof(Real)}})),
+        network_(start.network),
+        teacher_(teacher) {
+    for (const auto& problem : problems)
+      for (const double number : fingerprint(problem)) problems_.push_back(number);
+  }
+
+  /// All of it as a text, for checkpoints.
+  template <std::size_t Lanes, Kernels By>
+  [[nodiscard, gnu::cold]] std::string description(const TrainConfig& config) const {
+    return nlohmann::ordered_json{
+        {"architecture", detail::architecture<Network>()},
+        {"config", json_of_fields(config)},  // before what follows from it
+        {"start", weights_},
+        {"points", Problem::points},
+        {"lanes", Lanes},
+        {"bytes", sizeof(Real)},
+        {"simd", {simd_width<Real>, simd_width<double>}},
+        {"kernels", By == Kernels::minimal ? "minimal" : "direct"},
+        {"setting", problems_},
+        {"scaling", {network_.input_mean, network_.input_deviation}},
+        {"teacher", teacher_}}
+        .dump();
+  }
+
+ private:
+  std::string weights_;             ///< the checksum of the first ones
+  Network network_;                 ///< with the scaling of its inputs
+  std::vector<double> problems_{};  ///< their fingerprints, one after the other
+  double teacher_;
+};
 
 }  // namespace dan

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <deque>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -143,8 +144,7 @@ class Trainer {
     if (const std::size_t left = itinerary_.not_reached(); left > 0 && processes_.rank() == 0)
       notice(to_text("Trainer: ", left, " of ", problems.size(), " problems are not reached in ",
                      config.updates, " updates; take more updates, more groups or a shorter stay"));
-    description_ = training_description<Lanes, By>(
-        problems, start, config, learners_.front().fingerprint(now_.groups.front()));
+    origin_.emplace(problems, start, learners_.front().fingerprint(now_.groups.front()));
   }
 
   /// One unroll of every run and one update of the parameters; returns the RMSE from the target.
@@ -195,52 +195,31 @@ class Trainer {
 
   /// All updates that are left, with a progress bar; returns the trained network.
   ///
-  /// With `checkpoint`, goes on from that file if it is there, else writes it at once, so that a
-  /// place that cannot be written is told before the work; then writes it every `seconds_between`
-  /// seconds: a training that is killed loses no more than that. An interrupted one (see
-  /// core/interrupt.hpp) finishes its update, writes it and loses nothing.
-  ///
   /// Throws Interrupted when told to stop.
   /// Throws NumericalError when nothing is learned: from 500 updates after the warm-up on, and in
   /// the end, when in the mean of about the last 100 updates more than half of the runs lost the
   /// truth in every update, or more than half of the updates were left out.
-  const Trained<Network, Real>& run(const std::filesystem::path& checkpoint = {},
+  const Trained<Network, Real>& run() {
+    return run_keeping([] {}, [](double) { return false; },
+                       "nothing is kept: give `run` a checkpoint");
+  }
+  /// The same with a checkpoint: goes on from that file if it is there, else writes it at once, so
+  /// that a place that cannot be written is told before the work; then writes it every
+  /// `seconds_between` seconds: a training that is killed loses no more than that. An interrupted
+  /// one (see core/interrupt.hpp) finishes its update, writes it and loses nothing.
+  /// An empty path: no checkpoint.
+  const Trained<Network, Real>& run(const std::filesystem::path& checkpoint,
                                     double seconds_between = 60) {
-    using Clock = std::chrono::steady_clock;
-    const auto since = [](Clock::time_point begin) {
-      return std::chrono::duration<double>(Clock::now() - begin).count();
-    };
+    if (checkpoint.empty()) return run();
     const bool first = processes_.rank() == 0;
-    if (!checkpoint.empty()) {
-      if (processes_.any(first && std::filesystem::exists(checkpoint)))
-        resume(checkpoint);
-      else
-        save_checkpoint(checkpoint);
-    }
-    Progress progress("training", config_.updates, config_.progress && first, stderr, updates());
-    auto begin = Clock::now();
-    const auto keep = [&] {
-      now_.report.seconds += since(begin);
-      begin = Clock::now();
-      if (!checkpoint.empty()) save_checkpoint(checkpoint);
-    };
-    while (updates() < config_.updates) {
-      if (processes_.any(interrupted())) {
-        keep();
-        throw Interrupted(to_text("Trainer::run: interrupted after ", updates(), " of ",
-                                  config_.updates, " updates; ",
-                                  checkpoint.empty() ? "nothing is kept: give `run` a checkpoint"
-                                                     : "the same call goes on from ",
-                                  checkpoint.string()));
-      }
-      const double rmse = update();
-      progress.advance(1, to_text("RMSE ", std::round(rmse * 1e4) / 1e4));
-      if (updates() >= std::min(config_.updates, config_.warm_up + 500))
-        now_.watch.require_learning("Trainer::run", updates());
-      if (!checkpoint.empty() && processes_.any(first && since(begin) >= seconds_between)) keep();
-    }
-    keep();
-    return trained();
+    if (processes_.any(first && std::filesystem::exists(checkpoint)))
+      resume(checkpoint);
+    else
+      save_checkpoint(checkpoint);
+    return run_keeping(
+        [&] { save_checkpoint(checkpoint); },
+        [&](double seconds) { return processes_.any(first && seconds >= seconds_between); },
+        to_text("the same call goes on from ", checkpoint.string()));
   }
 
   /// Writes everything that `resume` needs to go on with the same bits; all or nothing.
@@ -276,6 +255,38 @@ class Trainer {
  private:
   using TheRuns = Runs<Problem, typename Network::template With<By>, Lanes, Real>;
   using TheLearner = Learner<TheRuns, Lessons<Teacher, TheRuns>, Loss, Policy>;
+
+  /// The updates that are left; calls `keep` whenever it is `due` after so many seconds, and in the
+  /// end. `kept`: what is said when told to stop.
+  const Trained<Network, Real>& run_keeping(const auto& keep, const auto& due,
+                                            const std::string& kept) {
+    using Clock = std::chrono::steady_clock;
+    Progress progress("training", config_.updates, config_.progress && processes_.rank() == 0,
+                      stderr, updates());
+    auto begin = Clock::now();
+    const auto seconds = [&] {
+      return std::chrono::duration<double>(Clock::now() - begin).count();
+    };
+    const auto take_stock = [&] {
+      now_.report.seconds += seconds();
+      begin = Clock::now();
+      keep();
+    };
+    while (updates() < config_.updates) {
+      if (processes_.any(interrupted())) {
+        take_stock();
+        throw Interrupted(to_text("Trainer::run: interrupted after ", updates(), " of ",
+                                  config_.updates, " updates; ", kept));
+      }
+      const double rmse = update();
+      progress.advance(1, to_text("RMSE ", std::round(rmse * 1e4) / 1e4));
+      if (updates() >= std::min(config_.updates, config_.warm_up + 500))
+        now_.watch.require_learning("Trainer::run", updates());
+      if (due(seconds())) take_stock();
+    }
+    take_stock();
+    return trained();
+  }
 
   /// Of the problem that group `g` is at.
   [[nodiscard]] const TheLearner& learner(std::size_t g, std::size_t update) const {
@@ -316,7 +327,7 @@ class Trainer {
   template <class Archive>
   [[gnu::cold]] void transfer(State& state, Archive& archive) const {
     archive.same("format", "dan training checkpoint 8");
-    archive.same("training", description_);
+    archive.same("training", origin_->template description<Lanes, By>(config_));
     archive.count("updates", state.updates, config_.updates);
     if constexpr (Archive::reads)
       for (std::size_t g = 0; g < config_.groups && learners_.size() > 1; ++g)
@@ -358,7 +369,7 @@ class Trainer {
   Threads team_;
   Ranks processes_;
   State now_;
-  std::string description_;  ///< of what must agree with a checkpoint
+  std::optional<TrainingOrigin<Problem, Network, Real>> origin_{};
 };
 
 }  // namespace dan
