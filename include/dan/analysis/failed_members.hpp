@@ -59,7 +59,7 @@ class FailedMembers {
 
  private:
   /// Of x_f = Σ_m c_m x_m over the finite members: c_m = 1/n + (w_m − w̄) / √(n − 1).
-  void draw(std::size_t count, const RandomKey& key) {
+  [[gnu::cold]] void draw(std::size_t count, const RandomKey& key) {
     std::vector<double> normal(Members * Members);
     fill_normal<double>(key.with(Purpose::replacement), normal);
     const auto n = static_cast<double>(Members - count);
