@@ -131,7 +131,9 @@ def compiles(build):
     programs = sorted({c["file"] for c in commands(build)
                        if re.search(r"(^|/)(examples/figures|apps|benchmarks|tests/slow)/|"
                                     r"(^|/)docs/parallel", c["file"])})
-    figure = next(file for file in programs if "examples/figures/" in file)
+    figure = next((file for file in programs if "examples/figures/" in file), None)
+    if not figure:
+        return [f"{build} has no figures; set it up with -Dexamples=true"]
     with folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         compile_only(build, "-x", "c++-header", umbrella, like=figure, output=f"-o{umbrella}.gch")
         return [text for text in pool.map(failure, programs) if text]
