@@ -133,7 +133,7 @@ def compiles(build):
                                     r"(^|/)docs/parallel", c["file"])})
     figure = next((file for file in programs if "examples/figures/" in file), None)
     if not figure:
-        return [f"{build} has no figures; set it up with -Dexamples=true"]
+        return [f"{build} has no figures; set it up with -Dexamples=enabled"]
     with folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         compile_only(build, "-x", "c++-header", umbrella, like=figure, output=f"-o{umbrella}.gch")
         return [text for text in pool.map(failure, programs) if text]
