@@ -119,6 +119,12 @@ def alone(build):
 
 def compiles(build):
     # The figures after dan.hpp, which they include through support.hpp: precompiled for all of them.
+    programs = sorted({c["file"] for c in commands(build)
+                       if re.search(r"(^|/)(examples/figures|apps|benchmarks|tests/slow)/|"
+                                    r"(^|/)docs/parallel", c["file"])})
+    figure = next((file for file in programs if "examples/figures/" in file), None)
+    if not figure:
+        return [f"{build} has no figures; set it up with -Dexamples=enabled"]
     folder = tempfile.TemporaryDirectory()
     umbrella = f"{folder.name}/dan.hpp"
     pathlib.Path(umbrella).write_text(f'#include "{UMBRELLA}"\n')
@@ -128,12 +134,6 @@ def compiles(build):
         done = compile_only(build, "-Werror", *before, file, like=file)
         return f"{file}:\n{done.stdout}" if done.returncode else None
 
-    programs = sorted({c["file"] for c in commands(build)
-                       if re.search(r"(^|/)(examples/figures|apps|benchmarks|tests/slow)/|"
-                                    r"(^|/)docs/parallel", c["file"])})
-    figure = next((file for file in programs if "examples/figures/" in file), None)
-    if not figure:
-        return [f"{build} has no figures; set it up with -Dexamples=enabled"]
     with folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         compile_only(build, "-x", "c++-header", umbrella, like=figure, output=f"-o{umbrella}.gch")
         return [text for text in pool.map(failure, programs) if text]

@@ -71,7 +71,7 @@ Json sweep(const MpiRanks& ranks, const std::string& file, std::size_t count) {
       if (n == 3) throw NumericalError("row 3 has diverged");
       return Json{{"third", static_cast<double>(n) / 3}};
     });
-  nlohmann::ordered_json json = rows.run(ranks)["results"];
+  Json json = rows.run(ranks)["results"];
   for (auto& row : json) row.erase("seconds");
   return json;
 }

@@ -59,7 +59,7 @@ struct ConfidenceInterval {
 /// block length). Not a number where fewer than two blocks exist.
 /// Few and long blocks, because the errors of filters stay correlated for some 50 cycles.
 /// Source: Schmeiser, Oper. Res. 30 (1982) 556–568 (batch means, 10 to 30 batches suffice).
-[[nodiscard, gnu::cold]] inline ConfidenceInterval interval_of(
+[[nodiscard]] inline ConfidenceInterval interval_of(
     const std::vector<std::span<const double>>& series) {
   std::size_t count = 0, longest = 0;
   double sum = 0;

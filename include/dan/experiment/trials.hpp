@@ -119,7 +119,7 @@ class TrialRecord {
       json["trials"].push_back({{"values", one.values}, {"score", one.score}});
       if (!one.reason.empty()) json["trials"].back()["reason"] = one.reason;
     }
-    json["checksum"] = checksum({json.dump()});
+    json["checksum"] = checksum({with_sorted_keys(json).dump()});
     write_json(file_, json);
   }
 
@@ -165,7 +165,7 @@ class TrialRecord {
       }
       auto others = json;
       others.erase("checksum");
-      if (json.at("checksum") != checksum({others.dump()}))
+      if (json.at("checksum") != checksum({with_sorted_keys(others).dump()}))
         fail("is damaged: it has another checksum than its trials");
       if (!check_ || trials_.empty()) return;
       first_ = score(json.at("check"));

@@ -26,8 +26,8 @@
 ///       archive.number("mean", mean);
 ///     }
 /// An archive knows
-///   same(name, value)             a text, number or JSON object as text that must be the same when
-///                                 it is loaded,
+///   same(name, value)             a text, number or JSON object as text (its members in any order)
+///                                 that must be the same when it is loaded,
 ///   count(name, n, most)          a whole number from zero to `most`,
 ///   number(name, x)               a double from zero,
 ///   series(name, x)               a vector of float of any length,

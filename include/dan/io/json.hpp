@@ -54,17 +54,16 @@ inline void write_json(const std::filesystem::path& path, const nlohmann::ordere
   return {};
 }
 
-/// The same with the members of all objects in the order of their names.
+/// `json` with the members of all objects in the order of their names, for checksums.
 [[nodiscard]] inline nlohmann::ordered_json with_sorted_keys(const nlohmann::ordered_json& json) {
-  nlohmann::ordered_json out = json;
   if (json.is_object()) {
-    std::map<std::string, const nlohmann::ordered_json*> members;
-    for (const auto& [key, value] : json.items()) members[key] = &value;
-    out.clear();
-    for (const auto& [key, value] : members) out[key] = with_sorted_keys(*value);
+    std::map<std::string, nlohmann::ordered_json> members;
+    for (const auto& [key, value] : json.items()) members.emplace(key, with_sorted_keys(value));
+    return members;
   }
-  if (json.is_array())
-    for (auto& value : out) value = with_sorted_keys(value);
+  if (!json.is_array()) return json;
+  auto out = nlohmann::ordered_json::array();
+  for (const auto& value : json) out.push_back(with_sorted_keys(value));
   return out;
 }
 

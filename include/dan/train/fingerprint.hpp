@@ -72,7 +72,7 @@ class TrainingOrigin {
   [[nodiscard, gnu::cold]] std::string description(const TrainConfig& config) const {
     return nlohmann::ordered_json{
         {"architecture", detail::architecture<Network>()},
-        {"config", json_of_fields(config)},  // before what follows from it
+        {"config", json_of_fields(config)},  // first, so that errors name it before what it changes
         {"start", weights_},
         {"points", Problem::points},
         {"lanes", Lanes},

@@ -195,7 +195,7 @@ class Trainer {
 
   /// All updates that are left, with a progress bar; returns the trained network.
   ///
-  /// Throws Interrupted when told to stop.
+  /// Throws Interrupted when told to stop; nothing is kept then.
   /// Throws NumericalError when nothing is learned: from 500 updates after the warm-up on, and in
   /// the end, when in the mean of about the last 100 updates more than half of the runs lost the
   /// truth in every update, or more than half of the updates were left out.
@@ -207,7 +207,8 @@ class Trainer {
   /// that a place that cannot be written is told before the work; then writes it every
   /// `seconds_between` seconds: a training that is killed loses no more than that. An interrupted
   /// one (see core/interrupt.hpp) finishes its update, writes it and loses nothing.
-  /// An empty path: no checkpoint.
+  /// An empty path: no checkpoint. Throws as `run`, and FileError as `resume` and
+  /// `save_checkpoint`.
   const Trained<Network, Real>& run(const std::filesystem::path& checkpoint,
                                     double seconds_between = 60) {
     if (checkpoint.empty()) return run();
