@@ -174,17 +174,17 @@ ordered_json kuramoto_sivashinsky(const example::Options& options,
 /// The networks of vorticity at fixed and at random places.
 ordered_json sphere(const example::Options& options, const RobustnessOptions& table_options) {
   ordered_json results = ordered_json::array();
-  const auto rows = [&](const std::string& observed, const auto& operation) {
+  const auto rows = [&]<class Network>(const std::string& observed, const auto& operation) {
     const auto problem = example::flow_observed_by(operation);
     using Flow = std::decay_t<decltype(problem)>;
     Table<Flow> table(options, table_options, problem, shocks(), 0.3);
-    table.template learned<pretrained::Sphere>("sphere_" + observed);
+    table.template learned<Network>("sphere_" + observed);
     for (const auto& row : table.results()) results.push_back(row);
   };
-  rows("512_regular", example::every_point<2>());
-  rows("128_regular", example::every_point<4>());
-  rows("128_random", example::SeenAtRandom(128, 128));
-  rows("all", ObserveAll<example::Sphere::points>());
+  rows.operator()<pretrained::SphereLarge>("512_regular", example::every_point<2>());
+  rows.operator()<pretrained::Sphere>("128_regular", example::every_point<4>());
+  rows.operator()<pretrained::Sphere>("128_random", example::SeenAtRandom(128, 128));
+  rows.operator()<pretrained::Sphere>("all", ObserveAll<example::Sphere::points>());
   return results;
 }
 

@@ -32,8 +32,30 @@ std::vector<double> kinetic_energy(const auto& squares) {
   return energy;
 }
 
-template <class Here>
-void add_rows(example::SweepFigure& figure, const std::string& observed, const Here& problem) {
+/// A network, in how many runs it is trained, and how.
+template <class Network_, std::size_t Runs>
+struct Learning {
+  using Network = Network_;
+  static constexpr std::size_t runs = Runs;
+  Recipe<> recipe{};
+};
+const Learning<pretrained::Sphere, 16> usual{
+    {.training =
+         {.updates = 2000, .groups = 1, .unroll = 2, .warm_up = 100, .first_guess_deviation = 0.3},
+     .finish = {.share = 0.5, .unroll = 4}}};
+/// More and smaller steps, through longer chains: 8 runs, or as many as a register has numbers.
+const Learning<pretrained::SphereLarge, std::max<std::size_t>(8, simd_width<float>)> longer{
+    {.training = {.updates = 6000,
+                  .groups = 1,
+                  .unroll = 4,
+                  .first_unroll = 1,
+                  .warm_up = 100,
+                  .first_guess_deviation = 0.3},
+     .finish = {.share = 0.1, .unroll = 16}}};
+
+template <class Here, class HowLearned>
+void add_rows(example::SweepFigure& figure, const std::string& observed, const Here& problem,
+              const HowLearned& learning) {
   constexpr bool of_vorticity = std::is_same_v<decltype(problem.model.shown), OwnFields>;
   const nlohmann::ordered_json setting{{"observed", observed}};
   TwinConfig unseen = figure.unseen(), tuning = figure.tuning();
@@ -63,16 +85,10 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const H
                          const auto& make) {
     figure.add_tuned(method, setting, problem, grid, tuning, make, scored(0));
   };
-  const Recipe<> recipe{.training = {.updates = 2000,
-                                     .groups = 1,
-                                     .unroll = 2,
-                                     .warm_up = 100,
-                                     .first_guess_deviation = 0.3},
-                        .finish = {.share = 0.5, .unroll = 4}};
   std::string name = "sphere_" + observed;
   std::ranges::replace(name, ' ', '_');
-  figure.add_shipped<pretrained::Sphere, 16>("DAN, one state and memory", setting, problem, recipe,
-                                             name, scored(1));
+  figure.add_shipped<typename HowLearned::Network, HowLearned::runs>(
+      "DAN, one state and memory", setting, problem, learning.recipe, name, scored(1));
   using Values = std::span<const double>;
   tuned("3D-Var, tuned",
         {{"x_B", {0.003, 0.006, 0.01, 0.03, 0.1, 0.3, 1, 3}}, {"length", {1.5, 2, 3, 6}}},
@@ -102,13 +118,13 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const H
 
 void sphere(example::SweepFigure& figure) {
   using example::flow_observed_by;
-  add_rows(figure, "512 regular", flow_observed_by(every_point<2>()));
+  add_rows(figure, "512 regular", flow_observed_by(every_point<2>()), longer);
   if (!figure.quick()) {
-    add_rows(figure, "128 regular", flow_observed_by(every_point<4>()));
-    add_rows(figure, "128 random", flow_observed_by(example::SeenAtRandom(128, 128)));
-    add_rows(figure, "all", flow_observed_by(ObserveAll<points>()));
+    add_rows(figure, "128 regular", flow_observed_by(every_point<4>()), usual);
+    add_rows(figure, "128 random", flow_observed_by(example::SeenAtRandom(128, 128)), usual);
+    add_rows(figure, "all", flow_observed_by(ObserveAll<points>()), usual);
     add_rows(figure, "512 of the stream function",
-             example::stream_function_observed_by(every_point<2>()));
+             example::stream_function_observed_by(every_point<2>()), usual);
   }
   (void)figure.run("observed");
 }

@@ -140,8 +140,8 @@ int main(int argc, char** argv) try {
   const Sphere<OwnFields> sphere{.model = {{one_level<Harmonics>(), 3600, 12}},
                                  .noise = DiagonalNoise<Grid::points>(5.6e-11),
                                  .norm = {{2.67e-5}}};
-  for (const char* observed :
-       {"512_regular", "128_regular", "128_random", "all"})  // the same network
+  write<pretrained::SphereLarge>(weights, folder, "sphere_512_regular", sphere);
+  for (const char* observed : {"128_regular", "128_random", "all"})  // the same network
     write<pretrained::Sphere>(weights, folder, to_text("sphere_", observed), sphere);
   write<pretrained::Sphere>(
       weights, folder, "sphere_512_of_the_stream_function",

@@ -83,7 +83,7 @@ using KuramotoSivashinskyPlain = AnalysisNetwork<NetworkShape{.filters = 40,
                                                               .gain_radius = 16},
                                                  Ring<128>>;
 
-/// For barotropic flow on the sphere (sphere_512_regular, …).
+/// For barotropic flow on the sphere (sphere_128_regular, …).
 using Sphere = AnalysisNetwork<NetworkShape{.filters = 24,
                                             .blocks = 2,
                                             .sub_blocks = 2,
@@ -96,5 +96,14 @@ using Sphere = AnalysisNetwork<NetworkShape{.filters = 24,
                                             .sees_precision = true,
                                             .sees_place = true},
                                LatLon<32, 64, Latitudes::gaussian>>;
+
+/// A larger one, whose last layer, of one point, costs less (sphere_512_regular).
+using SphereLarge = AnalysisNetwork<[] {
+  NetworkShape shape = Sphere::shape;
+  shape.filters = 40, shape.blocks = 3, shape.products = 24, shape.memory = 16;
+  shape.output_kernel = 1;
+  return shape;
+}(),
+                                    Sphere::Grid>;
 
 }  // namespace dan::pretrained
