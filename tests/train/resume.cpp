@@ -62,7 +62,6 @@ TEST_CASE("trainer: saved after any update and resumed, it ends with the same bi
   T elsewhere(forced, network, config);
   CHECK_THROWS_AS(elsewhere.resume(file), FileError);
   CHECK_THROWS_AS(another.resume(folder / "none"), FileError);
-  // Of a program with another SIMD width, whose bits differ.
   auto narrow = load_safetensors<double>(file);
   auto training = nlohmann::ordered_json::parse(narrow.metadata.at("training"));
   CHECK(training.at("simd") == nlohmann::ordered_json{simd_width<float>, simd_width<double>});
@@ -71,6 +70,7 @@ TEST_CASE("trainer: saved after any update and resumed, it ends with the same bi
   CHECK(narrow.metadata["training"] != training.dump());
   save_safetensors(folder / "sorted", narrow);
   CHECK_NOTHROW(T(problem, network, config).resume(folder / "sorted"));
+  // Of a program with another SIMD width, whose bits differ.
   training["simd"] = {1, 1};
   narrow.metadata["training"] = training.dump();
   save_safetensors(folder / "narrow", narrow);

@@ -51,45 +51,44 @@ template <class Problem>
   return sums;
 }
 
-/// What a training began from: with its types and its configuration all that decides about its
-/// bits.
-template <class Problem, class Network, class Real>
-class TrainingOrigin {
- public:
-  /// `teacher`: a number that changes with it.
-  TrainingOrigin(const std::vector<Problem>& problems, const Trained<Network, Real>& start,
-                 double teacher)
-      : weights_(detail::checksum({{reinterpret_cast<const char*>(start.parameters.data()),
-                                    Network::parameters * sizeof(Real)}})),
-        network_(start.network),
-        teacher_(teacher) {
-    for (const auto& problem : problems)
-      for (const double number : fingerprint(problem)) problems_.push_back(number);
-  }
-
-  /// All of it as a text, for checkpoints.
-  template <std::size_t Lanes, Kernels By>
-  [[nodiscard, gnu::cold]] std::string description(const TrainConfig& config) const {
-    return nlohmann::ordered_json{
-        {"architecture", detail::architecture<Network>()},
-        {"config", json_of_fields(config)},  // first, so that errors name it before what it changes
-        {"start", weights_},
-        {"points", Problem::points},
-        {"lanes", Lanes},
-        {"bytes", sizeof(Real)},
-        {"simd", {simd_width<Real>, simd_width<double>}},
-        {"kernels", By == Kernels::minimal ? "minimal" : "direct"},
-        {"setting", problems_},
-        {"scaling", {network_.input_mean, network_.input_deviation}},
-        {"teacher", teacher_}}
-        .dump();
-  }
-
- private:
-  std::string weights_;             ///< the checksum of the first ones
-  Network network_;                 ///< with the scaling of its inputs
-  std::vector<double> problems_{};  ///< their fingerprints, one after the other
-  double teacher_;
+/// What a training began from: with its types, the scaling of its inputs and its configuration all
+/// that decides about its bits.
+struct TrainingOrigin {
+  std::string weights{};           ///< the checksum of the first ones
+  std::vector<double> problems{};  ///< their fingerprints, one after the other
+  double teacher = 0;              ///< a number that changes with it
 };
+template <class Problem, class Network, class Real>
+[[nodiscard, gnu::cold]] TrainingOrigin training_origin(const std::vector<Problem>& problems,
+                                                        const Trained<Network, Real>& start,
+                                                        double teacher) {
+  TrainingOrigin origin{
+      .weights = detail::checksum({{reinterpret_cast<const char*>(start.parameters.data()),
+                                    Network::parameters * sizeof(Real)}}),
+      .teacher = teacher};
+  for (const auto& problem : problems)
+    for (const double number : fingerprint(problem)) origin.problems.push_back(number);
+  return origin;
+}
+
+/// All that must agree for the same bits, as a text.
+template <std::size_t Lanes, Kernels By, class Problem, class Real, class Network>
+[[nodiscard, gnu::cold]] std::string training_description(const TrainingOrigin& origin,
+                                                          const Network& network,
+                                                          const TrainConfig& config) {
+  return nlohmann::ordered_json{
+      {"architecture", detail::architecture<Network>()},
+      {"config", json_of_fields(config)},  // first, so that errors name it before what it changes
+      {"start", origin.weights},
+      {"points", Problem::points},
+      {"lanes", Lanes},
+      {"bytes", sizeof(Real)},
+      {"simd", {simd_width<Real>, simd_width<double>}},
+      {"kernels", By == Kernels::minimal ? "minimal" : "direct"},
+      {"setting", origin.problems},
+      {"scaling", {network.input_mean, network.input_deviation}},
+      {"teacher", origin.teacher}}
+      .dump();
+}
 
 }  // namespace dan

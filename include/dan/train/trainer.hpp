@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <deque>
 #include <filesystem>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -144,7 +143,7 @@ class Trainer {
     if (const std::size_t left = itinerary_.not_reached(); left > 0 && processes_.rank() == 0)
       notice(to_text("Trainer: ", left, " of ", problems.size(), " problems are not reached in ",
                      config.updates, " updates; take more updates, more groups or a shorter stay"));
-    origin_.emplace(problems, start, learners_.front().fingerprint(now_.groups.front()));
+    origin_ = training_origin(problems, start, learners_.front().fingerprint(now_.groups.front()));
   }
 
   /// One unroll of every run and one update of the parameters; returns the RMSE from the target.
@@ -328,7 +327,8 @@ class Trainer {
   template <class Archive>
   [[gnu::cold]] void transfer(State& state, Archive& archive) const {
     archive.same("format", "dan training checkpoint 8");
-    archive.same("training", origin_->template description<Lanes, By>(config_));
+    archive.same("training", training_description<Lanes, By, Problem, Real>(
+                                 origin_, state.trained.network, config_));
     archive.count("updates", state.updates, config_.updates);
     if constexpr (Archive::reads)
       for (std::size_t g = 0; g < config_.groups && learners_.size() > 1; ++g)
@@ -370,7 +370,7 @@ class Trainer {
   Threads team_;
   Ranks processes_;
   State now_;
-  std::optional<TrainingOrigin<Problem, Network, Real>> origin_{};
+  TrainingOrigin origin_{};
 };
 
 }  // namespace dan
