@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 
 #include "dan/core/registers.hpp"
 #include "dan/core/scalar.hpp"
@@ -40,11 +41,18 @@ struct Pack {
   /// Lanes differ: no function of the standard library and no `if` can take them.
   operator double() const = delete;  // use: using std::sin; sin(x), dan::where_less(a, b, yes, no)
 
+  /// f(i) for each register i. Up to four are made in one expression: a result that a loop writes
+  /// goes through memory, and who reads it next waits for it.
   template <class F>
   static Pack map(const F& f) {
-    Pack out;
-    for (std::size_t i = 0; i < registers; ++i) out.part[i] = f(i);
-    return out;
+    if constexpr (registers <= 4) {
+      return [&]<std::size_t... I>(std::index_sequence<I...>) { return Pack(Parts{}, f(I)...); }
+      (std::make_index_sequence<registers>{});
+    } else {
+      Pack out;
+      for (std::size_t i = 0; i < registers; ++i) out.part[i] = f(i);
+      return out;
+    }
   }
 
   friend Pack operator+(const Pack& a, const Pack& b) {
@@ -71,6 +79,11 @@ struct Pack {
   [[nodiscard]] Real* lanes() { return reinterpret_cast<Real*>(part); }
   [[nodiscard]] Real operator[](std::size_t lane) const { return lanes()[lane]; }
   [[nodiscard]] Real& operator[](std::size_t lane) { return lanes()[lane]; }
+
+ private:
+  struct Parts {};
+  template <class... Register_>
+  Pack(Parts, const Register_&... parts) : part{parts...} {}
 };
 
 template <std::floating_point Real_, std::size_t Lanes>
