@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <limits>
 #include <span>
+#include <utility>
 
 #include "dan/autodiff/dual.hpp"
 #include "support/functions.hpp"
@@ -124,6 +125,10 @@ TEST_CASE("tape: results that are used again keep their gradients") {
           const V sum = x + y, copy = sum;  // two of one
           return copy * z + sum;
         }) == Three{6, 6, 5});
+  CHECK(gradients([](const V& x, const V& y, const V& z) {
+          const V moved = 2 + x;  // an independent variable under another value
+          return moved * y + (x - 1) * z;
+        }) == Three{8, 4, 1});
   CHECK(gradients([](const V& x, const V& y, const V&) {
           std::array<V, 1> stored;
           const auto store = [&] {
@@ -146,4 +151,8 @@ TEST_CASE("tape: results that are used again keep their gradients") {
           sum *= sum;
           return sum - before;
         }) == Three{-7, 2, -2});
+  CHECK(gradients([](const V& x, const V& y, const V&) {
+          V product = x * y;
+          return std::move(product) * product;  // one of the two is the other
+        }) == Three{36, 24, 0});
 }

@@ -49,7 +49,7 @@ template <class T>
 /// A number that remembers how it was computed; without a tape it is a constant.
 ///
 /// Operators are told by a reference to an rvalue that nobody will use an operand again, and then
-/// let its terms be terms of their own result; a copy of a variable therefore tells the tape that
+/// put their result in its place on the tape; a copy of a variable therefore tells the tape that
 /// there are two of it.
 template <class T>
 struct Variable {
@@ -79,7 +79,7 @@ struct Variable {
   /// A constant.
   template <Number N>
   Variable(N v)  // NOLINT(google-explicit-constructor): numbers mix with variables in formulas
-      : value(constant<T>(v)), tape(nullptr), index(0) {}
+      : Variable(constant<T>(v), nullptr, 0) {}
   operator double() const = delete;  // use: using std::sin; sin(x), dan::where_less(a, b, yes, no)
 
   friend Variable operator+(const Variable& a, const Variable& b) {
@@ -171,117 +171,131 @@ inline Variable<T>& operator-=(Variable<T>& a, Variable<T>&& b) {
   return a = Tape<T>::difference(detail::Operand<T, true>{a}, detail::Operand<T, true>{b});
 }
 
-/// What was computed with variables, in order: of each result its terms, each an operand, a sign
-/// and, where it is not one, the partial derivative. `T` is a number, a pack (all lanes on one
-/// tape) or a dual number (the gradient then has a derivative: second derivatives).
+/// What was computed with variables: a list of operations, of each its operands and, where they are
+/// not ±1, the partial derivatives by them. `T` is a number, a pack (all lanes on one tape) or a
+/// dual number (the gradient then has a derivative: second derivatives).
 ///
-/// A result that is used once, as part of a larger formula, is no result of its own where its terms
-/// can be the larger one's: (a − b) · c − d has four terms and two partial derivatives.
-/// Memory per result: 8 bytes and a T for its gradient; per term 8 bytes; a T per partial
-/// derivative that is not ±1. Cleared and reused it allocates nothing. At most 2³¹ operations. A
-/// tape belongs to one thread.
-/// Source: Griewank and Walther, Evaluating Derivatives (2nd ed., SIAM 2008), sections 3.2 and 10.2
-/// (preaccumulation of statements).
+/// A result that the next operation uses up has no gradient in memory: (a − b) · c − d is three
+/// operations, but one gradient is passed on to four. Partial derivatives that are inputs are not
+/// stored again: (a − b) · c with inputs stores a − b.
+/// Memory: per operation 16 bytes and at most two partial derivatives, a T each; per input two T,
+/// per result that is used later one. Cleared and reused it allocates nothing. At most 2³⁰
+/// operations. A tape belongs to one thread.
+///
+/// Source: Griewank and Walther, Evaluating Derivatives (2nd ed., SIAM 2008), sections 3.2 and 4.3.
 template <class T>
 class Tape {
   template <bool Expires>
   using Operand = detail::Operand<T, Expires>;
 
  public:
+  Tape() { clear(); }
   /// Forgets everything, keeps the memory.
-  void clear() { used_ = inputs_ = kept_ = terms_ = partials_ = 0; }
+  void clear() {
+    used_ = 1;
+    inputs_ = operations_ = stored_ = 0;
+    last_ = none;
+  }
 
   /// An independent variable.
   Variable<T> input(const T& value) {
     reserve();
-    if (used_ == inputs_) ++inputs_;
-    kept_ = used_ + 1;
-    return result(value, used_, terms_, 0);
+    if (operations_ == 0) {
+      ++inputs_;
+      fit();
+      store(value);
+    } else {
+      record({none, none, 0, 0});
+    }
+    last_ = none;
+    return {value, this, used_++};
   }
   /// Clears the tape and makes the variables to[i] of x[i], i < count.
   void inputs(const T* x, std::size_t count, Variable<T>* to) {
     clear();
-    while (room_ <= count) grow();
-    std::fill_n(nodes_.begin(), count, Node{});
-    used_ = inputs_ = kept_ = count;
-    for (std::size_t i = 0; i < count; ++i)
-      to[i] = Variable<T>(x[i], this, static_cast<std::uint32_t>(i));
+    inputs_ = stored_ = static_cast<std::uint32_t>(count);
+    used_ = inputs_ + 1;
+    fit();
+    for (std::uint32_t i = 0; i < inputs_; ++i) {
+      values_[i] = detail::copied(x[i]);
+      to[i] = Variable<T>(x[i], this, i + 1);
+    }
   }
   /// A result with the derivative `along` by x.
   Variable<T> add(const T& value, const Variable<T>& x, const T& along) {
     reserve();
-    return derived<true>(value, Operand<false>{x}, partial(along));
+    return derived(value, Operand<false>{x}, store(along));
   }
   /// A result with derivatives by a and b.
   Variable<T> add(const T& value, const Variable<T>& a, const T& along_a, const Variable<T>& b,
                   const T& along_b) {
     reserve();
-    const std::uint32_t by_a = partial(along_a, along_b);
-    return derived<true>(value, Operand<false>{a}, by_a, Operand<false>{b}, by_a + 2);
+    const std::uint32_t by_a = store(along_a), by_b = store(along_b);
+    return derived(value, Operand<false>{a}, by_a, Operand<false>{b}, by_b);
   }
   /// a + b
   template <bool A, bool B>
   [[gnu::always_inline]] static Variable<T> sum(Operand<A> a, Operand<B> b) {
     const T value = a.variable.value + b.variable.value;
-    Tape* const tape = b.variable.tape;
-    if (!tape) return renamed(a, value);  // a constant changes no gradient
-    if (!a.variable.tape) return renamed(b, value);
-    tape->reserve();
-    return tape->template derived<false>(value, a, 0, b, 0);
+    if (!b.variable.tape) return moved(a, value);  // a constant changes no gradient
+    if (!a.variable.tape) return moved(b, value);
+    return tape_of(a, b)->derived(value, a, 0, b, 0);
   }
   /// a − b
   template <bool A, bool B>
   [[gnu::always_inline]] static Variable<T> difference(Operand<A> a, Operand<B> b) {
     const T value = a.variable.value - b.variable.value;
-    Tape* const tape = b.variable.tape;
-    if (!tape) return renamed(a, value);
-    tape->reserve();
-    if (!a.variable.tape) return tape->template derived<false>(value, b, minus);
-    return tape->template derived<false>(value, a, 0, b, minus);
+    if (!b.variable.tape) return moved(a, value);
+    if (!a.variable.tape) return tape_of(b, b)->derived(value, b, minus);
+    return tape_of(a, b)->derived(value, a, 0, b, minus);
   }
   /// a b
   template <bool A, bool B>
   [[gnu::always_inline]] static Variable<T> product(Operand<A> a, Operand<B> b) {
-    const T &x = a.variable.value, &y = b.variable.value, value = x * y;
-    if (Tape* const tape = b.variable.tape) {
-      tape->reserve();
-      if (!a.variable.tape) return tape->template derived<true>(value, b, tape->partial(x));
-      const std::uint32_t by_b = tape->partial(x, y);
-      return tape->template derived<true>(value, a, by_b + 2, b, by_b);
+    const T value = a.variable.value * b.variable.value;
+    if (a.variable.tape && b.variable.tape) {
+      Tape* const tape = tape_of(a, b);
+      const std::uint32_t by_a = tape->value_of(b.variable), by_b = tape->value_of(a.variable);
+      return tape->derived(value, a, by_a, b, by_b);
     }
-    if (Tape* const tape = a.variable.tape) {
-      tape->reserve();
-      return tape->template derived<true>(value, a, tape->partial(y));
+    if (b.variable.tape) {
+      Tape* const tape = tape_of(b, b);
+      return tape->derived(value, b, tape->store(a.variable.value));
     }
-    return {value, nullptr, 0};
+    if (a.variable.tape) {
+      Tape* const tape = tape_of(a, a);
+      return tape->derived(value, a, tape->store(b.variable.value));
+    }
+    return {value, nullptr, none};
   }
 
   /// The variable of this index has a copy.
-  void keep(std::uint32_t index) { kept_ = std::max<std::size_t>(kept_, index + 1U); }
+  void keep(std::uint32_t index) {
+    if (index == last_) last_ = none;
+  }
 
   /// Computes the gradients of Σ_j d_y_j y_j by all that is on the tape; y and d_y are as long.
   /// Gradients of zero add nothing, also where a derivative is not finite. Cost: a multiplication
-  /// and an addition per term.
+  /// and an addition per operand.
   void sweep(std::span<const Variable<T>> y, const T* d_y) {
     gradients_.assign(used_, constant<T>(0));
     T* const g = gradients_.data();
     for (std::size_t j = 0; j < y.size(); ++j)
       if (y[j].tape) increase(g[y[j].index], d_y[j]);
-    const T* const partial = values_.data();
-    for (std::size_t k = used_; k-- > inputs_;) {
-      const T d = detail::copied(g[k]);
-      const Term* const end = terms_of_.data() + nodes_[k].end;
-      for (const Term* term = terms_of_.data() + nodes_[k - 1].end; term != end; ++term) {
-        T& to = g[term->index];
-        const std::uint32_t factor = term->factor;
-        if (factor == 0)
-          increase(to, d);
-        else if (factor == minus)
-          decrease(to, d);
-        else if (factor % 2 == 0)
-          increase(to, times(partial[factor / 2 - 1], d));
-        else
-          decrease(to, times(partial[factor / 2 - 1], d));
+    const Operation *const first = list_.data(), *next = first + operations_;
+    for (const T* result = g + used_; next != first;) {
+      T d = detail::copied(*--result);
+      while (true) {
+        const Operation& done = *--next;
+        if (done.b != none) pass(d, done.factor_b, g[done.b]);
+        if (done.a != before) {
+          if (done.a != none) pass(d, done.factor_a, g[done.a]);
+          break;
+        }
+        if (done.factor_a == minus)
+          d = constant<T>(0) - d;
+        else if (done.factor_a != 0)
+          d = times(values_[done.factor_a / 2 - 1], d);
       }
     }
   }
@@ -294,95 +308,88 @@ class Tape {
     return x.tape ? gradients_[x.index] : constant<T>(0);
   }
   /// Those by the independent variables, in their order.
-  [[nodiscard]] const T* gradients() const { return gradients_.data(); }
+  [[nodiscard]] const T* gradients() const { return gradients_.data() + 1; }
 
  private:
-  struct Node {
-    std::uint32_t end;     ///< of its terms, which begin where those of the node before end
-    std::uint32_t linear;  ///< whether all their factors are ±1
+  struct Operation {
+    std::uint32_t a, b;  ///< indices of the operands, `none`, or a the result `before`
+    std::uint32_t factor_a, factor_b;  ///< 0: one, `minus`, 2 n: the value n − 1
   };
-  struct Term {
-    std::uint32_t index;   ///< of the operand
-    std::uint32_t factor;  ///< 2 · (0: one, n: the partial derivative n − 1) + (1: negative)
-  };
-  static constexpr std::uint32_t minus = 1;
+  static constexpr std::uint32_t none = 0, before = ~0U, minus = 1;
 
-  /// Makes room for one more operation: a result, two terms.
+  /// The tape of a and b, with room for one more operation.
+  template <bool A, bool B>
+  [[gnu::always_inline]] static Tape* tape_of(Operand<A> a, Operand<B> b) {
+    Tape* const tape = A ? a.variable.tape : b.variable.tape;
+    tape->reserve();
+    return tape;
+  }
   [[gnu::always_inline]] void reserve() {
-    if (used_ + terms_ >= room_) [[unlikely]]
+    if (operations_ == room_) [[unlikely]]
       grow();
   }
   [[gnu::noinline]] void grow() {
-    room_ = std::max<std::size_t>(1024, 2 * room_);
-    nodes_.resize(room_ + 2);
-    terms_of_.resize(room_ + 2);
-    values_.resize(room_ + 2);  // no more than terms
+    room_ = std::max<std::uint32_t>(1024, 2 * room_);
+    list_.resize(room_);
+    fit();
   }
-  /// The factor of terms with this partial derivative.
-  [[gnu::always_inline]] std::uint32_t partial(const T& along) {
-    values_[partials_++] = detail::copied(along);
-    return static_cast<std::uint32_t>(2 * partials_);
+  /// Room for the values of the first inputs and of operations.
+  void fit() {
+    const std::size_t most = inputs_ + 2 * std::size_t{room_};
+    if (values_.size() < most) values_.resize(2 * most);
   }
-  /// That of the first of two.
-  [[gnu::always_inline]] std::uint32_t partial(const T& first, const T& second) {
-    T* const to = values_.data() + partials_;
-    to[0] = detail::copied(first);
-    to[1] = detail::copied(second);
-    partials_ += 2;
-    return static_cast<std::uint32_t>(2 * partials_ - 2);
+  /// Keeps a value; the factor that it is.
+  [[gnu::always_inline]] std::uint32_t store(const T& value) {
+    values_[stored_++] = detail::copied(value);
+    return 2 * stored_;
   }
-  /// The last result, number `at`, which has the terms up to `end`.
-  [[gnu::always_inline]] Variable<T> result(const T& value, std::size_t at, std::size_t end,
-                                            std::uint32_t linear) {
-    nodes_[at] = {static_cast<std::uint32_t>(end), linear};
-    used_ = at + 1;
-    terms_ = end;
-    return {value, this, static_cast<std::uint32_t>(at)};
+  /// The value of x as a factor.
+  [[gnu::always_inline]] std::uint32_t value_of(const Variable<T>& x) {
+    return x.index <= inputs_ ? 2 * x.index : store(x.value);
   }
-  /// x under another value.
+  [[gnu::always_inline]] void record(const Operation& operation) {
+    list_[operations_++] = operation;
+  }
+  /// x plus a constant. Inputs have their values on the tape, so that theirs is another number.
   template <bool X>
-  [[gnu::always_inline]] static Variable<T> renamed(Operand<X> x, const T& value) {
-    if (x.variable.tape && !X) x.variable.tape->keep(x.variable.index);
-    return {value, x.variable.tape, x.variable.index};
+  [[gnu::always_inline]] static Variable<T> moved(Operand<X> x, const T& value) {
+    Tape* const tape = x.variable.tape;
+    if (tape && x.variable.index <= tape->inputs_) return tape_of(x, x)->derived(value, x, 0);
+    if (tape && !X) tape->keep(x.variable.index);
+    return {value, tape, x.variable.index};
   }
-  /// A result with the terms of operands, `factor` times their gradients. If an operand expires and
-  /// is the last result, its terms become those of the new one, in its place; those of a product
-  /// only if it is linear itself, so that no partial derivatives are multiplied.
-  template <bool Product, bool X>
+  /// A result with derivatives, which are the factors, by its operands. An operand that expires and
+  /// is the last result has no gradient of its own: its place is that of the new one.
+  template <bool X>
   [[gnu::always_inline]] Variable<T> derived(const T& value, Operand<X> x, std::uint32_t factor) {
-    std::size_t at = used_, end = terms_;
-    std::uint32_t linear = Product ? 0 : 1;
-    take<Product>(x, factor, at, linear) || append(x, factor, end);
-    return result(value, at, end, linear);
+    const bool follows = X && x.variable.index == last_;
+    record({follows ? before : x.variable.index, none, factor, 0});
+    return result(value, follows);
   }
-  template <bool Product, bool A, bool B>
+  template <bool A, bool B>
   [[gnu::always_inline]] Variable<T> derived(const T& value, Operand<A> a, std::uint32_t factor_a,
                                              Operand<B> b, std::uint32_t factor_b) {
-    std::size_t at = used_, end = terms_;
-    std::uint32_t linear = Product ? 0 : 1;
-    const bool taken = take<Product>(b, factor_b, at, linear);
-    take<Product>(a, factor_a, at, linear) || append(a, factor_a, end);
-    taken || append(b, factor_b, end);
-    return result(value, at, end, linear);
+    const std::uint32_t i = a.variable.index, j = b.variable.index;
+    const bool a_follows = A && i == last_ && i != j, b_follows = B && j == last_ && i != j;
+    if (b_follows)
+      record({before, i, factor_b, factor_a});
+    else
+      record({a_follows ? before : i, j, factor_a, factor_b});
+    return result(value, a_follows || b_follows);
   }
-  /// Takes over the terms of x if it expires and is the result before `at`.
-  template <bool Product, bool X>
-  [[gnu::always_inline]] bool take(Operand<X> x, std::uint32_t factor, std::size_t& at,
-                                   std::uint32_t& linear) {
-    const std::size_t index = x.variable.index;
-    if (!X || index + 1 != at || index < kept_ || (Product && nodes_[index].linear == 0))
-      return false;
-    if (factor != 0)
-      for (std::size_t n = nodes_[index - 1].end; n < nodes_[index].end; ++n)
-        terms_of_[n].factor ^= factor;
-    at = index;
-    linear &= nodes_[index].linear;
-    return true;
+  /// The last result, in the place of the one before or in the next.
+  [[gnu::always_inline]] Variable<T> result(const T& value, bool in_place) {
+    last_ = in_place ? last_ : used_++;
+    return {value, this, last_};
   }
-  template <bool X>
-  [[gnu::always_inline]] bool append(Operand<X> x, std::uint32_t factor, std::size_t& end) {
-    terms_of_[end++] = {x.variable.index, factor};
-    return true;
+  /// Adds to a gradient what the operand with this factor has of d.
+  [[gnu::always_inline]] void pass(const T& d, std::uint32_t factor, T& gradient) const {
+    if (factor == 0)
+      increase(gradient, d);
+    else if (factor == minus)
+      decrease(gradient, d);
+    else
+      increase(gradient, times(values_[factor / 2 - 1], d));
   }
   [[gnu::always_inline]] static void increase(T& gradient, const T& d) {
     if constexpr (requires { d.part; })
@@ -406,13 +413,13 @@ class Tape {
       return where_positive(T(abs(d)), T(partial * d), d);
   }
 
-  Scratch<Node> nodes_{0, Unset{}};                        ///< and one behind the last
-  Scratch<Term> terms_of_{0, Unset{}};                     ///< of all results, in their order
-  Scratch<T> values_{0, Unset{}}, gradients_{0, Unset{}};  ///< partial derivatives; gradients
-  std::size_t used_ = 0, terms_ = 0, partials_ = 0;        ///< of nodes, terms, values
-  std::size_t inputs_ = 0;                                 ///< before the first result
-  std::size_t kept_ = 0;  ///< results before this one may be used again
-  std::size_t room_ = 0;  ///< for nodes and terms together
+  Scratch<Operation> list_{0, Unset{}};
+  Scratch<T> values_{0, Unset{}};             ///< of the first inputs, then partial derivatives
+  Scratch<T> gradients_{0, Unset{}};          ///< the first is none
+  std::uint32_t operations_, stored_, used_;  ///< of the list, of values, of gradients
+  std::uint32_t inputs_;                      ///< before the first operation
+  std::uint32_t last_;                        ///< the last result, unless it is copied or an input
+  std::uint32_t room_ = 0;                    ///< for operations
 };
 
 }  // namespace dan
