@@ -35,6 +35,19 @@ struct Operand {
   const Variable<T>& variable;
 };
 
+/// A and B are the types of operands, as deduced for A&& and B&&: one is a V that nobody will use
+/// again, the other a V or a number.
+template <class A, class B, class V, class PlainA = std::remove_cvref_t<A>,
+          class PlainB = std::remove_cvref_t<B>>
+concept Expiring = (std::same_as<A, V> && (std::same_as<PlainB, V> || Number<PlainB>)) ||
+                   (std::same_as<B, V> && (std::same_as<PlainA, V> || Number<PlainA>));
+
+/// `x` as it came to A&& x, a number as a constant.
+template <class V, class A>
+[[gnu::always_inline]] inline Operand<typename V::Inner, std::same_as<A, V>> operand(const V& x) {
+  return {x};
+}
+
 /// A copy that moves whole registers; compilers copy a pack in smaller parts, and who reads it next
 /// waits for all of them.
 template <class T>
@@ -85,8 +98,23 @@ struct Variable {
   friend Variable operator+(const Variable& a, const Variable& b) {
     return Tape<T>::sum(detail::Operand<T, false>{a}, detail::Operand<T, false>{b});
   }
+  template <class A, class B>
+  requires detail::Expiring<A, B, Variable>
+  [[gnu::always_inline]] friend Variable operator+(A&& a, B&& b) {
+    return Tape<T>::sum(detail::operand<Variable, A>(a), detail::operand<Variable, B>(b));
+  }
   friend Variable operator-(const Variable& a, const Variable& b) {
     return Tape<T>::difference(detail::Operand<T, false>{a}, detail::Operand<T, false>{b});
+  }
+  template <class A, class B>
+  requires detail::Expiring<A, B, Variable>
+  [[gnu::always_inline]] friend Variable operator-(A&& a, B&& b) {
+    return Tape<T>::difference(detail::operand<Variable, A>(a), detail::operand<Variable, B>(b));
+  }
+  template <class A, class B>
+  requires detail::Expiring<A, B, Variable>
+  [[gnu::always_inline]] friend Variable operator*(A&& a, B&& b) {
+    return Tape<T>::product(detail::operand<Variable, A>(a), detail::operand<Variable, B>(b));
   }
   friend Variable operator-(const Variable& a) {
     return Tape<T>::difference(detail::Operand<T, false>{Variable(0)},
@@ -124,44 +152,6 @@ struct ScalarTraits<Variable<T>> {
   static constexpr std::size_t lanes = lanes_of<T>;
 };
 
-namespace detail {
-template <class V>
-struct IsVariable : std::false_type {};
-template <class T>
-struct IsVariable<Variable<T>> : std::true_type {};
-
-/// A and B are the types of operands, as deduced for A&& and B&&: one is a variable that nobody
-/// will use again, the other a variable of its type or a number.
-template <class A, class B, class PlainA = std::remove_cvref_t<A>,
-          class PlainB = std::remove_cvref_t<B>>
-concept Expiring = ((IsVariable<A>::value && (std::same_as<A, PlainB> || Number<PlainB>)) ||
-                    (IsVariable<B>::value && (std::same_as<B, PlainA> || Number<PlainA>)));
-
-/// `x` as it came to A&& x, a number as a constant.
-template <class V, class A>
-[[gnu::always_inline]] inline Operand<typename V::Inner, std::same_as<A, V>> operand(const V& x) {
-  return {x};
-}
-}  // namespace detail
-
-template <class A, class B>
-requires detail::Expiring<A, B>
-[[nodiscard, gnu::always_inline]] inline auto operator+(A&& a, B&& b) {
-  using T = typename detail::ClassAmong<std::remove_cvref_t<A>, std::remove_cvref_t<B>>::type;
-  return Tape<typename T::Inner>::sum(detail::operand<T, A>(a), detail::operand<T, B>(b));
-}
-template <class A, class B>
-requires detail::Expiring<A, B>
-[[nodiscard, gnu::always_inline]] inline auto operator-(A&& a, B&& b) {
-  using T = typename detail::ClassAmong<std::remove_cvref_t<A>, std::remove_cvref_t<B>>::type;
-  return Tape<typename T::Inner>::difference(detail::operand<T, A>(a), detail::operand<T, B>(b));
-}
-template <class A, class B>
-requires detail::Expiring<A, B>
-[[nodiscard, gnu::always_inline]] inline auto operator*(A&& a, B&& b) {
-  using T = typename detail::ClassAmong<std::remove_cvref_t<A>, std::remove_cvref_t<B>>::type;
-  return Tape<typename T::Inner>::product(detail::operand<T, A>(a), detail::operand<T, B>(b));
-}
 template <class T>
 inline Variable<T>& operator+=(Variable<T>& a, Variable<T>&& b) {
   return a = Tape<T>::sum(detail::Operand<T, true>{a}, detail::Operand<T, true>{b});
