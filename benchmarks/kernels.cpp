@@ -3,7 +3,6 @@
 #include <benchmark/benchmark.h>
 
 #include <cmath>
-#include <memory>
 
 #include "dan/geometry/lat_lon.hpp"
 #include "dan/geometry/ring.hpp"
@@ -16,6 +15,7 @@
 #include "dan/network/activation.hpp"
 #include "dan/network/convolution.hpp"
 #include "dan/transform/real_fourier.hpp"
+#include "layer.hpp"
 #include "peak.hpp"
 
 namespace {
@@ -34,53 +34,28 @@ void measure(benchmark::State& state, double flops, const F& call) {
   state.counters["share_of_peak"] = rate / peak;
 }
 
-template <std::size_t Filters, std::size_t Lanes, class Geometry = Ring<40>, std::size_t Width = 5>
-struct Layer {
-  using Map = Convolution<Geometry, Filters, Filters, Width, Silu>;
-  using T = lanes_t<float, Lanes>;
-  static constexpr double flops =
-      2.0 * Geometry::points * Geometry::taps(Width) * Filters * Filters * Lanes;
-  Map map;
-  Scratch<float> params{Map::parameters}, d_params{Map::parameters};
-  Scratch<T> in{Map::inputs}, out{Map::outputs}, d_in{Map::inputs}, d_out{Map::outputs};
-  std::unique_ptr<typename Map::template Cache<T>> cache =
-      std::make_unique<typename Map::template Cache<T>>();
-  Layer() {
-    fill_normal<float>({1, Purpose::user}, params);
-    for (auto& p : params) p *= 0.05F;
-    for (auto& x : in) x = T(0.5F);
-    for (auto& d : d_out) d = T(0.1F);
-    map.forward(params.data(), in.data(), out.data(), *cache);
-  }
-};
-
-/// On the ring with 5 taps, on a grid of two dimensions with 3 × 3.
-template <std::size_t Filters, std::size_t Lanes, class Grid>
-using LayerOn = Layer<Filters, Lanes, Grid, Grid::dimensions == 1 ? 5 : 3>;
+/// Calls `call(layer)` for a hidden convolution: on the ring of 5 taps, on a grid of 3 × 3.
+template <std::size_t Filters, std::size_t Lanes, class Grid, class F>
+void convolution(benchmark::State& state, const F& call) {
+  constexpr std::size_t width = Grid::dimensions == 1 ? 5 : 3;
+  bench::Layer<Convolution<Grid, Filters, Filters, width, Silu>, float, Lanes> layer;
+  measure<float>(state, 2.0 * Grid::points * Grid::taps(width) * Filters * Filters * Lanes, [&] {
+    call(layer);
+    benchmark::ClobberMemory();
+  });
+}
 
 template <std::size_t Filters, std::size_t Lanes, class Grid = Ring<40>>
 void convolution_forward(benchmark::State& state) {
-  LayerOn<Filters, Lanes, Grid> layer;
-  measure<float>(state, layer.flops, [&] {
-    layer.map.forward(layer.params.data(), layer.in.data(), layer.out.data(), *layer.cache);
-    benchmark::ClobberMemory();
-  });
+  convolution<Filters, Lanes, Grid>(state, [](auto& layer) { layer.forward(); });
 }
 template <std::size_t Filters, std::size_t Lanes, class Grid = Ring<40>>
 void convolution_backward_input(benchmark::State& state) {
-  LayerOn<Filters, Lanes, Grid> layer;
-  measure<float>(state, layer.flops, [&] {
-    layer.map.backward_input(layer.params.data(), layer.d_out.data(), layer.d_in.data());
-    benchmark::ClobberMemory();
-  });
+  convolution<Filters, Lanes, Grid>(state, [](auto& layer) { layer.backward_input(); });
 }
 template <std::size_t Filters, std::size_t Lanes, class Grid = Ring<40>>
 void convolution_backward_weights(benchmark::State& state) {
-  LayerOn<Filters, Lanes, Grid> layer;
-  measure<float>(state, layer.flops, [&] {
-    layer.map.backward_weights(layer.in.data(), layer.d_out.data(), layer.d_params.data());
-    benchmark::ClobberMemory();
-  });
+  convolution<Filters, Lanes, Grid>(state, [](auto& layer) { layer.backward_weights(); });
 }
 
 constexpr std::size_t w = simd_width<float>;

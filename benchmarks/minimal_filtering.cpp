@@ -5,45 +5,17 @@
 #include <cmath>
 #include <cstdio>
 #include <ctime>
-#include <memory>
 #include <vector>
 
-#include "dan/core/random.hpp"
 #include "dan/geometry/lat_lon.hpp"
 #include "dan/geometry/ring.hpp"
 #include "dan/geometry/torus.hpp"
 #include "dan/network/convolution.hpp"
+#include "layer.hpp"
 #include "peak.hpp"
 
 namespace {
 using namespace dan;
-
-/// A layer with its arrays, the same numbers in whatever type.
-template <class Map, class Real, std::size_t Lanes>
-struct Layer {
-  using T = lanes_t<Real, Lanes>;
-  Map map;
-  Scratch<Real> params{Map::parameters}, d_params{Map::parameters};
-  Scratch<T> in{Map::inputs}, out{Map::outputs}, d_in{Map::inputs}, d_out{Map::outputs};
-  std::unique_ptr<typename Map::template Cache<T>> cache =
-      std::make_unique<typename Map::template Cache<T>>();
-
-  Layer() {
-    fill(reinterpret_cast<Real*>(in.data()), Map::inputs * Lanes, 1, 1);
-    fill(reinterpret_cast<Real*>(d_out.data()), Map::outputs * Lanes, 2, 1);
-    fill(params.data(), Map::weights, 3, 0.05F);
-    forward(), backward();
-  }
-  static void fill(Real* to, std::size_t count, std::uint64_t stream, float scale) {
-    std::vector<float> numbers(count);
-    fill_normal<float>({1, Purpose::user, stream}, numbers);
-    for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Real>(scale * numbers[i]);
-  }
-  void forward() { map.forward(params.data(), in.data(), out.data(), *cache); }
-  void backward() {
-    map.backward(params.data(), in.data(), *cache, d_out.data(), d_in.data(), d_params.data());
-  }
-};
 
 /// Relative root mean square difference, all lanes together.
 template <class T, class U>
@@ -71,9 +43,9 @@ template <class Geometry, std::size_t In, std::size_t Out, std::size_t Taps, std
 void compare(const char* geometry, const char* activation) {
   using Direct = Convolution<Geometry, In, Out, Taps, Activation>;
   using Minimal = Convolution<Geometry, In, Out, Taps, Activation, Kernels::minimal>;
-  Layer<Direct, float, Lanes> direct;
-  Layer<Minimal, float, Lanes> minimal;
-  const Layer<Direct, double, Lanes> right;
+  bench::Layer<Direct, float, Lanes> direct;
+  bench::Layer<Minimal, float, Lanes> minimal;
+  const bench::Layer<Direct, double, Lanes> right;
   const auto errors = [&](const auto& layer, double* to) {
     to[0] = error(layer.out, right.out), to[1] = error(layer.d_in, right.d_in);
     to[2] = error(layer.d_params, right.d_params);

@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <limits>
-#include <memory>
 
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/train/trainer.hpp"
+#include "layer.hpp"
 #include "peak.hpp"
 
 namespace {
@@ -31,27 +31,23 @@ double time_of(const F& call) {
   return best;
 }
 
-/// Forward, backward to the input, to the weights, and the rest of backward, of one layer.
-template <class Map, class T>
-struct Layer {
+/// Seconds of a layer.
+struct LayerTimes {
   double forward, backward_input, backward_weights, backward_rest;
-  Layer() {
-    const Map map;
-    const auto cache = std::make_unique<typename Map::template Cache<T>>();
-    Scratch<float> params(Map::parameters), d_params(Map::parameters);
-    Scratch<T> in(Map::inputs), out(Map::outputs), d_in(Map::inputs), d_out(Map::outputs);
-    fill_normal<float>({1, Purpose::user}, params);
-    for (auto& p : params) p *= 0.05F;
-    for (auto& x : in) x = T(0.5F);
-    for (auto& d : d_out) d = T(1e-3F);
-    forward = time_of([&] { map.forward(params.data(), in.data(), out.data(), *cache); });
-    backward_input = time_of([&] { map.backward_input(params.data(), d_out.data(), d_in.data()); });
-    backward_weights =
-        time_of([&] { map.backward_weights(in.data(), d_out.data(), d_params.data()); });
-    const double backward = time_of([&] {
-      map.backward(params.data(), in.data(), *cache, d_out.data(), d_in.data(), d_params.data());
-    });
-    backward_rest = std::max(0.0, backward - backward_input - backward_weights);
+
+  template <class Map, std::size_t Lanes>
+  static LayerTimes of() {
+    bench::Layer<Map, float, Lanes> layer;
+    LayerTimes times{};
+    times.forward = time_of([&] { layer.forward(); });
+    times.backward_input = time_of([&] { layer.backward_input(); });
+    times.backward_weights = time_of([&] { layer.backward_weights(); });
+    const double backward = time_of([&] { layer.backward(); });
+    times.backward_rest = std::max(0.0, backward - times.backward_input - times.backward_weights);
+    return times;
+  }
+  [[nodiscard]] double all() const {
+    return forward + backward_input + backward_weights + backward_rest;
   }
 };
 
@@ -77,12 +73,11 @@ void shares() {
   };
   const double whole = update_time(false), with_muon = update_time(true);
 
-  const Layer<Convolution<Ring<40>, 40, 40, 5, Silu>, T> hidden;
-  const Layer<typename Network::InputLayer, T> first;
-  const Layer<typename Network::OutputLayer, T> last;
-  const auto ends = [](const auto& l) {
-    return l.forward + l.backward_input + l.backward_weights + l.backward_rest;
-  };
+  const auto hidden =
+      LayerTimes::of<Convolution<Ring<40>, Shape.filters, Shape.filters, Shape.kernel, Silu>,
+                     Lanes>();
+  const auto first = LayerTimes::of<typename Network::InputLayer, Lanes>();
+  const auto last = LayerTimes::of<typename Network::OutputLayer, Lanes>();
   Scratch<T> x(40), y(40), d_x(40);
   for (std::size_t i = 0; i < 40; ++i) x[i] = T(8 + 0.1F * static_cast<float>(i % 7));
   const double model = time_of([&] { problem.model.step(x.data(), y.data()); }) + time_of([&] {
@@ -112,7 +107,7 @@ void shares() {
   line("hidden convolutions backward to the input", passes * hidden.backward_input);
   line("hidden convolutions backward to the weights", passes * hidden.backward_weights);
   line("d_z = SiLU' d_out and bias gradients", passes * hidden.backward_rest);
-  line("first and last layer", unroll * (ends(first) + ends(last)));
+  line("first and last layer", unroll * (first.all() + last.all()));
   line("model and its adjoint", unroll * model);
   line("truth and observations (double)", unroll * truth);
   line("Adam", optimiser);
