@@ -27,6 +27,15 @@ class Batch {
 
   /// All zero.
   Batch() : storage_(size * padded) {}
+  Batch(const Batch&) = default;
+  Batch(Batch&&) noexcept = default;
+  Batch& operator=(const Batch& from) {
+    storage_.resize(from.storage_.size());  // all have one size, but those that were moved away
+    std::ranges::copy(from.storage_, storage_.begin());
+    return *this;
+  }
+  Batch& operator=(Batch&&) noexcept = default;
+  ~Batch() = default;
 
   /// The state as `size` generic scalars: element p · Channels + c.
   [[nodiscard]] T* data() { return reinterpret_cast<T*>(storage_.data()); }
