@@ -83,7 +83,7 @@ struct Pack {
  private:
   struct Parts {};
   template <class... Register_>
-  Pack(Parts, const Register_&... parts) : part{parts...} {}
+  explicit Pack(Parts, const Register_&... parts) : part{parts...} {}
 };
 
 template <std::floating_point Real_, std::size_t Lanes>
