@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "dan/autodiff/functions.hpp"
+#include "dan/core/error.hpp"
 #include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
 
@@ -63,7 +64,7 @@ template <class T>
 ///
 /// Operators are told by a reference to an rvalue that nobody will use an operand again, and then
 /// put their result in its place on the tape; a copy of a variable therefore tells the tape that
-/// there are two of it.
+/// there are two of it. A variable that was moved from may be assigned to, and nothing else.
 template <class T>
 struct Variable {
   using Inner = T;
@@ -95,25 +96,28 @@ struct Variable {
       : Variable(constant<T>(v), nullptr, 0) {}
   operator double() const = delete;  // use: using std::sin; sin(x), dan::where_less(a, b, yes, no)
 
-  friend Variable operator+(const Variable& a, const Variable& b) {
+  [[nodiscard]] friend Variable operator+(const Variable& a, const Variable& b) {
     return Tape<T>::sum(detail::Operand<T, false>{a}, detail::Operand<T, false>{b});
   }
   template <class A, class B>
   requires detail::Expiring<A, B, Variable>
-  [[gnu::always_inline]] friend Variable operator+(A&& a, B&& b) {
+  [[nodiscard, gnu::always_inline]] friend Variable operator+(A&& a, B&& b) {
     return Tape<T>::sum(detail::operand<Variable, A>(a), detail::operand<Variable, B>(b));
   }
-  friend Variable operator-(const Variable& a, const Variable& b) {
+  [[nodiscard]] friend Variable operator-(const Variable& a, const Variable& b) {
     return Tape<T>::difference(detail::Operand<T, false>{a}, detail::Operand<T, false>{b});
   }
   template <class A, class B>
   requires detail::Expiring<A, B, Variable>
-  [[gnu::always_inline]] friend Variable operator-(A&& a, B&& b) {
+  [[nodiscard, gnu::always_inline]] friend Variable operator-(A&& a, B&& b) {
     return Tape<T>::difference(detail::operand<Variable, A>(a), detail::operand<Variable, B>(b));
+  }
+  [[nodiscard]] friend Variable operator*(const Variable& a, const Variable& b) {
+    return Tape<T>::product(detail::Operand<T, false>{a}, detail::Operand<T, false>{b});
   }
   template <class A, class B>
   requires detail::Expiring<A, B, Variable>
-  [[gnu::always_inline]] friend Variable operator*(A&& a, B&& b) {
+  [[nodiscard, gnu::always_inline]] friend Variable operator*(A&& a, B&& b) {
     return Tape<T>::product(detail::operand<Variable, A>(a), detail::operand<Variable, B>(b));
   }
   friend Variable operator-(const Variable& a) {
@@ -125,6 +129,12 @@ struct Variable {
   }
   friend Variable& operator-=(Variable& a, const Variable& b) {
     return a = Tape<T>::difference(detail::Operand<T, true>{a}, detail::Operand<T, false>{b});
+  }
+  friend Variable& operator+=(Variable& a, Variable&& b) {
+    return a = Tape<T>::sum(detail::Operand<T, true>{a}, detail::Operand<T, true>{b});
+  }
+  friend Variable& operator-=(Variable& a, Variable&& b) {
+    return a = Tape<T>::difference(detail::Operand<T, true>{a}, detail::Operand<T, true>{b});
   }
 
   /// A number that depends on x with the derivative `along`, or on a and b.
@@ -152,15 +162,6 @@ struct ScalarTraits<Variable<T>> {
   static constexpr std::size_t lanes = lanes_of<T>;
 };
 
-template <class T>
-inline Variable<T>& operator+=(Variable<T>& a, Variable<T>&& b) {
-  return a = Tape<T>::sum(detail::Operand<T, true>{a}, detail::Operand<T, true>{b});
-}
-template <class T>
-inline Variable<T>& operator-=(Variable<T>& a, Variable<T>&& b) {
-  return a = Tape<T>::difference(detail::Operand<T, true>{a}, detail::Operand<T, true>{b});
-}
-
 /// What was computed with variables: a list of operations, of each its operands and, where they are
 /// not ±1, the partial derivatives by them. `T` is a number, a pack (all lanes on one tape) or a
 /// dual number (the gradient then has a derivative: second derivatives).
@@ -169,8 +170,8 @@ inline Variable<T>& operator-=(Variable<T>& a, Variable<T>&& b) {
 /// operations, but one gradient is passed on to four. Partial derivatives that are inputs are not
 /// stored again: (a − b) · c with inputs stores a − b.
 /// Memory: per operation 16 bytes and at most two partial derivatives, a T each; per input two T,
-/// per result that is used later one. Cleared and reused it allocates nothing. At most 2³⁰
-/// operations. A tape belongs to one thread.
+/// per result that is used later one. Cleared and reused it allocates nothing. At most 2²⁹ inputs
+/// and operations. A tape belongs to one thread, and stays where it is: variables know its address.
 ///
 /// Source: Griewank and Walther, Evaluating Derivatives (2nd ed., SIAM 2008), sections 3.2 and 4.3.
 template <class T>
@@ -180,6 +181,8 @@ class Tape {
 
  public:
   Tape() { clear(); }
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
   /// Forgets everything, keeps the memory.
   void clear() {
     used_ = 1;
@@ -191,8 +194,8 @@ class Tape {
   Variable<T> input(const T& value) {
     reserve();
     if (operations_ == 0) {
+      fit(inputs_ + std::size_t{1}, room_);
       ++inputs_;
-      fit();
       store(value);
     } else {
       record({none, none, 0, 0});
@@ -200,12 +203,13 @@ class Tape {
     last_ = none;
     return {value, this, used_++};
   }
-  /// Clears the tape and makes the variables to[i] of x[i], i < count.
+  /// Clears the tape and makes the variables to[i] of x[i], i < count. Throws ConfigError for more
+  /// than 2²⁹, as operations do that are too many.
   void inputs(const T* x, std::size_t count, Variable<T>* to) {
     clear();
+    fit(count, room_);
     inputs_ = stored_ = static_cast<std::uint32_t>(count);
     used_ = inputs_ + 1;
-    fit();
     for (std::uint32_t i = 0; i < inputs_; ++i) {
       values_[i] = detail::copied(x[i]);
       to[i] = Variable<T>(x[i], this, i + 1);
@@ -306,6 +310,8 @@ class Tape {
     std::uint32_t factor_a, factor_b;  ///< 0: one, `minus`, 2 n: the value n − 1
   };
   static constexpr std::uint32_t none = 0, before = ~0U, minus = 1;
+  static constexpr std::size_t most = std::size_t{1}
+                                      << 29;  ///< two values each, their factors even
 
   /// The tape of a and b, with room for one more operation.
   template <bool A, bool B>
@@ -319,14 +325,19 @@ class Tape {
       grow();
   }
   [[gnu::noinline]] void grow() {
-    room_ = std::max<std::uint32_t>(1024, 2 * room_);
-    list_.resize(room_);
-    fit();
+    const std::size_t more = std::max<std::size_t>(1024, 2 * std::size_t{room_});
+    fit(inputs_, more);
+    list_.resize(more);
+    room_ = static_cast<std::uint32_t>(more);  // last: nothing is claimed that could not be had
   }
   /// Room for the values of the first inputs and of operations.
-  void fit() {
-    const std::size_t most = inputs_ + 2 * std::size_t{room_};
-    if (values_.size() < most) values_.resize(2 * most);
+  void fit(std::size_t inputs, std::size_t operations) {
+    if (inputs + operations > most)
+      throw ConfigError(to_text("Tape: ", inputs, " inputs and room for ", operations,
+                                " operations, expected at most ", most,
+                                " together; differentiate fewer steps at once"));
+    const std::size_t needed = inputs + 2 * operations;
+    if (values_.size() < needed) values_.resize(needed + inputs);
   }
   /// Keeps a value; the factor that it is.
   [[gnu::always_inline]] std::uint32_t store(const T& value) {
@@ -360,7 +371,7 @@ class Tape {
   [[gnu::always_inline]] Variable<T> derived(const T& value, Operand<A> a, std::uint32_t factor_a,
                                              Operand<B> b, std::uint32_t factor_b) {
     const std::uint32_t i = a.variable.index, j = b.variable.index;
-    const bool a_follows = A && i == last_ && i != j, b_follows = B && j == last_ && i != j;
+    const bool a_follows = A && i == last_, b_follows = B && j == last_;
     if (b_follows)
       record({before, i, factor_b, factor_a});
     else

@@ -30,6 +30,7 @@ class Batch {
   Batch(const Batch&) = default;
   Batch(Batch&&) noexcept = default;
   Batch& operator=(const Batch& from) {
+    if (this == &from) return *this;
     storage_.resize(from.storage_.size());  // all have one size, but those that were moved away
     std::ranges::copy(from.storage_, storage_.begin());
     return *this;

@@ -46,7 +46,7 @@ struct Pack {
   template <class F>
   static Pack map(const F& f) {
     if constexpr (registers <= 4) {
-      return [&]<std::size_t... I>(std::index_sequence<I...>) { return Pack(Parts{}, f(I)...); }
+      return [&]<std::size_t... I>(std::index_sequence<I...>) { return Pack{Parts{}, f(I)...}; }
       (std::make_index_sequence<registers>{});
     } else {
       Pack out;
