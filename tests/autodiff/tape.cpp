@@ -151,6 +151,17 @@ TEST_CASE("tape: results that are used again keep their gradients") {
           sum *= sum;
           return sum - before;
         }) == Three{-7, 2, -2});
+  // An operand beside itself: its place is not free.
+  const auto beside_itself = [&](const auto& change) {
+    return gradients([&](const V& x, const V& y, const V&) {
+      V product = x * y;
+      change(product);
+      return product;
+    });
+  };
+  CHECK(beside_itself([](V& v) { v += v; }) == Three{6, 4, 0});
+  CHECK(beside_itself([](V& v) { v -= v; }) == Three{0, 0, 0});
+  CHECK(beside_itself([](V& v) { v *= v; }) == Three{36, 24, 0});
 }
 
 TEST_CASE("tape: many inputs, one by one and among operations, and many operations") {
@@ -171,5 +182,5 @@ TEST_CASE("tape: many inputs, one by one and among operations, and many operatio
                        std::abs(tape.gradient(x[static_cast<std::size_t>(i)]) - (2.0 * i + 7.0)));
     CHECK(error == 0);
   }
-  CHECK_THROWS_AS(tape.inputs(nullptr, (std::size_t{1} << 29) + 1, nullptr), ConfigError);
+  CHECK_THROWS_AS(tape.inputs(nullptr, (std::size_t{1} << 28) + 1, nullptr), ConfigError);
 }

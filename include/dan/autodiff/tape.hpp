@@ -170,8 +170,9 @@ struct ScalarTraits<Variable<T>> {
 /// operations, but one gradient is passed on to four. Partial derivatives that are inputs are not
 /// stored again: (a − b) · c with inputs stores a − b.
 /// Memory: per operation 16 bytes and at most two partial derivatives, a T each; per input two T,
-/// per result that is used later one. Cleared and reused it allocates nothing. At most 2²⁹ inputs
-/// and operations. A tape belongs to one thread, and stays where it is: variables know its address.
+/// per result that is used later one. Cleared and reused it allocates nothing. At most 2²⁸ inputs
+/// and as many operations. A tape belongs to one thread, and stays where it is: variables know its
+/// address.
 ///
 /// Source: Griewank and Walther, Evaluating Derivatives (2nd ed., SIAM 2008), sections 3.2 and 4.3.
 template <class T>
@@ -204,7 +205,7 @@ class Tape {
     return {value, this, used_++};
   }
   /// Clears the tape and makes the variables to[i] of x[i], i < count. Throws ConfigError for more
-  /// than 2²⁹, as operations do that are too many.
+  /// than 2²⁸, as operations do that are too many.
   void inputs(const T* x, std::size_t count, Variable<T>* to) {
     clear();
     fit(count, room_);
@@ -310,8 +311,7 @@ class Tape {
     std::uint32_t factor_a, factor_b;  ///< 0: one, `minus`, 2 n: the value n − 1
   };
   static constexpr std::uint32_t none = 0, before = ~0U, minus = 1;
-  static constexpr std::size_t most = std::size_t{1}
-                                      << 29;  ///< two values each, their factors even
+  static constexpr std::size_t most = 1UL << 28;  ///< inputs; operations, with two values each
 
   /// The tape of a and b, with room for one more operation.
   template <bool A, bool B>
@@ -332,10 +332,10 @@ class Tape {
   }
   /// Room for the values of the first inputs and of operations.
   void fit(std::size_t inputs, std::size_t operations) {
-    if (inputs + operations > most)
+    if (std::max(inputs, operations) > most)
       throw ConfigError(to_text("Tape: ", inputs, " inputs and room for ", operations,
                                 " operations, expected at most ", most,
-                                " together; differentiate fewer steps at once"));
+                                " of each; differentiate fewer steps at once"));
     const std::size_t needed = inputs + 2 * operations;
     if (values_.size() < needed) values_.resize(needed + inputs);
   }
@@ -360,7 +360,8 @@ class Tape {
     return {value, tape, x.variable.index};
   }
   /// A result with derivatives, which are the factors, by its operands. An operand that expires and
-  /// is the last result has no gradient of its own: its place is that of the new one.
+  /// is the last result has no gradient of its own: its place is that of the new one, unless it is
+  /// both operands (v += v).
   template <bool X>
   [[gnu::always_inline]] Variable<T> derived(const T& value, Operand<X> x, std::uint32_t factor) {
     const bool follows = X && x.variable.index == last_;
@@ -371,7 +372,7 @@ class Tape {
   [[gnu::always_inline]] Variable<T> derived(const T& value, Operand<A> a, std::uint32_t factor_a,
                                              Operand<B> b, std::uint32_t factor_b) {
     const std::uint32_t i = a.variable.index, j = b.variable.index;
-    const bool a_follows = A && i == last_, b_follows = B && j == last_;
+    const bool a_follows = A && i == last_ && i != j, b_follows = B && j == last_ && i != j;
     if (b_follows)
       record({before, i, factor_b, factor_a});
     else
