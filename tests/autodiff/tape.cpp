@@ -151,6 +151,12 @@ TEST_CASE("tape: results that are used again keep their gradients") {
           sum *= sum;
           return sum - before;
         }) == Three{-7, 2, -2});
+  CHECK(gradients([](const V& x, const V& y, const V& z) { return -(x * y) * z + -x; }) ==
+        Three{-16, -10, -6});
+  CHECK(gradients([](const V& x, const V& y, const V&) {
+          const V product = x * y, minus = -product;
+          return minus * product;
+        }) == Three{-36, -24, 0});
   // An operand beside itself: its place is not free.
   const auto beside_itself = [&](const auto& change) {
     return gradients([&](const V& x, const V& y, const V&) {

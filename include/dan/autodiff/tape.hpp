@@ -124,6 +124,9 @@ struct Variable {
     return Tape<T>::difference(detail::Operand<T, false>{Variable(0)},
                                detail::Operand<T, false>{a});
   }
+  friend Variable operator-(Variable&& a) {
+    return Tape<T>::difference(detail::Operand<T, false>{Variable(0)}, detail::Operand<T, true>{a});
+  }
   friend Variable& operator+=(Variable& a, const Variable& b) {
     return a = Tape<T>::sum(detail::Operand<T, true>{a}, detail::Operand<T, false>{b});
   }
