@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -16,6 +17,7 @@
 #include "dan/analysis/climatology.hpp"
 #include "dan/analysis/enkf.hpp"
 #include "dan/analysis/enkf_n.hpp"
+#include "dan/analysis/etkf.hpp"
 #include "dan/analysis/learned.hpp"
 #include "dan/analysis/var3d.hpp"
 #include "dan/integrate/rk4.hpp"
@@ -23,6 +25,7 @@
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/observe/interpolate.hpp"
+#include "dan/observe/whitened.hpp"
 #include "dan/problem/truth.hpp"
 
 using namespace dan;
@@ -303,4 +306,35 @@ TEST_CASE("cycler: errors name the run; after one of an observation all is as be
     CHECK_MESSAGE(std::string(error.what()).starts_with("run 1: "), error.what());
   }
   CHECK_THROWS_AS(two->forecast(), ConfigError);
+}
+
+TEST_CASE("cycler: correlated errors are those of the problem") {
+  // An R that is diagonal after all, whose observations need no whitening.
+  auto covariance = zero_tensor<double>(size, size);
+  for (std::size_t i = 0; i < size; ++i) covariance(i, i) = 1 + 0.25 * static_cast<double>(i % 3);
+  using Correlated = Problem<Model, Whitened<ObserveAll<size>>>;
+  const Correlated problem{.observe = {{}, covariance}};
+  app::CyclerOf<Correlated, Etkf<Correlated, 5>> whitened(problem, Etkf<Correlated, 5>(problem));
+  app::CyclerOf<Full, Etkf<Full, 5>> plain(Full{}, Etkf<Full, 5>(Full{}));
+  Data data(1);
+  std::vector<double> variances;
+  for (std::size_t i = 0; i < size; ++i) variances.push_back(covariance(i, i));
+  whitened.start(data.guess[0], 0.5, 3), plain.start(data.guess[0], 0.5, 3);
+  for (std::size_t k = 1; k <= cycles; ++k) {
+    const auto y = data.observations(k, size)[0];
+    whitened.forecast(), plain.forecast();
+    whitened.analyse(y, {}, {}), plain.analyse(y, variances, {});
+  }
+  std::vector<double> a(size), b(size);
+  const auto same = [&] {
+    double most = 0;
+    for (std::size_t i = 0; i < size; ++i) most = std::max(most, std::abs(a[i] - b[i]));
+    return most < 1e-10;  // round-off
+  };
+  whitened.estimate(a), plain.estimate(b);
+  CHECK(same());
+  whitened.observe({}, a), plain.observe({}, b);
+  CHECK(same());
+  CHECK_THROWS_WITH_AS(whitened.analyse(a, variances, {}),
+                       doctest::Contains("variances has shape (8), expected (0)"), ShapeError);
 }

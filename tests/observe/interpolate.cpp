@@ -283,7 +283,7 @@ TEST_CASE("places: bad input") {
   for (std::size_t j = 0; j < 3; ++j) CHECK_FALSE(observed.places.sees(0, j));
 
   CHECK_NOTHROW(require_valid_observations("here", observed));
-  set_observations(observed, 1, ones, DiagonalNoise<3>(1));  // and no places
+  for (std::size_t j = 0; j < 3; ++j) observed.precision.at(j, 1) = 1;  // and no places
   CHECK_THROWS_WITH_AS(require_valid_observations("here", observed),
                        doctest::Contains("here: observation 0 of lane 1 has no place, expected"),
                        ConfigError);

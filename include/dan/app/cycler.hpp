@@ -65,13 +65,14 @@ class Cycler {
 
   /// A first guess (size) with an error of this deviation, in units of the norm.
   virtual void start(std::span<const double> guess, double deviation, std::uint64_t seed) = 0;
-  /// The same that knows the climate of the model only. Cost: 32,000 model steps.
+  /// The same that knows the climate of the model only. Cost: 32,000
+  /// model steps and 16 spin-ups.
   virtual void start_from_climate(std::uint64_t seed) = 0;
   virtual void forecast() = 0;
   /// `values`: one for each slot, NaN where it is silent; `variances` of their errors, empty: those
-  /// of the problem; `places`: slots × coordinates, where the problem has none of its own. After
-  /// an error in an observation all is as before; where the analysis of a run fails and that of
-  /// another one is done, there is no state any more.
+  /// of the problem, and no others where its errors are correlated; `places`: slots × coordinates,
+  /// where the problem has none of its own. After an error in an observation all is as before;
+  /// where the analysis of a run fails and that of another one is done, there is no state any more.
   virtual void analyse(std::span<const double> values, std::span<const double> variances,
                        std::span<const double> places) = 0;
   virtual void estimate(std::span<double> x) const = 0;
@@ -106,7 +107,8 @@ template <class Problem, class Method>
 class CyclerOf : public Cycler {
  public:
   using Carried = typename Method::Carried;
-  static constexpr bool moving = MovingOperator<typename Problem::Operator>;
+  static constexpr bool moving = MovingOperator<typename Problem::Operator>,
+                        correlated = CorrelatedOperator<typename Problem::Operator>;
   static constexpr std::size_t lanes = Method::runs;
 
   CyclerOf(const Problem& problem, Method method, std::size_t runs = 1)
@@ -177,7 +179,10 @@ class CyclerOf : public Cycler {
     require_started("analyse");
     constexpr std::size_t slots = Problem::slots;
     require_runs_of("analyse", "values", values.size(), slots, "slot");
-    if (!variances.empty())
+    if constexpr (correlated)
+      require_size("analyse", "variances", variances.size(), 0,
+                   "variance: the errors of the problem are correlated, and its own");
+    else if (!variances.empty())
       require_runs_of("analyse", "variances", variances.size(), slots, "slot");
     require_places("analyse", places);
     for (std::size_t r = 0; r < runs_; ++r)
@@ -216,11 +221,14 @@ class CyclerOf : public Cycler {
     const std::vector<double> values(Problem::slots);
     typename Method::Estimate x;
     Batch<double, Problem::slots, 1, lanes> seen;
-    for (std::size_t r = 0; r < runs_; ++r)
+    for (std::size_t r = 0; moving && r < runs_; ++r)
       naming(r, r, [&] { set_observed(r, values, variances_, places_of(r, places)); });
     for (std::size_t g = 0; g < groups(); ++g) {
       method_.estimate(carried_[g], x);
-      placed(problem_.observe, observed_[g]).observe(x.data(), seen.data());
+      if constexpr (correlated)
+        problem_.observe.inner().observe(x.data(), seen.data());
+      else
+        placed(problem_.observe, observed_[g]).observe(x.data(), seen.data());
       for (std::size_t r = g * lanes; r < end_of(g); ++r)
         for (std::size_t j = 0; j < Problem::slots; ++j)
           y[r * Problem::slots + j] = seen.at(j, r % lanes);
@@ -383,7 +391,10 @@ class CyclerOf : public Cycler {
       });
     } else {
       for_lanes(r, [&](std::size_t l) {
-        set_observations(observed, l, values, variances, MissingValues::unobserved);
+        if constexpr (correlated)
+          set_observations(observed, l, values, problem_.observe, MissingValues::unobserved);
+        else
+          set_observations(observed, l, values, variances, MissingValues::unobserved);
       });
     }
   }

@@ -213,6 +213,17 @@ void set_observations(PlacedObservations<Real, Slots, Lanes, Places>& to, std::s
   detail::write_observations(to, lane, values, variance);
 }
 
+/// Not for observations that bring something along, which would keep that of another cycle: give
+/// their places, or for whitened ones the operator.
+template <std::floating_point Real, std::size_t Slots, std::size_t Lanes, class Places>
+void set_observations(PlacedObservations<Real, Slots, Lanes, Places>&, std::size_t,
+                      std::span<const double>, const DiagonalNoise<Slots>&,
+                      MissingValues = MissingValues::refuse) = delete;
+template <std::floating_point Real, std::size_t Slots, std::size_t Lanes, class Places>
+void set_observations(PlacedObservations<Real, Slots, Lanes, Places>&, std::size_t,
+                      std::span<const double>, std::span<const double>,
+                      MissingValues = MissingValues::refuse) = delete;
+
 /// The observation information in state space, ζ = Hᵀ R⁻¹ (y − H(x)) (the "uplift").
 ///
 /// x and zeta: points · channels elements of T; zeta is overwritten. Unobserved elements get zero,

@@ -151,10 +151,4 @@ requires(Operator::slots == Slots) void set_observations(
   detail::write_observations(to, lane, z, [](std::size_t) { return 1.0; });
 }
 
-/// Not for whitened observations: these errors are not theirs; give the operator instead.
-template <std::floating_point Real, std::size_t Slots, std::size_t Lanes>
-void set_observations(PlacedObservations<Real, Slots, Lanes, Whitening<Slots, Lanes>>&, std::size_t,
-                      std::span<const double>, const DiagonalNoise<Slots>&,
-                      MissingValues = MissingValues::refuse) = delete;
-
 }  // namespace dan
