@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "dan/analysis/ensrf.hpp"
 #include "dan/analysis/etkf.hpp"
 #include "dan/analysis/learned.hpp"
 #include "dan/diagnose/bias.hpp"
@@ -125,6 +126,22 @@ TEST_CASE("covariance recorder: of an ensemble filter its analysed ensemble's, e
   for (std::size_t i = 0; i < 12; ++i) trace += each.covariances[1][4](i, i);
   CHECK(std::sqrt(trace / 12) == doctest::Approx(series.spread.runs[1][2 + 4]));
   CHECK_THROWS_WITH_AS(CovarianceRecorder(0), doctest::Contains("every is 0"), ConfigError);
+}
+
+TEST_CASE("covariance recorder: of a filter with runs side by side each run's own") {
+  const Lorenz problem;
+  const Ensrf<Lorenz, 6, 4> filter(problem, {.inflation = 1.05});
+  CovarianceRecorder recorder(2);
+  SeriesRecorder series;
+  run_twin(problem, filter, config, recorder, series);
+  REQUIRE(recorder.covariances.size() == 3);
+  for (std::size_t r = 0; r < 3; ++r) {
+    const Matrix& p = recorder.covariances[r][1];  // of cycle 2 + 3
+    REQUIRE(p.shape()[0] == 12);
+    double trace = 0;
+    for (std::size_t i = 0; i < 12; ++i) trace += p(i, i);
+    CHECK(std::sqrt(trace / 12) == doctest::Approx(series.spread.runs[r][4]).epsilon(1e-5));
+  }
 }
 
 TEST_CASE("covariance recorder: of a learned analysis its covariance at the forecast") {

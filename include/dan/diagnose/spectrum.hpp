@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "dan/core/batch.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/linalg.hpp"
 #include "dan/core/tensor.hpp"
@@ -81,15 +82,20 @@ struct CovarianceRecorder : EmptyRecorder {
   void begin(const auto& group) { covariances.resize(group.runs); }
   void after_analysis(const auto& view) {
     using Method = std::decay_t<decltype(view.method)>;
-    constexpr bool ensemble = requires { view.carried.ensemble; };
-    static_assert(
-        ensemble || LearnedMethod<Method>,
-        "CovarianceRecorder: the method must be an ensemble filter or a Learned analysis");
+    static_assert(HasMembers<Method> || LearnedMethod<Method>,
+                  "CovarianceRecorder: the method must be an ensemble filter that shows its "
+                  "members (HasMembers) or a Learned analysis");
     if (!view.scored() || (view.twin.cycle() - view.burn_in - 1) % every != 0) return;
     for (std::size_t l = 0; l < view.runs; ++l) {
       if (!view.going(l)) continue;
-      if constexpr (ensemble) {
-        covariances[l].push_back(ensemble_covariance(view.carried.ensemble));
+      if constexpr (HasMembers<Method>) {
+        Batch<double, Method::points, Method::channels, Method::members> ensemble;
+        std::vector<double> one(ensemble.size);
+        for (std::size_t m = 0; m < Method::members; ++m) {
+          view.method.member(view.carried, l, m, one);
+          for (std::size_t i = 0; i < one.size(); ++i) ensemble.at(i, m) = one[i];
+        }
+        covariances[l].push_back(ensemble_covariance(ensemble));
       } else {
         const LearnedIncrement increment(view.method);
         const auto in = increment.input(view.carried, l);

@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <vector>
 
 #include "dan/core/error.hpp"
@@ -249,6 +250,10 @@ class StatesRecorder : public EmptyRecorder {
   }
 
   void after_analysis(const auto& view) {
+    using Method = std::decay_t<decltype(view.method)>;
+    static_assert(Members == 0 || has_members<Method>,
+                  "StatesRecorder: the method has no members, or not as many; take its `members`, "
+                  "or 0 for truth and estimate alone");
     if (view.first > 0 || !view.going(0)) return;
     std::vector<double> truth(Problem::size), analysis(Problem::size), members;
     for (std::size_t i = 0; i < Problem::size; ++i) {
@@ -269,6 +274,14 @@ class StatesRecorder : public EmptyRecorder {
   void merge(const StatesRecorder&) {}
 
  private:
+  template <class Method>
+  static constexpr bool has_members = [] {
+    if constexpr (HasMembers<Method>)
+      return Method::members == Members;
+    else
+      return false;
+  }();
+
   double interval_;
   std::shared_ptr<File> file_;
 };
