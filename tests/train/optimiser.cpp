@@ -51,6 +51,23 @@ TEST_CASE("optimiser: Muon steps along an orthogonal matrix, Adam takes the rest
   CHECK(descent > 0);
 }
 
+TEST_CASE("optimiser: Muon leaves a matrix alone that has no gradient any more") {
+  Threads workers(1);
+  constexpr std::size_t rows = 8, columns = 6;
+  std::vector<float> x(rows * columns);
+  std::vector<float> gradient(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) gradient[i] = i % 3 == 0 ? 1.0F : -0.5F;
+  Optimiser<float> muon(x.size(), {}, {{0, rows, columns}}, {.rate = 1});
+  muon.update(std::span(x), gradient, 0.01, workers);
+  const auto once = x;
+  for (int n = 0; n < 2500; ++n)
+    muon.update(std::span(x), std::vector<float>(x.size()), 0.01, workers);
+  CHECK(x == once);
+  for (float& g : gradient) g *= 1e-38F;  // its norm has no inverse
+  muon.update(std::span(x), gradient, 0.01, workers);
+  CHECK(x == once);
+}
+
 TEST_CASE("optimiser: blocks, registers and threads change no number of Adam") {
   // Against Adam on one parameter at a time; more parameters than two blocks, no multiple of any.
   constexpr std::size_t size = 2 * detail::parameter_block + 5;

@@ -78,10 +78,10 @@ void product(const Real* a, std::size_t step_i, std::size_t step_k, const Real* 
 ///
 /// Five Newton–Schulz iterations X ← X (a + b G + c G²), G = XᵀX, from X = `matrix` over its
 /// Frobenius norm; a = 3.4445, b = −4.7750, c = 2.0315. `matrix`: rows × columns,
-/// row-major, overwritten; cheaper with columns ≤ rows, of which a gate's may have more. A zero
-/// matrix stays zero. Cost: 10 · columns² · (2 · rows + columns) flops, with rows and columns
-/// rounded up to whole tiles; memory: two copies. Source: Jordan et al., "Muon: an optimizer for
-/// hidden layers in neural networks" (2024).
+/// row-major, overwritten; cheaper with columns ≤ rows, of which a gate's may have more. A matrix
+/// with a norm below 1e-30 becomes zero. Cost: 10 · columns² · (2 · rows + columns) flops, with
+/// rows and columns rounded up to whole tiles; memory: two copies. Source: Jordan et al., "Muon: an
+/// optimizer for hidden layers in neural networks" (2024).
 template <class Real>
 void orthogonalise(std::span<Real> matrix, std::size_t rows, std::size_t columns) {
   constexpr auto a = static_cast<Real>(3.4445), b = static_cast<Real>(-4.7750),
@@ -89,7 +89,10 @@ void orthogonalise(std::span<Real> matrix, std::size_t rows, std::size_t columns
   require_size("orthogonalise", "matrix", matrix.size(), rows * columns, "element");
   double square = 0;
   for (const Real x : matrix) square += static_cast<double>(x) * static_cast<double>(x);
-  if (square == 0) return;
+  if (square < 1e-60) {  // whose inverse a float could not hold
+    std::ranges::fill(matrix, Real(0));
+    return;
+  }
   const auto scale = static_cast<Real>(1 / std::sqrt(square));
   // Padded with zeros, which stay zeros.
   const auto padded = [](std::size_t n, std::size_t to) { return (n + to - 1) / to * to; };
@@ -111,6 +114,8 @@ void orthogonalise(std::span<Real> matrix, std::size_t rows, std::size_t columns
 
 /// Muon's step of one matrix W, with `scale` times the gradient G:
 ///   M ← μ M + G,  W ← W − rate · factor · orthogonalised(G + μ M), factor = `MuonConfig::rate`.
+/// A matrix whose gradient is zero (no run left to learn from, a layer that is dead) keeps its
+/// weights: its direction would be of full size as long as anything is left of M.
 /// All arrays: rows × columns; `sum` M and `params` W are updated in place, `direction` is
 /// overwritten. Source: Jordan et al. (2024), with Nesterov momentum.
 template <class Real>
@@ -118,11 +123,14 @@ void muon_step(const MuonConfig& config, double rate, Real scale, const MatrixPl
                const Real* gradient, Real* sum, Real* direction, Real* params) {
   const auto mu = static_cast<Real>(config.momentum), step = static_cast<Real>(rate * config.rate);
   const std::size_t size = place.rows * place.columns;
+  bool learns = false;
   for (std::size_t i = 0; i < size; ++i) {
     const Real g = scale * gradient[i];
     sum[i] = mu * sum[i] + g;
     direction[i] = g + mu * sum[i];
+    learns = learns || g != 0;
   }
+  if (!learns) return;
   orthogonalise(std::span<Real>(direction, size), place.rows, place.columns);
   for (std::size_t i = 0; i < size; ++i) params[i] -= step * direction[i];
 }
