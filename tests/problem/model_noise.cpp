@@ -166,7 +166,13 @@ TEST_CASE("model noise: a problem without it is the same but for it; the fingerp
   auto other = problem;
   other.model_noise = DiagonalModelNoise<40>(0.26);
   const auto with = fingerprint(problem), without = fingerprint(perfect);
-  CHECK(without.size() == 4);
-  CHECK(std::vector(with.begin(), with.begin() + 4) == without);
+  CHECK(without.size() == 8);
+  CHECK(std::vector(with.begin(), with.begin() + 8) == without);
   CHECK(with != fingerprint(other));
+  auto started = perfect;
+  started.start.deviation = 1;
+  CHECK(fingerprint(started) != without);
+  started = perfect;
+  started.start.spin_up = 401;
+  CHECK(fingerprint(started) != without);
 }

@@ -17,9 +17,10 @@
 
 namespace dan {
 
-/// Numbers that change with a problem's model, observation operator or noise, and with the order
-/// of their numbers: one step from a fixed state, its observations, the errors of one cycle, the
-/// slots that report in several, and the model's noise in one, if it has any.
+/// Numbers that change with a problem's model, observation operator, noise, start or norm, and with
+/// the order of their numbers: one step from a fixed state, its observations, the errors of one
+/// cycle, the slots that report in several, a first state, weights and units, and the model's noise
+/// in one cycle, if it has any.
 template <class Problem>
 [[nodiscard, gnu::cold]] std::vector<double> fingerprint(const Problem& problem) {
   std::vector<double> x(Problem::size), y(Problem::slots), errors(Problem::slots);
@@ -28,7 +29,7 @@ template <class Problem>
   at_time(problem.model, 0).step(x.data(), x.data());
   problem.observe.observe(x.data(), y.data());
   problem.noise.sample({1, Purpose::fingerprint}, std::span<double, Problem::slots>(errors));
-  std::vector<double> sums(4);
+  std::vector<double> sums(8);
   const auto weighted = [](std::size_t i, double value) {
     return static_cast<double>(i + 1) * value;
   };
@@ -40,13 +41,19 @@ template <class Problem>
     for (std::size_t j = 0; j < Problem::slots; ++j)
       sums[3] += weighted(cycle * Problem::slots + j, mask[j]);
   }
+  problem.start({1, Purpose::fingerprint}, x);
+  sums[5] = static_cast<double>(problem.start.spin_up);
+  const std::vector<double> weights = problem.weights();
+  for (std::size_t i = 0; i < Problem::size; ++i)
+    sums[4] += weighted(i, x[i]), sums[6] += weighted(i, weights[i]),
+        sums[7] += weighted(i, problem.unit(i));
   if constexpr (!Problem::perfect_model) {
     Batch<double, Problem::points, Problem::channels, 1> noise;
     add_noise_to_truth(problem.model_noise, noise, [](std::size_t) {
       return RandomKey{1, Purpose::fingerprint};
     });
     sums.push_back(0);
-    for (std::size_t i = 0; i < Problem::size; ++i) sums[4] += weighted(i, noise.at(i, 0));
+    for (std::size_t i = 0; i < Problem::size; ++i) sums[8] += weighted(i, noise.at(i, 0));
   }
   return sums;
 }
