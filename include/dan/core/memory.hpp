@@ -53,10 +53,15 @@ struct KeptBlocks {
   KeptBlocks() { blocks.reserve(most_blocks + 1); }
   KeptBlocks(const KeptBlocks&) = delete;
   KeptBlocks& operator=(const KeptBlocks&) = delete;
-  ~KeptBlocks() { shrink_to(0, 0); }
-  static KeptBlocks& of_thread() {
+  ~KeptBlocks() {
+    shrink_to(0, 0);
+    over = true;
+  }
+  /// Null when the thread ends: a static object may give its memory back later still.
+  static KeptBlocks* of_thread() {
+    if (over) return nullptr;
     thread_local KeptBlocks kept;
-    return kept;
+    return &kept;
   }
 
   /// A block of this size that was kept, else null.
@@ -75,6 +80,8 @@ struct KeptBlocks {
   }
 
  private:
+  constinit inline static thread_local bool over = false;
+
   void shrink_to(std::size_t count, std::size_t size) noexcept {
     while (blocks.size() > count || bytes > size) {
       bytes -= blocks.front().first;
@@ -94,8 +101,8 @@ struct KeepingAllocator : AlignedAllocator<T> {
   KeepingAllocator(const KeepingAllocator<U>&) noexcept {}  // NOLINT(google-explicit-constructor)
   T* allocate(std::size_t n) {
     if constexpr (!address_sanitizer)
-      if (void* const kept = KeptBlocks::of_thread().take(n * sizeof(T)))
-        return static_cast<T*>(kept);
+      if (auto* const blocks = KeptBlocks::of_thread())
+        if (void* const kept = blocks->take(n * sizeof(T))) return static_cast<T*>(kept);
     return AlignedAllocator<T>::allocate(n);
   }
   /// Without a value, numbers are left unset.
@@ -104,10 +111,9 @@ struct KeepingAllocator : AlignedAllocator<T> {
     ::new (static_cast<void*>(p)) U;
   }
   void deallocate(T* p, std::size_t n) noexcept {
-    if constexpr (address_sanitizer)
-      AlignedAllocator<T>::deallocate(p, n);
-    else
-      KeptBlocks::of_thread().keep(n * sizeof(T), p);
+    if constexpr (!address_sanitizer)
+      if (auto* const blocks = KeptBlocks::of_thread()) return blocks->keep(n * sizeof(T), p);
+    AlignedAllocator<T>::deallocate(p, n);
   }
 };
 }  // namespace detail
