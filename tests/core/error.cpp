@@ -4,13 +4,26 @@
 #include <doctest/doctest.h>
 
 #include <limits>
+#include <locale>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 
 TEST_CASE("error: text joins its arguments and tells close numbers apart") {
   CHECK(dan::to_text("a", 1, ' ', 2.5) == "a1 2.5");
   CHECK(dan::to_text(0.1) == "0.1");
   CHECK(dan::to_text(1.00000001) == "1.00000001");
+}
+
+TEST_CASE("error: text does not depend on the program's locale") {
+  struct Grouping : std::numpunct<char> {
+    std::string do_grouping() const override { return "\3"; }
+    char do_decimal_point() const override { return ','; }
+  };
+  const std::locale before = std::locale::global(std::locale(std::locale(), new Grouping));
+  const std::string text = dan::to_text(20000, " ", 0.5);
+  std::locale::global(before);
+  CHECK(text == "20000 0.5");
 }
 
 TEST_CASE("error: kinds") {

@@ -73,7 +73,7 @@ TEST_CASE("fields: set by name, or refused and unchanged") {
   CHECK_THROWS_WITH_AS(set_field("f", outer, "ignored", "1"),
                        "f: there is no field ignored, expected one of: count, inner.share, flag",
                        ConfigError);
-  for (const char* wrong : {"0", "-1", "2.5", "3x", "", "many", "1e3"})
+  for (const char* wrong : {"0", "-1", " -1", " 7", "2.5", "3x", "", "many", "1e3"})
     CHECK_THROWS_AS(set_field("f", outer, "count", wrong), ConfigError);
   CHECK_THROWS_WITH_AS(set_field("f", outer, "inner.share", "1.5"),
                        "f: inner.share is 1.5, expected a share from 0 to 1", ConfigError);

@@ -50,6 +50,7 @@ struct Interrupted : std::runtime_error {
 template <class... Parts>
 [[nodiscard, gnu::cold]] std::string to_text(const Parts&... parts) {
   std::ostringstream out;
+  out.imbue(std::locale::classic());
   out.precision(10);
   (out << ... << parts);
   return out.str();

@@ -98,8 +98,10 @@ void set_field(std::string_view function, Config& config, std::string_view name,
     if (listed != name) return;
     found = true;
     std::istringstream in(value);
+    in.imbue(std::locale::classic());
     auto read = member;
-    if (!(in >> read) || !in.eof() || value.starts_with('-') != (static_cast<double>(read) < 0) ||
+    if (!(in >> std::noskipws >> read) || !in.eof() ||
+        value.starts_with('-') != (static_cast<double>(read) < 0) ||
         !range.contains(static_cast<double>(read)))
       throw ConfigError(to_text(function, ": ", name, " is ", value, ", expected ", range.words));
     member = read;
