@@ -171,6 +171,14 @@ TEST_CASE("carried: the noise of the members goes on with the same bits") {
   check_resumed(problem, [&] { return Ensrf<Noisy, 16, 3, float>(problem); });
 }
 
+TEST_CASE("carried: saving changes nothing") {
+  const test::TemporaryFolder folder;
+  const Etkf<Sparse, 11> method{Sparse{}};
+  auto carried = method.start({}, 1, {.seed = 3, .purpose = Purpose::user});
+  save_carried(method, carried, 2, folder / "state.safetensors");
+  CHECK(carried.key.purpose == Purpose::user);
+}
+
 TEST_CASE("carried: the same of iterated smoothers") {
   const Sparse problem;
   const auto check = [&](const IenksConfig& config) {

@@ -99,7 +99,7 @@ class SlotPlaces {
         numbers.push_back(static_cast<double>(place.channel));
       }
     archive.numbers(name, std::span(numbers), 1);
-    for (std::size_t n = 0; n < sights_.size(); ++n) {
+    for (std::size_t n = 0; Archive::reads && n < sights_.size(); ++n) {
       const double* const from = &numbers[n * each];
       const double channel = from[each - 1];
       archive.require(

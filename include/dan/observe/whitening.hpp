@@ -72,7 +72,7 @@ class Whitening {
       }
       Matrix numbers = factor ? *factor : zero_tensor<double>(Slots, Slots);
       archive.numbers(to_text(name, ".", l), span_of(numbers), 1);
-      factor = std::make_shared<const Matrix>(std::move(numbers));
+      if (Archive::reads) factor = std::make_shared<const Matrix>(std::move(numbers));
     }
   }
 
