@@ -13,6 +13,14 @@ using namespace dan;
 
 namespace {
 using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
+/// Two channels at a point, of which the first diverges.
+struct Half {
+  static constexpr std::size_t points = 4, channels = 2;
+  template <class T>
+  void step(const T* x, T* y) const {
+    for (std::size_t i = 0; i < 8; ++i) y[i] = i % 2 == 0 ? T(1e200) * x[i] : x[i];
+  }
+};
 }  // namespace
 
 static_assert(Analysis<Climatology<Lorenz>>);
@@ -53,6 +61,9 @@ TEST_CASE("climatology: always estimates the mean") {
 }
 
 TEST_CASE("climatology: bad input") {
+  using Diverging = Problem<Half, ObserveAll<4, 2>>;
+  CHECK_THROWS_WITH_AS((void)climate_moments_of(Diverging{.start = {.spin_up = 1}}),
+                       doctest::Contains("the model run is not finite"), NumericalError);
   CHECK_THROWS_AS((void)climatology_of(Lorenz{}, {.cycles = 0}), ConfigError);
   const Climate small{zero_tensor<double>(3), zero_tensor<double>(3, 3)};
   CHECK_THROWS_WITH_AS(Climatology<Lorenz>{small},

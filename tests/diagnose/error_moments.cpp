@@ -89,3 +89,15 @@ TEST_CASE("error moments: of one channel of several") {
   CHECK(second.count() == 3);  // the points of the lane that is going
   CHECK(second.mean() == doctest::Approx((11 + 19 + 35) / 3.0));
 }
+
+TEST_CASE("error moments: a channel that is not there") {
+  CHECK_THROWS_WITH_AS(ErrorMoments(0, 0), doctest::Contains("channel is 0, expected less than 0"),
+                       ConfigError);
+  CHECK_THROWS_AS(ErrorMoments(2, 2), ConfigError);
+  ErrorMoments second(1, 2);
+  using Lorenz = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
+  const Lorenz problem;
+  CHECK_THROWS_WITH_AS(run_twin(problem, EnkfN<Lorenz, 20>(problem),
+                                {.runs = 1, .cycles = 3, .burn_in = 0, .progress = false}, second),
+                       doctest::Contains("channels is 2, expected 1"), ConfigError);
+}

@@ -111,6 +111,12 @@ TEST_CASE("sweep: another sweep's file and a setting twice are refused") {
           (void)squares(config, computed, 2);
         }).find("is no file of a sweep: no example") != std::string::npos);
 
+  Sweep colliding("colliding", {}, {.progress = false});
+  colliding.add("a", {{"cycles", 1}}, [] { return Json{{"cycles", 100}}; });
+  CHECK(message_of<ConfigError>([&] {
+          (void)colliding.run();
+        }).find("has the result cycles, expected other names") != std::string::npos);
+
   Sweep sweep("twice", {});
   sweep.add("a", {{"n", 1}}, [] { return Json::object(); });
   CHECK(message_of<ConfigError>([&] {

@@ -288,6 +288,19 @@ TEST_CASE("tune: nothing to try, or nothing that works") {
   CHECK_THROWS_AS((void)tune_by_golden_section("x", 0, 1, 1, square), ConfigError);
 }
 
+TEST_CASE("tune: an x_B at the end of the grid is said") {
+  const Lorenz problem{.noise = DiagonalNoise<40>(1e-4)};  // forecasts are far better than 0.005
+  std::string said;
+  const auto before = set_notice_handler([&](const std::string& what) { said = what; });
+  const double scale = tune_var3d(
+      problem, climatology_of(problem, {.cycles = 100}),
+      {.runs = 4, .cycles = 60, .burn_in = 20, .first_guess_deviation = 0.01, .progress = false});
+  set_notice_handler(before);
+  CHECK(scale == 0.005);
+  CHECK(said.find("the best x_B is 0.005, an end of its grid from 0.005 to 0.1") !=
+        std::string::npos);
+}
+
 TEST_CASE("tune: x_B of 3D-Var on Lorenz 96 is near 0.02") {
   const Lorenz problem;
   const double scale = tune_var3d(problem, climatology_of(problem));

@@ -49,3 +49,15 @@ TEST_CASE("scale_inputs: mean and deviation, and room for the largest values") {
   CHECK(network.input_mean[0] == doctest::Approx(3.11).epsilon(1e-12));
   CHECK(network.input_deviation[0] == doctest::Approx((13 - 3.11) / 4).epsilon(1e-12));
 }
+
+TEST_CASE("scale_inputs: a channel that never changes is refused") {
+  struct Constant {
+    std::size_t spin_up = 0;
+    void operator()(const RandomKey&, std::span<double> x) const { std::ranges::fill(x, 0.27); }
+  };
+  Scaled network;
+  CHECK_THROWS_WITH_AS(
+      scale_inputs(Problem<Still, ObserveAll<size>, Constant>{}, network),
+      doctest::Contains("scale_inputs: channel 0 of the truth is 0.27 at every point and time"),
+      ConfigError);
+}

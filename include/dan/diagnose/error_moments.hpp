@@ -3,7 +3,9 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <type_traits>
 
+#include "dan/core/error.hpp"
 #include "dan/experiment/record.hpp"
 
 namespace dan {
@@ -19,10 +21,20 @@ namespace dan {
 class ErrorMoments : public EmptyRecorder {
  public:
   ErrorMoments() = default;
-  /// Of one channel of `channels`.
-  ErrorMoments(std::size_t channel, std::size_t channels)
-      : channel_(channel), channels_(channels) {}
+  /// Of one channel of the state's `channels`. Throws ConfigError if there is no such channel, and
+  /// in the experiment if the state has another number of them.
+  ErrorMoments(std::size_t channel, std::size_t channels) : channel_(channel), channels_(channels) {
+    if (channel >= channels)
+      throw ConfigError(to_text("ErrorMoments: channel is ", channel, ", expected less than ",
+                                channels, ", the channels of the state"));
+  }
 
+  void begin(const auto& group) const {
+    const std::size_t own = std::decay_t<decltype(group.twin)>::Problem::channels;
+    if (channels_ > 1 && channels_ != own)
+      throw ConfigError(to_text("ErrorMoments: channels is ", channels_, ", expected ", own,
+                                ", those of the state"));
+  }
   void after_forecast(const auto& view) {
     if (!view.scored()) return;
     for (std::size_t l = 0; l < view.runs; ++l)

@@ -59,8 +59,9 @@ struct SweepConfig {
 ///
 /// A setting is a method and its parameters. What it computes is a JSON object, which becomes, with
 /// `method`, the parameters under their names and the `seconds` that all of it took, its row in
-/// `results`. Where it throws a NumericalError the row has `failed`, the message, instead. Settings
-/// run at the same time, each best with one thread.
+/// `results`; a result may not have the name of a parameter. Where it throws a NumericalError the
+/// row has `failed`, the message, instead. Settings run at the same time, each best with one
+/// thread.
 class Sweep {
  public:
   using Json = nlohmann::ordered_json;
@@ -176,7 +177,13 @@ class Sweep {
     const auto begin = std::chrono::steady_clock::now();
     Json row = setting.setting;
     try {
-      row.update(setting.compute());
+      const Json found = setting.compute();
+      for (const auto& [name, value] : found.items()) {
+        if (row.contains(name))
+          throw ConfigError(to_text("Sweep: ", setting.setting.dump(), " has the result ", name,
+                                    ", expected other names than those of its parameters"));
+        row[name] = value;
+      }
     } catch (const NumericalError& error) {
       row["failed"] = error.what();
     }

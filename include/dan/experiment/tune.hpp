@@ -13,6 +13,7 @@
 
 #include "dan/analysis/var3d.hpp"
 #include "dan/core/error.hpp"
+#include "dan/core/notice.hpp"
 #include "dan/core/processes.hpp"
 #include "dan/core/progress.hpp"
 #include "dan/experiment/trials.hpp"
@@ -214,18 +215,25 @@ template <class Problem, class Make, Processes Ranks = OneProcess>
 
 /// Tunes the x_B of 3D-Var: the aRMSE of short twin experiments on a grid of values.
 ///
-/// Returns the best x_B. Cost: 7 experiments of, by default, 32 runs × 550 cycles: less than a
+/// Returns the best x_B; says so (`notice`) where it is an end of the grid, beyond which there may
+/// be a better one. Cost: 7 experiments of, by default, 32 runs × 550 cycles: less than a
 /// second for Lorenz 96.
 template <class Problem>
 [[nodiscard]] double tune_var3d(
     const Problem& problem, const Climate& climate,
     const TwinConfig& config = {
         .runs = 32, .cycles = 550, .burn_in = 50, .seed = 2, .progress = false}) {
-  return tune_analysis(
-             problem, {{"x_B", {0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1}}},
-             [&](std::span<const double> x) { return Var3d<Problem>(problem, climate, x[0]); },
-             config, {.threads = config.threads})
-      .best.values[0];
+  const std::vector<double> grid{0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1};
+  const double best = tune_analysis(problem, {{"x_B", grid}},
+                                    [&](std::span<const double> x) {
+                                      return Var3d<Problem>(problem, climate, x[0]);
+                                    },
+                                    config, {.threads = config.threads})
+                          .best.values[0];
+  if (best == grid.front() || best == grid.back())
+    notice(to_text("tune_var3d: the best x_B is ", best, ", an end of its grid from ", grid.front(),
+                   " to ", grid.back(), "; search farther with tune_analysis"));
+  return best;
 }
 
 }  // namespace dan

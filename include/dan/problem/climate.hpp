@@ -80,7 +80,7 @@ template <class Problem, class Sample>
     for (std::size_t i = 0; i < size; ++i) z[i] = x[i] - first[i];
     sample(std::as_const(z));
   }
-  if (!std::isfinite(sum_lanes(x[size - 1])))
+  if (std::ranges::any_of(x.numbers(), [](double number) { return !std::isfinite(number); }))
     throw NumericalError(
         to_text(function,
                 ": the model run is not finite; give the problem a start in the units of the model "

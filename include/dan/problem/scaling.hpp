@@ -50,6 +50,10 @@ void scale_inputs(const Problem& problem, Network& network, std::uint64_t seed =
       throw NumericalError(
           "scale_inputs: the truth is not finite; give the problem a start in the units of the "
           "model (Problem::start), or take a smaller time step");
+    if (low[c] == high[c])
+      throw ConfigError(to_text("scale_inputs: channel ", c, " of the truth is ", mean,
+                                " at every point and time, expected one that changes; leave it "
+                                "out of the state, or give input_mean and input_deviation"));
   }
 }
 
