@@ -21,7 +21,7 @@ namespace dan {
 [[nodiscard]] inline std::string slow_blas_note() {
 #if defined(__x86_64__)
   constexpr std::array<std::string_view, 6> fast{"Haswell",  "Zen",        "Excavator",
-                                                 "SkylakeX", "Cooperlake", "Sapphirerapids"};
+                                                 "SkylakeX", "Cooperlake", "SapphireRapids"};
   const std::string core = blas_core();
   if (!core.empty() && __builtin_cpu_supports("avx2") != 0 &&
       std::ranges::find(fast, core) == fast.end())

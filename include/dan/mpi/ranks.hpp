@@ -78,7 +78,10 @@ class MpiRanks {
 /// one, which all ranks agree on, ends with 130.
 template <class Body>
 int mpi_main(int argc, char** argv, const Body& body) {
-  MPI_Init(&argc, &argv);
+  int threads = 0;  // only this one calls MPI, but each rank has more
+  MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &threads);
+  if (threads < MPI_THREAD_FUNNELED)
+    std::fprintf(stderr, "mpi_main: this MPI knows no threads; give one for each rank\n");
   int code = 0;
   {
     const InterruptHandler handler;
