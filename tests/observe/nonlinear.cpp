@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 
+#include "dan/autodiff/dual.hpp"
+#include "dan/autodiff/tape.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/observe/random.hpp"
 #include "dan/observe/subset.hpp"
@@ -32,6 +35,17 @@ TEST_CASE_TEMPLATE("nonlinear: battery", Function, Square, Cube, Arctan) {
   test::check_network(Nonlinear<ObserveAll<9>, Function>{}, test::normal_numbers(9, 1));
   test::check_network(Nonlinear<ObserveSubset<4, 3, 2>, Function>{}, test::normal_numbers(8, 1));
   test::check_network(Nonlinear<ObserveRandom<5>, Function>{}, test::normal_numbers(5, 1));
+}
+
+TEST_CASE_TEMPLATE("nonlinear: functions for every scalar", Function, Square, Cube, AbsoluteValue,
+                   Arctan) {
+  const Function function;
+  Tape<Dual<double>> tape;
+  const auto x = tape.input({0.7, 1.0});
+  tape.sweep(function.value(x));
+  CHECK(tape.gradient(x).value == doctest::Approx(function.slope(0.7)).epsilon(1e-15));
+  const double h = 1e-5, difference = (function.slope(0.7 + h) - function.slope(0.7 - h)) / (2 * h);
+  CHECK(std::abs(tape.gradient(x).slope - difference) < 1e-9);
 }
 
 TEST_CASE("nonlinear: the absolute value, away from zero where it is linear") {

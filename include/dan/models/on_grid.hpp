@@ -39,6 +39,7 @@ struct OnGrid {
   using Geometry = typename Harmonics::Grid;
   static_assert(Model::points == Harmonics::coefficients,
                 "OnGrid: the model's points must be the coefficients of these harmonics");
+  static_assert(!Timed<Model>, "OnGrid: its model must not be told the time");
   static_assert(
       requires(const Shown shown) { shown.factor(std::size_t(0)) + 1.0; },
       "OnGrid: the third argument must have the factor of degree l, double factor("

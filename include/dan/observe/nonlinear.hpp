@@ -112,9 +112,14 @@ struct AbsoluteValue {
 struct Arctan {
   template <class T>
   T value(const T& h) const {
-    T out;
-    for (std::size_t l = 0; l < lanes_of<T>; ++l) lane_of(out, l) = std::atan(lane_of(h, l));
-    return out;
+    if constexpr (requires(T out) { lane_of(out, 0) = std::atan(lane_of(h, 0)); }) {
+      T out;  // every lane as if it were alone
+      for (std::size_t l = 0; l < lanes_of<T>; ++l) lane_of(out, l) = std::atan(lane_of(h, l));
+      return out;
+    } else {
+      using std::atan;
+      return atan(h);
+    }
   }
   template <class T>
   T slope(const T& h) const {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <numeric>
 #include <string>
@@ -38,11 +37,12 @@ class ObserveRandom : public ObserveAll<Points, Channels> {
 
   /// Draws the subset of one run and cycle.
   void available(const RandomKey& key, bool* mask) const {
-    std::array<double, slots + 1> uniform;
+    Scratch<double> uniform(slots + 1, Unset{});
     fill_uniform<double>(key.with(Purpose::available), uniform);
     const auto span = static_cast<double>(most_ - least_ + 1);
     const auto count = least_ + static_cast<std::size_t>(uniform[slots] * span);
-    std::array<std::size_t, slots> order;  // the positions of the `count` smallest numbers report
+    Scratch<std::size_t> order(slots,
+                               Unset{});  // the positions of the `count` smallest numbers report
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::sort(order.begin(), order.end(),
               [&](std::size_t a, std::size_t b) { return uniform[a] < uniform[b]; });
