@@ -30,6 +30,10 @@ app::ProblemEntry lorenz96() {
           "small", "network with gain head and memory",
           Recipe<EnsrfTeacher<64>>{.training = training_with_memory(8000),
                                    .finish = {.share = 0.5}})
+      .network<pretrained::Recurrent, 16>(
+          "recurrent", "the same, three times as large",
+          Recipe<EnsrfTeacher<64>>{.training = training_with_memory(160000),
+                                   .finish = {.share = 0.5, .unroll = 32}})
       .network<pretrained::Plain, 16>(
           "plain", "the talk's network, without memory",
           Recipe<EnsrfTeacher<64>>{.training = training_without_memory(60000),
