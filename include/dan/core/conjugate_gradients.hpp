@@ -12,10 +12,10 @@ namespace dan {
 /// side by side.
 ///
 /// `apply(p, a_p)` writes A p; b and x: n elements each, x is overwritten (the iteration begins
-/// from zero). A lane is done when ‖b − A x‖ ≤ tolerance ‖b‖, or is not finite, and then keeps its
-/// x; all end after `iterations`. Returns the iterations of the lane that took most. Cost per
-/// iteration: one product and 10 n flops per lane; memory: 3 n elements.
-/// Source: Hestenes and Stiefel, J. Res. Natl. Bur. Stand. 49 (1952) 409–436, section 3.
+/// from zero). A lane is done when ‖b − A x‖ ≤ tolerance ‖b‖, and then keeps its x, or when its
+/// numbers are not finite; all end after `iterations`. Returns the iterations of the lane that took
+/// most. Cost per iteration: one product and 10 n flops per lane; memory: 3 n elements. Source:
+/// Hestenes and Stiefel, J. Res. Natl. Bur. Stand. 49 (1952) 409–436, section 3.
 template <class T, class Apply>
 std::size_t conjugate_gradients(std::size_t n, const Apply& apply, const T* b, T* x,
                                 std::size_t iterations, double tolerance) {

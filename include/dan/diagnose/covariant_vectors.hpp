@@ -87,7 +87,7 @@ template <TangentTrajectory Trajectory>
   };
   if (before == 0) keep();
   for (std::size_t n = 1; n <= all; ++n, progress.advance()) {
-    throw_if_interrupted(name, n * config.every, " cycles; start it again, for fewer cycles");
+    throw_if_interrupted(name, (n - 1) * config.every, " cycles; start it again, for fewer cycles");
     try {
       const Matrix step = advance_vectors(trajectory, q, config.every);
       if (n > before) r.push_back(step);

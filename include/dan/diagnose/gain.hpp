@@ -196,7 +196,7 @@ template <class Increment>
                               slots + 1, " for ", slots, " observations"));
   auto departures = zero_tensor<double>(config.samples, slots);
   auto increments = zero_tensor<double>(config.samples, size);
-  fill_normal<double>(key, span_of(departures));
+  fill_normal<double>(key.with(Purpose::sample), span_of(departures));
   for (std::size_t n = 0; n < config.samples; ++n)
     for (std::size_t j = 0; j < slots; ++j) departures(n, j) *= config.scale * uplift.deviations[j];
   const Matrix zeta = matrix_product(departures, transpose_of(uplift.matrix));

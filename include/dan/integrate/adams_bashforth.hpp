@@ -25,8 +25,8 @@ namespace dan {
 /// decays, where a longer step is refused, 0.72 where it turns).
 /// States: points · channels elements of T. Throws ConfigError for fewer than 3 steps, and for a
 /// step beyond the stability limit of an equation that knows its `fastest_decay()`. Cost:
-/// steps + 6 tendencies, the adjoint those and as many adjoints. Memory of the adjoint: two states
-/// for each step. Source: Hairer, Nørsett and Wanner, Solving Ordinary Differential Equations I
+/// steps + 8 tendencies, the adjoint those and as many adjoints. Memory of the adjoint: a state for
+/// each step. Source: Hairer, Nørsett and Wanner, Solving Ordinary Differential Equations I
 /// (2nd ed., 1993), section III.1.
 template <DifferentialEquation Ode>
 requires(!Timed<Ode>) struct AdamsBashforth {

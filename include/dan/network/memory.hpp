@@ -13,7 +13,8 @@ namespace dan {
 /// with the gates g and then the candidates v of all channels in the part of the last layer's
 /// output that is the memory's own: `per_point` numbers at every `stride`-th place. h: points ×
 /// Channels. `backward` overwrites d_y and accumulates into d_in.
-/// Source: the update of a minimal gated unit, Cho et al., EMNLP 2014, equation 7.
+/// Source: the update of a gated recurrent unit, Cho et al., EMNLP 2014, equation 7, without its
+/// reset gate.
 template <std::size_t Points, std::size_t Channels>
 struct GatedMemory {
   static constexpr std::size_t per_point = 2 * Channels;

@@ -110,6 +110,15 @@ const Problem& first_of(const std::vector<Problem>& problems) {
   return problems.front();
 }
 
+/// Makes the folder of a checkpoint.
+inline void make_folder_of(const std::filesystem::path& name) {
+  std::error_code error;
+  if (name.has_parent_path()) std::filesystem::create_directories(name.parent_path(), error);
+  if (error)
+    throw FileError(
+        to_text("train: cannot make the folder of ", name.string(), ": ", error.message()));
+}
+
 /// One training, as short as it is: a shorter one has a shorter beginning. Goes on from
 /// `checkpoint`, if there is one.
 template <std::size_t Lanes, class Problems, class Start, class Teacher, class Ranks>
@@ -138,12 +147,13 @@ inline std::filesystem::path checkpoint_of(const std::filesystem::path& name, co
 /// `processes`: groups are dealt out among them, see `Trainer`.
 /// `name`: path and name of the checkpoints, NAME.checkpoint and NAME.finish.checkpoint, from which
 /// the same call goes on when it was stopped; its folder is made. Empty: none are written. Returns
-/// the trained network and the report of both trainings. Throws as `Trainer`.
+/// the trained network and the report of both trainings. Throws as `Trainer`, and FileError for a
+/// folder that cannot be made.
 template <std::size_t Lanes, class Problem, class Network, class Teacher,
           Processes Ranks = OneProcess>
 auto train(const Problem& problem, const Trained<Network>& start, const Recipe<Teacher>& recipe,
            const std::filesystem::path& name = {}, const Ranks& processes = {}) {
-  if (name.has_parent_path()) std::filesystem::create_directories(name.parent_path());
+  detail::make_folder_of(name);
   auto [trained, report] =
       detail::train_once<Lanes>(problem, start, recipe.training, recipe.teacher,
                                 detail::checkpoint_of(name, ".checkpoint"), processes);
@@ -174,7 +184,7 @@ auto train(const Problem& problem, const Recipe<Teacher>& recipe,
 template <std::size_t Lanes, class Problem, class Network, class Teacher>
 auto finish(const Problem& problem, const Trained<Network>& start, const Recipe<Teacher>& recipe,
             const std::filesystem::path& name = {}, std::size_t updates = 0) {
-  if (name.has_parent_path()) std::filesystem::create_directories(name.parent_path());
+  detail::make_folder_of(name);
   return detail::train_once<Lanes>(problem, start, recipe.finish.again(recipe.training, updates),
                                    recipe.teacher,
                                    detail::checkpoint_of(name, ".finish.checkpoint"), OneProcess());
