@@ -9,6 +9,7 @@ alone     every header compiles alone and without a warning (those in OPTIONAL f
 layers    includes go downward only (docs/architecture.md)
 names     xtensor, xsimd and xtensor-blas are named by the headers meant for it only
 light       models, and analyses with a twin experiment, need neither JSON nor networks
+long      headers have at most 300 lines, or a reason in docs/architecture.md
 umbrella  dan.hpp includes every header, but for those in OPTIONAL folders
 licence   every source file begins with its licence
 listed    every test, benchmark and example is in the meson.build that builds it
@@ -195,6 +196,13 @@ def light(_):
             if "<nlohmann" in read(other) or other.startswith(("dan/network/", "dan/train/"))]
 
 
+def long(_):
+    page = (ROOT / "docs/architecture.md").read_text()
+    lines = {header: len((INCLUDE / header).read_text().splitlines()) for header in HEADERS}
+    return [f"{header} has {n} lines, expected at most 300 or a reason in docs/architecture.md"
+            for header, n in lines.items() if n > 300 and f"`{header.removeprefix('dan/')}` (" not in page]
+
+
 def umbrella(_):
     missing = ({h for h in HEADERS if h.split("/")[1] not in OPTIONAL} - set(includes(UMBRELLA))
                - {UMBRELLA})
@@ -289,7 +297,7 @@ def misuse(build, file):
 
 def main():
     rule, *arguments = sys.argv[1:]
-    rules = [alone, cold, compiles, layers, light, names, umbrella, licence, listed, readme, defaults, uses,
+    rules = [alone, cold, compiles, layers, light, long, names, umbrella, licence, listed, readme, defaults, uses,
              misuse]
     found = {f.__name__: f for f in rules}[rule](*arguments)
     print("\n".join(found) or f"{rule}: good")

@@ -14,7 +14,7 @@
 
 namespace dan {
 
-/// What a `BackwardKalman` may be told.
+/// The options of a `BackwardKalman`.
 struct BackwardKalmanConfig {
   std::size_t cycles = 20;       ///< n, of the trajectory that leads to the forecast
   double start_variance = 0.01;  ///< c, of the analysis at its beginning, in units of the norm²

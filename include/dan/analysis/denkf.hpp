@@ -9,7 +9,7 @@
 
 namespace dan {
 
-/// What a DEnKF may be told.
+/// The options of a DEnKF.
 struct DenkfConfig {
   Inflation inflation{};
   ForecastConfig forecast{};

@@ -17,7 +17,7 @@
 
 namespace dan {
 
-/// What an extended Kalman filter may be told.
+/// The options of an extended Kalman filter.
 struct EkfConfig {
   double inflation = 1;  ///< of standard deviations where anything is observed: P ← inflation² P
 };

@@ -13,7 +13,7 @@
 
 namespace dan {
 
-/// What a stochastic EnKF may be told.
+/// The options of a stochastic EnKF.
 struct EnkfConfig {
   Inflation inflation{};
   Localisation localisation{};

@@ -45,7 +45,7 @@ struct FiniteSizePrior {
   return {xn * epsilon / m, xn * c * m * (n - 1)};
 }
 
-/// What an EnKF-N may be told.
+/// The options of an EnKF-N.
 struct EnkfNConfig {
   HyperPrior prior = HyperPrior::mode_corrected;
   /// xN, the certainty of the prior: multiplies a and g. Empty: 2 mode-corrected, 1 plain.

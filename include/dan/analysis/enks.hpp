@@ -16,7 +16,7 @@ namespace dan {
 /// of the analysis of cycle k:
 ///   E_n ← x̄_n 1ᵀ + X_n w 1ᵀ + X_n^a U,  X_n^a = X_n T, inflated,  n = k − lag … k − 1:
 /// the analysis of one long state of all these times, inflation included. Estimate, spread and the
-/// ensemble of the newest time are the filter's, bit for bit; `smoothed` tells of the oldest time.
+/// ensemble of the newest time are the filter's, bit for bit; `smoothed` gives the oldest time.
 /// On a linear model it is the IEnKS (SDA, shift 1) with the same lag.
 /// Throws as the filter. Cost per cycle: the filter's and 2 · lag · size · N² flops; memory:
 /// lag · size · N numbers.

@@ -433,7 +433,7 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
   static void require_finite_slot(std::string_view function, std::size_t j, double mean) {
     if (!std::isfinite(mean))
       throw NumericalError(to_text(function, ": slot ", j, " of the observed ensemble is ", mean,
-                                   ", expected a finite number; the network's H must be finite for "
+                                   ", expected a finite number; H must be finite for "
                                    "every member"));
   }
 

@@ -18,7 +18,7 @@
 
 namespace dan {
 
-/// What an EnSRF may be told.
+/// The options of an EnSRF.
 struct EnsrfConfig {
   double inflation = 1;  ///< factor of the analysis' anomalies, where anything is observed
   /// Rotate the anomalies randomly after the analysis, keeping the mean; members: a power of two.
@@ -98,8 +98,8 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
                                 " members, expected a power of two or no rotation"));
   }
 
-  /// Members guess + N(0, deviation²), keyed by `key` and the lane; throws ConfigError unless
-  /// deviation > 0.
+  /// Members guess + N(0, deviation²) units of the norm, keyed by `key` and the lane; throws
+  /// ConfigError unless deviation > 0.
   [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
                               const RandomKey& key) const {
     require_positive("Ensrf::start", "deviation", deviation);

@@ -9,7 +9,7 @@
 
 namespace dan {
 
-/// What an ETKF may be told.
+/// The options of an ETKF.
 struct EtkfConfig {
   Inflation inflation{};
   bool rotation = false;  ///< rotate the anomalies randomly after the analysis, keeping the mean

@@ -29,7 +29,7 @@ enum class DataAssimilation {
   multiple  ///< MDA: in every analysis whose window holds it, with weights that sum to one
 };
 
-/// What an IEnKS may be told.
+/// The options of an IEnKS.
 struct IenksConfig {
   std::size_t lag = 1;    ///< length of the window in cycles; 0: a filter, iterated for nonlinear H
   std::size_t shift = 1;  ///< cycles by which the window moves from analysis to analysis

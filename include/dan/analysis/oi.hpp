@@ -47,7 +47,6 @@ class Oi : public AnalysisTypes<Problem, double, Runs> {
     for (std::size_t i = 0; i < Types::size; ++i) carried.state[i] = mean_[i];
   }
   void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {
-    require_valid_observations("Oi::analyse", observed);
     update_.analyse(carried, observed, key);
   }
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }

@@ -95,7 +95,7 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
   }
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
-    require_valid_observations("Var3d::analyse", observed);
+    require_valid_observations(std::string(name_) + "::analyse", observed);
     T* x = carried.state.data();
     if (whole(observed)) {
       if (carried.covariances != observed_ ||
@@ -220,7 +220,7 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
   Problem problem_;
   std::string_view name_;
   Background background_;
-  std::shared_ptr<const Covariances<double>> observed_;  ///< of a linear network
+  std::shared_ptr<const Covariances<double>> observed_;  ///< of a linear operator
 };
 
 }  // namespace dan

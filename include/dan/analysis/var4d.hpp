@@ -19,7 +19,7 @@
 
 namespace dan {
 
-/// What a 4D-Var may be told.
+/// The options of a 4D-Var.
 struct Var4dConfig {
   double scale = 0.1;     ///< x_B, the factor of the climatological covariance
   std::size_t lag = 1;    ///< length of the window in cycles; 0: 3D-Var
@@ -43,9 +43,9 @@ struct Var4dConfig {
 /// The analysis at the start, moved to the start of the next window by the model, is the next
 /// background; B stays. Lag 0 is 3D-Var; on a linear model lag 1 is 3D-Var with M B Mᵀ.
 ///
-/// `estimate` tells of the newest time: after `forecast` the background there; after `analyse` the
-/// last trajectory, moved by the last change of v with the tangent. `smoothed` is the analysis at
-/// the start of the window. With shift > 1 an analysis takes place in every shift-th cycle only;
+/// `estimate` is that of the newest time: after `forecast` the background there; after `analyse`
+/// the last trajectory, moved by the last change of v with the tangent. `smoothed` is the analysis
+/// at the start of the window. With shift > 1 an analysis takes place in every shift-th cycle only;
 /// between, observations are stored and the estimate stays the forecast.
 /// `Runs` independent runs are computed side by side, a lane each; each stops by its own
 /// tolerance, and a run that diverges stays in its lane.

@@ -88,18 +88,18 @@ struct ObserveOf {
   static constexpr std::size_t outputs = Operator::slots;
   static constexpr bool differentiable = DifferentiableOperator<Operator>;
   static constexpr const char* name = "observe";
-  const Operator& network;
+  const Operator& operation;
   template <class T>
   void value(const T* x, T* y) const {
-    network.observe(x, y);
+    operation.observe(x, y);
   }
   template <class T>
   void tangent(const T* x, const T* dx, T* dy) const {
-    network.observe_tangent(x, dx, dy);
+    operation.observe_tangent(x, dx, dy);
   }
   template <class T>
   void adjoint(const T* x, const T* d_y, T* d_x) const {
-    network.observe_adjoint(x, d_y, d_x);
+    operation.observe_adjoint(x, d_y, d_x);
   }
 };
 
@@ -252,7 +252,8 @@ template <DifferentialEquation Ode>
 }
 
 /// A model: scalars of its step, and its derivatives where it has some, at x, a typical state; the
-/// step and the tangent in place. Throws ShapeError for an x of another size.
+/// step and the tangent in place. One that is told the time is checked at a time: give
+/// `at_time(model, cycle)`. Throws ShapeError for an x of another size.
 template <DynamicalModel Model>
 [[nodiscard]] BatteryReport check_model(const Model& model, std::span<const double> x) {
   auto report = detail::battery(detail::StepOf<Model>{model}, x, "check_model");

@@ -25,7 +25,7 @@
 
 namespace dan {
 
-/// How runs begin.
+/// How runs begin; deviations are in units of the norm.
 enum class FirstGuess {
   near,       ///< truth + deviation · N(0, 1); no event
   far,        ///< the same as an event: the time to find the truth counts
@@ -34,7 +34,7 @@ enum class FirstGuess {
   constant    ///< every number is `size`; an event
 };
 
-/// What happens to runs again and again.
+/// What happens to runs again and again; sizes of jump and shift are in units of the norm.
 enum class ShockEvent {
   none,
   jump,     ///< size · N(0, 1) is added to the forecast

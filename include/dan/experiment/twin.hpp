@@ -281,16 +281,15 @@ struct Scoring {
 ///
 ///   aRMSE = mean over runs and cycles after the burn-in of
 ///           √(mean over the state of w (estimate − truth)²), w the weights of the problem's norm.
-/// Run r has the same truth, observations and first guess (truth + N(0, first_guess_deviation²))
-/// for every analysis: all are keyed by (seed, r, cycle). Groups of `Analysis::runs` runs are
-/// worked off in parallel; `runs` need not be a multiple. `analysis` may hold another model than
-/// `problem`, or no model noise: an imperfect one.
-/// An analysis with `smoothed(carried, estimate)`, which returns for how many cycles ago its
-/// estimate holds, is scored there as well (smoothing_rmse), in the cycles in which its window is
-/// full. A run whose estimate is not finite, and all runs of a group whose analysis throws
-/// NumericalError, end there and are listed in `failures`; other exceptions pass. A run is
-/// listed in `lost` as well, with a reason and the first of 100 scored cycles over which, in the
-/// mean,
+/// Run r has the same truth, observations and first guess (truth + N(0, first_guess_deviation²)
+/// units of the norm) for every analysis: all are keyed by (seed, r, cycle). Groups of
+/// `Analysis::runs` runs are worked off in parallel; `runs` need not be a multiple. `analysis` may
+/// hold another model than `problem`, or no model noise: an imperfect one. An analysis with
+/// `smoothed(carried, estimate)`, which returns for how many cycles ago its estimate holds, is
+/// scored there as well (smoothing_rmse), in the cycles in which its window is full. A run whose
+/// estimate is not finite, and all runs of a group whose analysis throws NumericalError, end there
+/// and are listed in `failures`; other exceptions pass. A run is listed in `lost` as well, with a
+/// reason and the first of 100 scored cycles over which, in the mean,
 ///  - more than half of its state is at the bounds of a learned analysis (`at_bounds`),
 ///  - its error is above 1.2 times the truth's own deviation (two unrelated states are √2 times
 ///    apart), or above half of that and three times its spread (a diverged filter),

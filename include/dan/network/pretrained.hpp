@@ -42,8 +42,8 @@ using Small = AnalysisNetwork<NetworkShape{.filters = 40,
                                            .products = 32},
                               Ring<40>>;
 
-/// The small one for networks of observations that change from cycle to cycle: it is also shown
-/// where they are.
+/// The small one for observations that change from cycle to cycle: it is also shown where they
+/// are.
 using Sparse = AnalysisNetwork<[] {
   NetworkShape shape = Small::shape;
   shape.sees_precision = true;

@@ -22,7 +22,7 @@ class DiagonalNoise {
     require_valid(variance);
     variances_.fill(variance);
   }
-  /// One variance per slot; throws ConfigError as the other.
+  /// One variance per slot; throws ConfigError for one that is not positive and finite.
   explicit DiagonalNoise(const std::array<double, Slots>& variances) : variances_(variances) {
     for (const double v : variances) require_valid(v);
   }

@@ -165,8 +165,8 @@ template <class Table>
 
 /// Writes the observations of one run and cycle into lane `lane` of `to`, a slot for each row; the
 /// other slots are silent.
-/// Throws ConfigError if there are more rows than slots, and as the other `set_observations`; `to`
-/// is then unchanged.
+/// Throws ConfigError if there are more rows than slots, and what the other `set_observations`
+/// throw; `to` is then unchanged.
 template <std::floating_point Real, std::size_t Slots, std::size_t Lanes, class Places>
 void set_observations(PlacedObservations<Real, Slots, Lanes, Places>& to, std::size_t lane,
                       std::span<const ObservationRow<Places::Geometry::dimensions>> rows) {

@@ -30,8 +30,8 @@ concept LinearStateMap = HasState<L> &&
 /// only where the result is seen, and methods that localise take it for more, and so does a
 /// network's local gain: there make L x the state instead, as `OnGrid` can. Where L makes nothing
 /// of a constant, networks that see the precision see none (they are shown Hᵀ R⁻¹ H 1), and a
-/// learned analysis takes its way back with errors of the forecast twice those of the climate.
-/// Cost: that of map and `inner`; of a nonlinear one, tangent and adjoint map once more.
+/// learned analysis takes its way back with a variance of the forecast's error twice that of the
+/// climate. Cost: that of map and `inner`; of a nonlinear one, tangent and adjoint map once more.
 template <LinearStateMap Map, ObservationOperator Operator>
 struct Transformed {
   static_assert(!PlacedOperator<Operator>,

@@ -36,8 +36,8 @@ struct TrainConfig {
   bool use_muon = true;  ///< Muon for the hidden convolutions, else Adam for all
   AdamConfig adam{};
   MuonConfig muon{};
-  /// Error of a run's first state, at the start and restarts, in units of the state, or of the
-  /// observations' errors (their root mean square in the problem's norm) where these are smaller.
+  /// Error of a run's first state, at the start and restarts, in units of the norm, or of the
+  /// observations' errors (their root mean square in the norm) where these are smaller.
   double first_guess_deviation = 1;
   std::size_t renew_every = 0;  ///< updates after which a run starts anew; 0: never
   Upsets upsets{};              ///< what may happen to it then instead

@@ -121,7 +121,7 @@ class Lessons {
           target.at(i, l) = static_cast<Real>(lesson.estimate.at(i, l));
         continue;
       }
-      // They may be NaN, which no weight makes harmless.
+      // They may be NaN, which times a weight of zero is still NaN.
       if constexpr (teaches_gain)
         for (std::size_t i = 0; gain_taught && i < Network::gains; ++i)
           lane_of(covariances[i], l) = Real(0);

@@ -203,7 +203,7 @@ class Trainer {
                        "nothing is kept: give `run` a checkpoint");
   }
   /// The same with a checkpoint: goes on from that file if it is there, else writes it at once, so
-  /// that a place that cannot be written is told before the work; then writes it every
+  /// that a place that cannot be written is an error before the work; then writes it every
   /// `seconds_between` seconds: a training that is killed loses no more than that. An interrupted
   /// one (see core/interrupt.hpp) finishes its update, writes it and loses nothing.
   /// An empty path: no checkpoint. Throws as `run`, and FileError as `resume` and

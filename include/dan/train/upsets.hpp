@@ -10,7 +10,8 @@
 
 namespace dan {
 
-/// What makes a run lose the truth in a training, so that a network learns to find it again.
+/// What makes a run lose the truth in a training, so that a network learns to find it again; sizes
+/// are in units of the norm.
 enum class Upset {
   none,       ///< a renewed start near the truth
   far,        ///< an empty memory and truth + size · N(0, 1)
@@ -26,7 +27,7 @@ enum class Upset {
 /// The share grows linearly with the updates from `first` to `last`; all kinds are equally likely.
 struct Upsets {
   double first = 0, last = 0;    ///< share of the renewed runs at the first and the last update
-  double farthest = 7;           ///< largest size of a far start or a jump, in units of the state
+  double farthest = 7;           ///< largest size of a far start or a jump, in units of the norm
   std::size_t longest_gap = 50;  ///< cycles
 
   /// What happens to a run, by chance keyed by `key`.
