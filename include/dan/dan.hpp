@@ -23,6 +23,7 @@
 #include "dan/core/symmetric_eigen.hpp"
 #include "dan/core/graded_rows.hpp"
 #include "dan/core/conjugate_gradients.hpp"
+#include "dan/core/lane_cholesky.hpp"
 #include "dan/core/linalg.hpp"
 #include "dan/core/orthonormalise.hpp"
 #include "dan/core/blas.hpp"

@@ -9,6 +9,7 @@
 #include "dan/analysis/window_trajectory.hpp"
 #include "dan/core/conjugate_gradients.hpp"
 #include "dan/core/graded_rows.hpp"
+#include "dan/core/lane_cholesky.hpp"
 #include "dan/core/memory.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/problem/background/concepts.hpp"
@@ -70,7 +71,9 @@ class FactorisedStep {
     }
     const Numbers departures = x.departures();
     const T ratio = normal_equations(x, observed, departures, v, hessian, step);
-    solve_in_place(hessian, step);
+    factorise_lanes(size, hessian.data());
+    divide_by_factor(size, hessian.data(), step.data());
+    divide_by_transposed_factor(size, hessian.data(), step.data());
     for (std::size_t l = 0; l < lanes_of<T>; ++l)
       if (lane_of(active, l) > 0 && lane_of(ratio, l) > largest_ratio &&
           std::isfinite(lane_of(ratio, l)))
@@ -132,24 +135,6 @@ class FactorisedStep {
       for (std::size_t i = 0; i < size; ++i) square += row[i] * row[i];
       for (std::size_t i = 0; i < size; ++i)
         lane_of(step[i], lane) += row[size] / (1 + square) * row[i];
-    }
-  }
-
-  /// x ← A⁻¹ x by Cholesky's factorisation in all lanes at once; a: lower triangle, destroyed.
-  static void solve_in_place(Numbers& a, Numbers& x) {
-    using std::sqrt;
-    for (std::size_t i = 0; i < size; ++i) {
-      for (std::size_t j = 0; j <= i; ++j) {
-        T sum = a[i * size + j];
-        for (std::size_t k = 0; k < j; ++k) sum -= a[i * size + k] * a[j * size + k];
-        a[i * size + j] = i == j ? sqrt(sum) : sum / a[j * size + j];
-      }
-      for (std::size_t k = 0; k < i; ++k) x[i] -= a[i * size + k] * x[k];
-      x[i] /= a[i * size + i];
-    }
-    for (std::size_t i = size; i-- > 0;) {
-      for (std::size_t k = i + 1; k < size; ++k) x[i] -= a[k * size + i] * x[k];
-      x[i] /= a[i * size + i];
     }
   }
 

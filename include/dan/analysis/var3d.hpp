@@ -6,11 +6,13 @@
 #include <concepts>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "dan/core/error.hpp"
+#include "dan/core/lane_cholesky.hpp"
 #include "dan/core/memory.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/problem/background/dense.hpp"
@@ -188,11 +190,11 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
     const auto& precision = observed.precision;
     for (std::size_t i = 0; i < slots; ++i)
       for (std::size_t j = 0; j <= i; ++j) {
-        T sum = sqrt(precision[i]) * sqrt(precision[j]) * T(c[i * slots + j]);
-        if (i == j) sum += T(1.0);
-        for (std::size_t k = 0; k < j; ++k) sum -= l[i * slots + k] * l[j * slots + k];
-        l[i * slots + j] = i == j ? sqrt(sum) : sum / l[j * slots + j];
+        T& a = l[i * slots + j];
+        a = sqrt(precision[i]) * sqrt(precision[j]) * T(c[i * slots + j]);
+        if (i == j) a += T(1.0);
       }
+    factorise_lanes(slots, l.data());
   }
 
   /// x += B Hᵀ D L⁻ᵀ L⁻¹ D (y − H(x)).
@@ -202,15 +204,10 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
     using std::sqrt;
     Scratch<T> d(slots, Unset{});
     placed(problem_.observe, observed).observe(x, d.data());
-    for (std::size_t i = 0; i < slots; ++i) {
+    for (std::size_t i = 0; i < slots; ++i)
       d[i] = sqrt(observed.precision[i]) * departure_of(observed, i, d[i]);
-      for (std::size_t j = 0; j < i; ++j) d[i] -= l[i * slots + j] * d[j];
-      d[i] /= l[i * slots + i];
-    }
-    for (std::size_t i = slots; i-- > 0;) {
-      for (std::size_t j = i + 1; j < slots; ++j) d[i] -= l[j * slots + i] * d[j];
-      d[i] /= l[i * slots + i];
-    }
+    divide_by_factor(slots, l, d.data());
+    divide_by_transposed_factor(slots, l, d.data());
     for (std::size_t j = 0; j < slots; ++j) {
       d[j] *= sqrt(observed.precision[j]);
       for (std::size_t i = 0; i < size; ++i) x[i] += T(covariances.states[j * size + i]) * d[j];
