@@ -216,6 +216,35 @@ TEST_CASE("load_states: a time for every record") {
                    "'time' has 2 numbers, expected one for each of the 3 records");
 }
 
+TEST_CASE("load_netcdf_table: packed numbers are unpacked, filled and missing ones are none") {
+  const TemporaryFolder folder;
+  const auto path = folder / "packed.nc";
+  {
+    netCDF::NcFile file(path.string(), netCDF::NcFile::replace, netCDF::NcFile::classic);
+    const auto row = file.addDim("row", 3);
+    const auto packed = file.addVar("value", netCDF::ncShort, row);
+    packed.putAtt("scale_factor", netCDF::ncDouble, 0.5);
+    packed.putAtt("add_offset", netCDF::ncDouble, 10.0);
+    packed.putAtt("_FillValue", netCDF::ncShort, short{-999});
+    packed.putAtt("missing_value", netCDF::ncShort, short{7});
+    const std::array<short, 3> numbers{4, -999, 7};
+    packed.putVar(numbers.data());
+    const std::array<double, 3> written{1, NC_FILL_DOUBLE, 3};
+    file.addVar("place", netCDF::ncDouble, row).putVar(written.data());
+  }
+  const CsvTable table = load_netcdf_table(path);
+  CHECK(table.numbers(0, 0) == 12);
+  CHECK(std::isnan(table.numbers(1, 0)));
+  CHECK(std::isnan(table.numbers(2, 0)));
+  CHECK(std::isnan(table.numbers(1, 1)));
+  CHECK(table.numbers(2, 1) == 3);
+  {
+    netCDF::NcFile file(path.string(), netCDF::NcFile::write);
+    file.getVar("value").putAtt("_Unsigned", "true");
+  }
+  check_file_error([&] { return load_netcdf_table(path); }, "has the attribute _Unsigned");
+}
+
 TEST_CASE("StatesFile: a grid in two dimensions has its positions") {
   const TemporaryFolder folder;
   const auto path = folder / "torus.nc";

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <memory>
 #include <netcdf>
@@ -166,7 +167,21 @@ inline void require_numbers(std::string_view function, const std::filesystem::pa
                             "' holds text or a type of its own, expected numbers"));
 }
 
-/// All numbers of a variable, of whatever type of number, as double, with its shape.
+/// A number that is an attribute of a variable, `otherwise` if it has none of the name.
+inline double netcdf_attribute(const netCDF::NcVar& variable, const std::string& name,
+                               double otherwise) {
+  const auto attributes = variable.getAtts();
+  const auto found = attributes.find(name);
+  if (found == attributes.end() || found->second.getAttLength() != 1) return otherwise;
+  double value = otherwise;
+  found->second.getValues(&value);
+  return value;
+}
+
+/// All numbers of a variable, of whatever type of number, as double, with its shape: packed ones
+/// times `scale_factor` plus `add_offset`; NaN for `_FillValue` and `missing_value`, and of
+/// floating point for what NetCDF fills with where nothing was written. FileError for `_Unsigned`
+/// ones.
 inline std::pair<std::vector<std::size_t>, std::vector<double>> netcdf_numbers(
     std::string_view function, const std::filesystem::path& path, const netCDF::NcVar& variable) {
   require_numbers(function, path, variable);
@@ -177,6 +192,18 @@ inline std::pair<std::vector<std::size_t>, std::vector<double>> netcdf_numbers(
   for (const std::size_t length : shape) count *= length;
   std::vector<double> numbers(count);
   if (count > 0) variable.getVar(numbers.data());
+  if (variable.getAtts().contains("_Unsigned"))
+    throw FileError(to_text(function, ": ", path.string(), ": '", variable.getName(),
+                            "' has the attribute _Unsigned, expected a type without a sign"));
+  const int type = variable.getType().getId();
+  const bool floating = type == netCDF::NcType::nc_FLOAT || type == netCDF::NcType::nc_DOUBLE;
+  const double none = std::numeric_limits<double>::quiet_NaN(),
+               fill = netcdf_attribute(variable, "_FillValue", floating ? NC_FILL_DOUBLE : none),
+               missing = netcdf_attribute(variable, "missing_value", none),
+               scale = netcdf_attribute(variable, "scale_factor", 1),
+               offset = netcdf_attribute(variable, "add_offset", 0);
+  for (double& number : numbers)
+    number = number == fill || number == missing ? none : scale * number + offset;
   return {std::move(shape), std::move(numbers)};
 }
 
