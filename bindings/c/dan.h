@@ -81,7 +81,7 @@ DAN_API dan_status dan_start_from_climate(dan_method* method, uint64_t seed);
 DAN_API dan_status dan_forecast(dan_method* method);
 /* values: runs × dan_slots numbers, NaN where nothing was observed; variances of their errors, or NULL
  * for the problem's; places: runs × dan_slots × dan_coordinates numbers, or NULL where there are none.
- * After an error in an observation all is as before. */
+ * After an error all is as before, but where one of several runs failed and another one was done. */
 DAN_API dan_status dan_analyse(dan_method* method, const double* values, const double* variances,
                        const double* places);
 /* x: runs × dan_size numbers. */

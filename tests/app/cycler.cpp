@@ -18,8 +18,10 @@
 #include "dan/analysis/enkf.hpp"
 #include "dan/analysis/enkf_n.hpp"
 #include "dan/analysis/etkf.hpp"
+#include "dan/analysis/ienks.hpp"
 #include "dan/analysis/learned.hpp"
 #include "dan/analysis/var3d.hpp"
+#include "dan/analysis/var4d.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/io/safetensors.hpp"
 #include "dan/models/lorenz96.hpp"
@@ -337,4 +339,30 @@ TEST_CASE("cycler: correlated errors are those of the problem") {
   CHECK(same());
   CHECK_THROWS_WITH_AS(whitened.analyse(a, variances, {}),
                        doctest::Contains("variances has shape (8), expected (0)"), ShapeError);
+}
+
+TEST_CASE("cycler: after an analysis that failed all is as before, and no estimate is not finite") {
+  Data data(1);
+  const auto check = [&](app::Cycler& cycler) {
+    cycler.start(data.guess[0], 0.5, 3);
+    std::vector<double> y(size, 1), x(size), after(size);
+    for (int k = 0; k < 3; ++k) cycler.forecast(), cycler.analyse(y, {}, {});
+    cycler.forecast();
+    cycler.estimate(x);
+    y[3] = 1e300;
+    CHECK_THROWS_AS(cycler.analyse(y, {}, {}), NumericalError);
+    cycler.estimate(after);
+    CHECK(test::all_same_bits(x, after));
+    y[3] = 1;
+    cycler.analyse(y, {}, {});
+    cycler.estimate(x);
+    for (const double number : x) CHECK(std::isfinite(number));
+    CHECK(cycler.cycle() == 4);
+  };
+  app::CyclerOf<Full, Ienks<Full, 5>> ienks(Full{}, Ienks<Full, 5>(Full{}, {.lag = 3}));
+  check(ienks);
+  app::CyclerOf<Full, Var4d<Full>> var4d(Full{}, Var4d<Full>(Full{}, climate(), {.lag = 3}));
+  check(var4d);
+  app::CyclerOf<Full, EnkfN<Full, 5>> enkf_n(Full{}, EnkfN<Full, 5>(Full{}));
+  check(enkf_n);
 }

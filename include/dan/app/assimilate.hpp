@@ -164,11 +164,13 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
     try {
       cycler.forecast();
       cycler.observe(places, predicted);
-      if (!seen.empty()) innovation = innovations.add(seen, predicted);
+      if (!seen.empty()) {
+        innovation = innovations.add(seen, predicted);
+        if (!std::isfinite(innovation))
+          throw NumericalError("the innovations are not finite: look for a value that cannot be");
+      }
       cycler.analyse(values, variances, places);
       cycler.estimate(x);
-      if (!std::ranges::all_of(x, [](double number) { return std::isfinite(number); }))
-        throw NumericalError("the estimate is not finite: the analysis has diverged");
     } catch (const NumericalError& e) {
       analyses.save();
       throw NumericalError(to_text(task.observations.string(), ": cycle ", cycle, ", at ", time,

@@ -71,8 +71,9 @@ class Cycler {
   virtual void forecast() = 0;
   /// `values`: one for each slot, NaN where it is silent; `variances` of their errors, empty: those
   /// of the problem, and no others where its errors are correlated; `places`: slots × coordinates,
-  /// where the problem has none of its own. After an error in an observation all is as before;
-  /// where the analysis of a run fails and that of another one is done, there is no state any more.
+  /// where the problem has none of its own. After an error all is as before, but where the analysis
+  /// of a run fails, or its estimate is not finite, and that of another one is done: then there is
+  /// no state any more.
   virtual void analyse(std::span<const double> values, std::span<const double> variances,
                        std::span<const double> places) = 0;
   virtual void estimate(std::span<double> x) const = 0;
@@ -194,8 +195,18 @@ class CyclerOf : public Cycler {
     std::size_t done = 0;
     try {
       for_groups([&](std::size_t g) {
-        method_.analyse(carried_[g], observed_[g], key(seed_, g, cycle_ + 1));
-        ++done;
+        const RandomKey now = key(seed_, g, cycle_ + 1);
+        if constexpr (std::is_copy_constructible_v<Carried>) {
+          Carried next = carried_[g];
+          method_.analyse(next, observed_[g], now);
+          require_finite_estimate(next, g);
+          carried_[g] = std::move(next);
+          ++done;
+        } else {  // of a network, which looks at all that may fail before it begins
+          method_.analyse(carried_[g], observed_[g], now);
+          ++done;
+          require_finite_estimate(carried_[g], g);
+        }
       });
     } catch (...) {
       if (done > 0) carried_.clear();
@@ -411,6 +422,17 @@ class CyclerOf : public Cycler {
     }
   }
 
+  void require_finite_estimate(const Carried& carried, std::size_t g) const {
+    typename Method::Estimate estimate;
+    method_.estimate(carried, estimate);
+    for (std::size_t r = g * lanes; r < end_of(g); ++r)
+      for (std::size_t i = 0; i < Problem::size; ++i)
+        if (!std::isfinite(estimate.at(i, r % lanes)))
+          throw NumericalError(
+              to_text("analyse: the estimate", runs_ > 1 ? to_text(" of run ", r) : "",
+                      " is not finite; the analysis has diverged, or a state or an observation "
+                      "cannot be"));
+  }
   void require_started(std::string_view function) const {
     if (carried_.empty())
       throw ConfigError(to_text(function, ": there is no state yet; start it, or load one"));
