@@ -9,10 +9,12 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -83,11 +85,20 @@ void require_order(std::string_view function, std::string_view name, const py::o
                              "transpose it"));
 }
 
-/// An argument as an array of doubles of this shape; throws ShapeError for another one, ConfigError
-/// for what is no real number. Contiguous doubles are taken as they are, within a tenth of a
-/// microsecond.
-Array array_of(std::string_view function, std::string_view name, const py::object& given,
+/// A masked array of NumPy with NaN where it is masked, anything else as it is.
+py::object unmasked(const py::object& given) {
+  if (Py_TYPE(given.ptr()) == py::detail::npy_api::get().PyArray_Type_ ||
+      !py::hasattr(given, "mask") || !py::hasattr(given, "filled"))
+    return given;
+  return given.attr("astype")("float64").attr("filled")(std::numeric_limits<double>::quiet_NaN());
+}
+
+/// An argument as an array of doubles of this shape, NaN where one of NumPy is masked; throws
+/// ShapeError for another one, ConfigError for what is no real number. Contiguous doubles are taken
+/// as they are, within a tenth of a microsecond.
+Array array_of(std::string_view function, std::string_view name, const py::object& argument,
                const Shape& shape) {
+  const py::object given = unmasked(argument);
   if (Array::check_(given) && aligned(py::reinterpret_borrow<py::array>(given)) &&
       shape.of(py::reinterpret_borrow<py::array>(given)))
     return py::reinterpret_borrow<Array>(given);
@@ -254,6 +265,11 @@ class Method {
     const std::size_t size = cycler_->size(), count = cycler_->runs() * cycler_->states();
     const Array all = array_of("states", "the array", given, of_runs(cycler_->states(), size));
     const double* const from = all.data();
+    if (const auto* bad = std::find_if_not(from, from + all.size(),
+                                           [](double number) { return std::isfinite(number); });
+        bad != from + all.size())  // before the first is replaced
+      throw ConfigError(to_text("states: number ", bad - from, " of the array is ", *bad,
+                                ", expected a finite number"));
     briefly([&](app::Cycler& cycler) {
       for (std::size_t n = 0; n < count; ++n) cycler.set_state(n, {from + n * size, size});
     });
