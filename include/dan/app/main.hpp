@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -120,6 +121,9 @@ inline int main(int argc, char** argv, const Menu& menu, const std::string& name
   } catch (const Interrupted& stop) {
     std::fprintf(stderr, "%s\n", stop.what());
     return stopped;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "error: there is not enough memory for what was asked for\n");
+    return failure;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: %s\n", error.what());
     return failure;

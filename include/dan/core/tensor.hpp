@@ -6,6 +6,7 @@
 #include <xtensor/xtensor.hpp>
 #endif
 #include <cstddef>
+#include <limits>
 #include <span>
 
 #include "dan/core/batch.hpp"
@@ -25,11 +26,19 @@ using Tensor = xt::xtensor_container<xt::uvector<T, AlignedAllocator<T>>, Rank>;
 using Vector = Tensor<double, 1>;  ///< a vector of double
 using Matrix = Tensor<double, 2>;  ///< a row-major matrix of double
 
-/// A tensor of the given shape, all elements zero.
+/// A tensor of the given shape, all elements zero. Throws ShapeError for more elements than any
+/// memory has.
 template <class T, class... Sizes>
 [[nodiscard]] Tensor<T, sizeof...(Sizes)> zero_tensor(Sizes... sizes) {
   using Result = Tensor<T, sizeof...(Sizes)>;
   const typename Result::shape_type shape{static_cast<std::size_t>(sizes)...};
+  std::size_t room = std::numeric_limits<std::ptrdiff_t>::max() / sizeof(T);
+  for (const std::size_t size : shape) {
+    if (size > room)
+      throw ShapeError(to_text("zero_tensor: there are more elements than any memory has; a size ",
+                               "of the shape is ", size));
+    if (size > 0) room /= size;
+  }
   return Result(shape, T(0));
 }
 

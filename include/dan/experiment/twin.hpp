@@ -45,9 +45,13 @@ struct TwinConfig {
   std::size_t keep_series = 0;       ///< first cycles, burn-in included, to keep the RMSE of
   std::size_t keep_fields = 0;       ///< first scored cycles of run 0 to keep the states of
 
+  static constexpr std::size_t most_runs = std::size_t{1} << 32;
+
   /// Throws ConfigError, in the name of `function`, for a number out of its range.
   void require_valid(std::string_view function) const {
     require_at_least(function, "runs", runs, 1);
+    if (runs > most_runs)
+      throw ConfigError(to_text(function, ": runs is ", runs, ", expected at most ", most_runs));
     if (burn_in >= cycles)
       throw ConfigError(to_text(function, ": burn_in is ", burn_in,
                                 ", expected less than the cycles of a run, ", cycles));
