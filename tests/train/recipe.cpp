@@ -80,6 +80,12 @@ TEST_CASE("recipe: two trainings in one call, which goes on where it was stopped
   CHECK(again.first.parameters == whole.first.parameters);
   CHECK(again.second.rmse == whole.second.rmse);
 
+  // What is left of another training is found before the first one, not after.
+  std::filesystem::remove(folder / "new/small.checkpoint");
+  CHECK_THROWS_WITH_AS(std::ignore = (train<Network, lanes>(problem, recipe, name)),
+                       doctest::Contains("small.checkpoint: it is of another training; remove it"),
+                       FileError);
+
   const auto finished = finish<lanes>(problem, whole.first, recipe, {}, 12);
   CHECK(finished.second.rmse.size() == 12);
   CHECK_FALSE(finished.first.parameters == whole.first.parameters);

@@ -154,13 +154,16 @@ template <std::size_t Lanes, class Problem, class Network, class Teacher,
 auto train(const Problem& problem, const Trained<Network>& start, const Recipe<Teacher>& recipe,
            const std::filesystem::path& name = {}, const Ranks& processes = {}) {
   detail::make_folder_of(name);
+  const auto first = detail::checkpoint_of(name, ".checkpoint"),
+             second = detail::checkpoint_of(name, ".finish.checkpoint");
+  if (!name.empty() && !std::filesystem::exists(first) && std::filesystem::exists(second))
+    throw FileError(to_text("train: there is ", second.string(), " without ", first.string(),
+                            ": it is of another training; remove it, or take another name"));
   auto [trained, report] =
-      detail::train_once<Lanes>(problem, start, recipe.training, recipe.teacher,
-                                detail::checkpoint_of(name, ".checkpoint"), processes);
+      detail::train_once<Lanes>(problem, start, recipe.training, recipe.teacher, first, processes);
   if (recipe.finish.share > 0) {
     const auto [finished, more] = detail::train_once<Lanes>(
-        problem, trained, recipe.finish.after(recipe.training), recipe.teacher,
-        detail::checkpoint_of(name, ".finish.checkpoint"), processes);
+        problem, trained, recipe.finish.after(recipe.training), recipe.teacher, second, processes);
     trained = finished;
     report.append(more);
   }
