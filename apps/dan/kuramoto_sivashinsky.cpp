@@ -32,5 +32,8 @@ app::ProblemEntry kuramoto_sivashinsky() {
           "memory", "network with gain head and memory",
           Recipe<EnsrfTeacher<64>>{.training = training_with_memory(4000),
                                    .finish = {.share = 0.5}})
+      .network<pretrained::KuramotoSivashinskyLarge, 16>(
+          "large", "the same, three times as large",
+          Recipe<EnsrfTeacher<64>>{.training = training_with_memory(9000), .finish = {.share = 2}})
       .entry();
 }

@@ -165,6 +165,7 @@ ordered_json kuramoto_sivashinsky(const example::Options& options,
     table.row(to_text("EnKF-N, 40 members, every ", dt),
               [](const Waves& p) { return EnkfN<Waves, 40>(p, {.rotation = true}); });
     table.learned<pretrained::KuramotoSivashinsky>(to_text("kuramoto_sivashinsky_memory_", dt));
+    table.learned<pretrained::KuramotoSivashinskyLarge>(to_text("kuramoto_sivashinsky_large_", dt));
     table.learned<pretrained::KuramotoSivashinskyPlain>(to_text("kuramoto_sivashinsky_plain_", dt));
     for (const auto& row : table.results()) results.push_back(row);
   }

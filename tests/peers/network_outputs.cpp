@@ -137,6 +137,8 @@ int main(int argc, char** argv) try {
     write<pretrained::KuramotoSivashinsky>(weights, folder,
                                            to_text("kuramoto_sivashinsky_memory_", dt), waves);
   }
+  write<pretrained::KuramotoSivashinskyLarge>(weights, folder, "kuramoto_sivashinsky_large_1",
+                                              Waves{.model = {.model = {}, .count = 2}});
   const Sphere<OwnFields> sphere{.model = {{one_level<Harmonics>(), 3600, 12}},
                                  .noise = DiagonalNoise<Grid::points>(5.6e-11),
                                  .norm = {{2.67e-5}}};

@@ -202,6 +202,7 @@ void make_observations(const Problem& problem, double interval, std::size_t cycl
   TwinTruth<Problem, 1> twin(problem, {.seed = seed});
   ObservationTable<typename Problem::Geometry, Problem::channels> table;
   auto states = zero_tensor<double>(cycles, Problem::size);
+  require_writable_folder("--out", folder);
   for (std::size_t k = 1; k <= cycles; ++k) {
     throw_if_interrupted("make_observations", k - 1, " cycles; nothing is written");
     twin.next();

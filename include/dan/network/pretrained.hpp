@@ -73,8 +73,18 @@ using KuramotoSivashinsky = AnalysisNetwork<NetworkShape{.filters = 40,
                                                          .products = 32},
                                             Ring<128>>;
 
-/// The same without memory (kuramoto_sivashinsky_plain_1, …). Products of products would be too
-/// large at the start of a training where no memory, empty at first, is among the inputs.
+/// A larger one, whose gains reach 32 points (kuramoto_sivashinsky_large_1).
+using KuramotoSivashinskyLarge = AnalysisNetwork<[] {
+  NetworkShape shape = KuramotoSivashinsky::shape;
+  shape.filters = 64, shape.blocks = 4, shape.products = 48, shape.memory = 32;
+  shape.gain_radius = 32;
+  return shape;
+}(),
+                                                 Ring<128>>;
+
+/// The same as the first without memory (kuramoto_sivashinsky_plain_1, …). Products of products
+/// would be too large at the start of a training where no memory, empty at first, is among the
+/// inputs.
 using KuramotoSivashinskyPlain = AnalysisNetwork<NetworkShape{.filters = 40,
                                                               .blocks = 4,
                                                               .sub_blocks = 2,

@@ -32,7 +32,6 @@ inline void add_make(CLI::App& app, const Program& program) {
             to_text("make: the observations of ", problem.name,
                     " have no table, expected a problem that takes them from a file"));
       const auto values = detail::numbers(problem.name, problem.parameters, name.given);
-      require_writable_folder("--out", o->out);
       problem.make(values, o->cycles, o->seed, o->out);
     };
   });
