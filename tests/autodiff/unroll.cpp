@@ -11,12 +11,14 @@
 
 #include "../support/map_battery.hpp"
 #include "dan/analysis/cycle.hpp"
+#include "dan/autodiff/derivatives.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz63.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/network/analysis_network.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/observe/all.hpp"
+#include "dan/observe/nonlinear.hpp"
 #include "dan/observe/subset.hpp"
 #include "dan/problem/describe.hpp"
 
@@ -45,6 +47,17 @@ struct Still {
   static void step(const T* x, T* y) {
     std::copy_n(x, 8, y);
   }
+};
+
+/// Products of neighbours and sines.
+struct Waves {
+  static constexpr std::size_t points = 8, channels = 1, slots = 5;
+  template <class T>
+  void observe(const T* x, T* y) const {
+    using std::sin;
+    for (std::size_t j = 0; j < slots; ++j) y[j] = sin(0.3 * x[j]) + 0.2 * x[j] * x[j + 3];
+  }
+  static void available(const RandomKey&, bool* mask) { std::fill_n(mask, slots, true); }
 };
 
 /// x(k+1) = factor x(k), channel by channel.
@@ -78,6 +91,27 @@ TEST_CASE("cycle: derivatives of forecast, observation and analysis together") {
   std::vector<double> units(8);  // unlike for every element
   for (std::size_t i = 0; i < 8; ++i) units[i] = std::exp(deviations[i]);
   test::check_map(Cycle{problem, network, observed, units}, 0.3, 3.0);
+
+  // Of nonlinear operators the derivative of ζ has their curvature; one is the library's with
+  // derivatives by hand, one somebody's with those by machine.
+  using Curved = AnalysisNetwork<NetworkShape{.filters = 3,
+                                              .blocks = 1,
+                                              .sub_blocks = 1,
+                                              .kernel = 3,
+                                              .members = 2,
+                                              .head = Head::gain,
+                                              .memory = 2,
+                                              .gain_radius = 1},
+                                 Ring<8>>;
+  Curved curved;
+  curved.input_deviation = {3.0};
+  const auto check_operator_of = [&](const auto& operation) {
+    using Bent = Problem<Rk4<Lorenz96<8>>, std::decay_t<decltype(operation)>>;
+    const Bent bent{.model = {.steps = 2}, .observe = operation};
+    test::check_map(LearnedCycle<Bent, Curved, Observed>{bent, curved, observed, units}, 0.3, 3.0);
+  };
+  check_operator_of(Nonlinear<ObserveSubset<8, 5>, Arctan>{});
+  check_operator_of(Differentiated<Waves>{});
 
   // No slot reports: with the precision shown, the memory goes on; else it stays.
   Observed silent = observed;

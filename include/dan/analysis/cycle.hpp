@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dan/analysis/retrace.hpp"
+#include "dan/autodiff/dual.hpp"
 #include "dan/core/memory.hpp"
 #include "dan/network/analysis_network.hpp"
 #include "dan/observe/observations.hpp"
@@ -74,10 +75,10 @@ template <class Network, class Problem>
 /// (members × points × channels), then the memory channels (points × memory), unless the memory is
 /// found anew (`Shape.retrace`, see Retrace).
 /// The bounds are there for the first seconds of a training and for unusual starts, where a lane
-/// may run away; backward and tangent ignore them. Only linear observation operators have a
-/// backward pass. Cost: one model step (backward: one adjoint) per member and one pass of the
-/// network. Source: Bocquet et al., Chaos 34 (2024) 091104, equations 1–4; units, bounds and silent
-/// lanes are ours.
+/// may run away; backward and tangent ignore them. The derivative of ζ for a nonlinear H has its
+/// curvature too, by dual numbers through `observe_adjoint`. Cost: one model step (backward: one
+/// adjoint) per member and one pass of the network. Source: Bocquet et al., Chaos 34 (2024) 091104,
+/// equations 1–4; units, bounds and silent lanes are ours.
 template <class Problem_, class Network_, class Observed_>
 struct LearnedCycle {
   using Problem = Problem_;
@@ -176,7 +177,7 @@ struct LearnedCycle {
     if constexpr (retraces)
       retracing().backward(params, cache.network_in.data(), cache.retrace, d_x.data(), d_params);
     for (std::size_t i = 0; i < size; ++i) d_x[states + i] *= deviation<T>(i);
-    uplift_adjoint(d_x.data() + states, d_x.data());
+    uplift_adjoint(cache.network_in.data(), d_x.data() + states, d_x.data());
     if constexpr (DifferentiableModel<typename Problem::Model>)
       for (std::size_t m = 0; m < members; ++m)
         at_time(problem.model, time)
@@ -200,7 +201,7 @@ struct LearnedCycle {
     mean_of_members(x.data(), mean.data());
     mean_of_members(d_x.data(), d_mean.data());
     uplift(problem.observe, observed, mean.data(), x.data() + states);
-    uplift_tangent(d_mean.data(), d_x.data() + states);
+    uplift_tangent(mean.data(), d_mean.data(), d_x.data() + states);
     for (std::size_t i = 0; i < size; ++i) {
       x[states + i] *= deviation<T>(i);
       d_x[states + i] *= deviation<T>(i);
@@ -270,10 +271,13 @@ struct LearnedCycle {
   template <class T>
   void show_precision(T* x) const {
     if constexpr (Network::shape.sees_precision) {
+      static_assert(Problem::Operator::linear,
+                    "LearnedCycle: a network that sees the precision needs a linear observation "
+                    "operator; take NetworkShape::sees_precision = false");
       Scratch<T> minus_one(size);
       std::ranges::fill(minus_one, T(real_t<T>(-1)));
       T* const p = x + Network::precision_at;
-      uplift_tangent(minus_one.data(), p);
+      uplift_tangent(x, minus_one.data(), p);
       for (std::size_t i = 0; i < size; ++i) p[i] *= deviation<T>(i) * deviation<T>(i);
     }
   }
@@ -285,23 +289,42 @@ struct LearnedCycle {
       for (std::size_t i = 0; i < 2 * size; ++i) x[Network::scales_at + i] = constant<T>(scales[i]);
   }
 
-  /// d_zeta = −Hᵀ R⁻¹ H dx.
+  /// What changes of ζ = H'(x)ᵀ w, w = R⁻¹ (y − H(x)), with x, the mean of the forecasts:
+  ///   d_zeta = −H'ᵀ R⁻¹ H' dx + (H'' dx)ᵀ w.
   template <class T>
-  void uplift_tangent(const T* dx, T* d_zeta) const {
-    static_assert(Problem::Operator::linear,
-                  "LearnedCycle: derivatives need a linear observation operator");
+  void uplift_tangent(const T* x, const T* dx, T* d_zeta) const {
+    using Operator = typename Problem::Operator;
     Scratch<T> d_y(Problem::slots, Unset{});
     const auto& here = placed(problem.observe, observed);
-    here.observe_tangent(dx, dx, d_y.data());
-    for (std::size_t j = 0; j < Problem::slots; ++j) d_y[j] = -(observed.precision[j] * d_y[j]);
     for (std::size_t i = 0; i < size; ++i) d_zeta[i] = T(real_t<T>(0));
-    here.observe_adjoint(dx, d_y.data(), d_zeta);
+    if constexpr (!Operator::linear) {
+      static_assert(
+          requires(const Dual<T>* in, Dual<T>* out) { here.observe_adjoint(in, in, out); },
+          "LearnedCycle: the gradient through a nonlinear observation operator needs its "
+          "observe_adjoint as a template on the scalar; write it so, or leave it to "
+          "Differentiated<...>");
+      Scratch<Dual<T>> along(size, Unset{}), w(Problem::slots, Unset{}), out(size, Unset{});
+      weigh_departures(here, observed, x, bounds.departure, d_y.data());
+      const T none(real_t<T>(0));
+      for (std::size_t i = 0; i < size; ++i) along[i] = {x[i], dx[i]}, out[i] = {none, none};
+      for (std::size_t j = 0; j < Problem::slots; ++j) w[j] = {d_y[j], none};
+      here.observe_adjoint(along.data(), w.data(), out.data());
+      for (std::size_t i = 0; i < size; ++i) d_zeta[i] = out[i].slope;
+    }
+    here.observe_tangent(x, dx, d_y.data());
+    for (std::size_t j = 0; j < Problem::slots; ++j)
+      d_y[j] = Operator::linear
+                   ? T(-(observed.precision[j] * d_y[j]))
+                   : where_reporting(observed, j, T(-(observed.precision[j] * d_y[j])));
+    here.observe_adjoint(x, d_y.data(), d_zeta);
   }
-  /// d_x of every member += its share of −Hᵀ R⁻¹ H d_zeta (the operator is its own adjoint).
+  /// d_x of every member += its share of the same with d_zeta for dx: H'' is symmetric, so that the
+  /// derivative is its own adjoint.
   template <class T>
-  void uplift_adjoint(const T* d_zeta, T* d_x) const {
-    Scratch<T> d_mean(size, Unset{});
-    uplift_tangent(d_zeta, d_mean.data());
+  void uplift_adjoint(const T* forecasts, const T* d_zeta, T* d_x) const {
+    Scratch<T> mean(size, Unset{}), d_mean(size, Unset{});
+    mean_of_members(forecasts, mean.data());
+    uplift_tangent(mean.data(), d_zeta, d_mean.data());
     const T weight(static_cast<real_t<T>>(share));
     for (std::size_t m = 0; m < members; ++m)
       for (std::size_t i = 0; i < size; ++i) d_x[m * size + i] += weight * d_mean[i];

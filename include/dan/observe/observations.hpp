@@ -224,6 +224,21 @@ void set_observations(PlacedObservations<Real, Slots, Lanes, Places>&, std::size
                       std::span<const double>, std::span<const double>,
                       MissingValues = MissingValues::refuse) = delete;
 
+/// w = R⁻¹ (y − H(x)) of an operator as it is in this cycle, zero where no slot reports; a
+/// departure of more than `most` standard deviations of its observation's error counts as one of
+/// `most`.
+template <ObservationOperator Operator, class T, class Observed>
+void weigh_departures(const Operator& here, const Observed& observed, const T* x, double most,
+                      T* w) {
+  using std::sqrt;
+  here.observe(x, w);
+  for (std::size_t j = 0; j < Operator::slots; ++j) {
+    const T bound = T(static_cast<real_t<T>>(most)) / sqrt(observed.precision[j]);
+    const T d = departure_of(observed, j, w[j]);
+    w[j] = observed.precision[j] * minimum(bound, maximum(T(-bound), d));
+  }
+}
+
 /// The observation information in state space, ζ = Hᵀ R⁻¹ (y − H(x)) (the "uplift").
 ///
 /// x and zeta: points · channels elements of T; zeta is overwritten. Unobserved elements get zero,
@@ -236,16 +251,9 @@ void uplift(const Operator& op, const Observed& observed, const T* x, T* zeta,
             double most = std::numeric_limits<double>::infinity()) {
   static_assert(Operator::slots == Observed::slots,
                 "uplift: the observations must have one slot per slot of the observation operator");
-  using std::sqrt;
   Scratch<T> departure(Operator::slots, Unset{});
   const auto& here = placed(op, observed);
-  here.observe(x, departure.data());
-  for (std::size_t j = 0; j < Operator::slots; ++j) {
-    const T bound = T(static_cast<real_t<T>>(most)) / sqrt(observed.precision[j]);
-    T& d = departure[j];
-    d = departure_of(observed, j, d);
-    d = observed.precision[j] * minimum(bound, maximum(T(-bound), d));
-  }
+  weigh_departures(here, observed, x, most, departure.data());
   for (std::size_t i = 0; i < Operator::points * Operator::channels; ++i) zeta[i] = T(real_t<T>(0));
   here.observe_adjoint(x, departure.data(), zeta);
 }
