@@ -94,14 +94,11 @@ TEST_CASE("cycle: derivatives of forecast, observation and analysis together") {
 
   // Of nonlinear operators the derivative of ζ has their curvature; one is the library's with
   // derivatives by hand, one somebody's with those by machine.
-  using Curved = AnalysisNetwork<NetworkShape{.filters = 3,
-                                              .blocks = 1,
-                                              .sub_blocks = 1,
-                                              .kernel = 3,
-                                              .members = 2,
-                                              .head = Head::gain,
-                                              .memory = 2,
-                                              .gain_radius = 1},
+  using Curved = AnalysisNetwork<[] {
+    NetworkShape shape = Network::shape;
+    shape.sees_precision = false;
+    return shape;
+  }(),
                                  Ring<8>>;
   Curved curved;
   curved.input_deviation = {3.0};

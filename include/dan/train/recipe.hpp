@@ -148,7 +148,7 @@ inline std::filesystem::path checkpoint_of(const std::filesystem::path& name, co
 /// `name`: path and name of the checkpoints, NAME.checkpoint and NAME.finish.checkpoint, from which
 /// the same call goes on when it was stopped; its folder is made. Empty: none are written. Returns
 /// the trained network and the report of both trainings. Throws as `Trainer`, and FileError for a
-/// folder that cannot be made.
+/// folder that cannot be made and for a NAME.finish.checkpoint of another training.
 template <std::size_t Lanes, class Problem, class Network, class Teacher,
           Processes Ranks = OneProcess>
 auto train(const Problem& problem, const Trained<Network>& start, const Recipe<Teacher>& recipe,
