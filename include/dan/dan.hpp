@@ -54,6 +54,7 @@
 #include "dan/autodiff/unroll.hpp"
 #include "dan/autodiff/checks.hpp"
 #include "dan/autodiff/battery.hpp"
+#include "dan/autodiff/battery_parts.hpp"
 
 // Transforms.
 #include "dan/transform/legendre.hpp"

@@ -16,7 +16,17 @@ namespace {
 const std::vector<double> x{1.5, -1.5, 25.5};
 
 /// One thing is wrong with each of them.
-enum class Fault { none, tangent, adjoint, overwrites, in_place, lanes, single };
+enum class Fault {
+  none,
+  tangent,
+  adjoint,
+  overwrites,
+  in_place,
+  lanes,
+  single,
+  unwritten,
+  not_finite
+};
 template <Fault fault>
 struct Model {
   static constexpr std::size_t points = 3, channels = 1;
@@ -93,4 +103,75 @@ TEST_CASE("battery: a state of another size is refused") {
   CHECK_THROWS_WITH_AS((void)check_equation(Lorenz63{}, std::vector<double>(2)),
                        "check_equation: x has 2 elements, expected 3, one per element of the state",
                        ShapeError);
+}
+
+namespace {
+/// Pressure in pascal and a trace gas as a fraction on a ring of eight: q carried by what p does.
+template <Fault fault>
+struct TraceGas {
+  static constexpr std::size_t points = 8, channels = 2;
+  template <class T>
+  void step(const T* from, T* to) const {
+    T next[16];
+    for (std::size_t p = 0; p < 8; ++p) {
+      const std::size_t here = 2 * p, east = 2 * ((p + 1) % 8);
+      next[here] = constant<T>(0.5) * (from[here] + from[east]);
+      next[here + 1] = from[here + 1] * from[here] * constant<T>(1e-5);
+    }
+    for (std::size_t i = 0; i < 16; ++i)
+      if (fault != Fault::unwritten || i != 9) to[i] = next[i];
+    if constexpr (fault == Fault::not_finite) to[4] = sqrt(from[4] - constant<T>(1e6));
+  }
+  template <class T>
+  void step_tangent(const T* at, const T* d, T* out) const {
+    T next[16];
+    for (std::size_t p = 0; p < 8; ++p) {
+      const std::size_t here = 2 * p, east = 2 * ((p + 1) % 8);
+      next[here] = constant<T>(0.5) * (d[here] + d[east]);
+      next[here + 1] = (d[here + 1] * at[here] +
+                        constant<T>(fault == Fault::tangent ? 0.9 : 1) * at[here + 1] * d[here]) *
+                       constant<T>(1e-5);
+    }
+    for (std::size_t i = 0; i < 16; ++i) out[i] = next[i];
+  }
+  template <class T>
+  void step_adjoint(const T* at, const T* d, T* out) const {
+    const T weight = constant<T>(fault == Fault::tangent || fault == Fault::adjoint ? 0.9 : 1);
+    for (std::size_t p = 0; p < 8; ++p) {
+      const std::size_t here = 2 * p, east = 2 * ((p + 1) % 8);
+      out[here] +=
+          constant<T>(0.5) * d[here] + weight * at[here + 1] * d[here + 1] * constant<T>(1e-5);
+      out[east] += constant<T>(0.5) * d[here];
+      out[here + 1] += at[here] * d[here + 1] * constant<T>(1e-5);
+    }
+  }
+};
+std::vector<double> pascals_and_fractions() {
+  std::vector<double> state(16);
+  for (std::size_t p = 0; p < 8; ++p) {
+    state[2 * p] = 1e5 + 800 * std::sin(static_cast<double>(p));
+    state[2 * p + 1] = 4e-7 + 1e-7 * std::cos(static_cast<double>(2 * p));
+  }
+  return state;
+}
+}  // namespace
+
+TEST_CASE("battery: a fault in a small channel is seen beside a large one") {
+  const auto typical = pascals_and_fractions();
+  CHECK(check_model(TraceGas<Fault::none>{}, typical).words().empty());
+  CHECK(says(check_model(TraceGas<Fault::tangent>{}, typical),
+             "step_tangent is not the derivative of step"));
+  CHECK(says(check_model(TraceGas<Fault::adjoint>{}, typical),
+             "step_adjoint is not the transpose of step_tangent"));
+}
+
+TEST_CASE("battery: what is not written and what is not a number") {
+  const auto typical = pascals_and_fractions();
+  CHECK(check_model(TraceGas<Fault::unwritten>{}, typical).words() ==
+        "step does not write element 9 of its output; write all 16\n");
+  CHECK(says(check_model(TraceGas<Fault::not_finite>{}, typical), "step gives "));
+  CHECK(says(check_model(TraceGas<Fault::not_finite>{}, typical),
+             "in element 4 of its output at x, expected numbers"));
+  CHECK_THROWS_WITH_AS((void)check_equation(Lorenz63{}, std::vector<double>{1, HUGE_VAL, 2}),
+                       "check_equation: x[1] is inf, expected a number", ConfigError);
 }

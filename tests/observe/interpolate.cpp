@@ -67,7 +67,8 @@ Runs some_places() {
 struct AllLanes {
   using T = lanes_t<double, 3>;
   static constexpr std::size_t size = 12, slots = 4, lanes = 3;
-  static constexpr std::size_t inputs = size * lanes, outputs = slots * lanes;
+  static constexpr std::size_t inputs = size * lanes, outputs = slots * lanes, channels = 1;
+  static constexpr bool of_states = false;
   static constexpr const char* name = "observe";
   const Runs& places;
 

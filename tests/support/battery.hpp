@@ -59,7 +59,7 @@ inline void check_report(const BatteryReport& report) {
 template <class Map>
 TaylorFit check_derivatives(const Map& map, std::span<const double> x) {
   BatteryReport report;
-  detail::battery_derivatives(map, x, report);
+  detail::battery_derivatives(detail::Battery<Map>{map, x}, report);
   check_report(report);
   return report.taylor;
 }
@@ -68,7 +68,7 @@ TaylorFit check_derivatives(const Map& map, std::span<const double> x) {
 template <class Map>
 void check_scalars(const Map& map, std::span<const double> x) {
   BatteryReport report;
-  detail::battery_scalars(map, x, report);
+  detail::battery_scalars(detail::Battery<Map>{map, x}, report);
   check_report(report);
 }
 
