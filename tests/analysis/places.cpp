@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "dan/analysis/climatology.hpp"
@@ -30,7 +31,9 @@
 #include "dan/observe/interpolate.hpp"
 #include "dan/observe/subset.hpp"
 #include "dan/observe/table.hpp"
+#include "dan/problem/scaling.hpp"
 #include "dan/problem/truth.hpp"
+#include "dan/train/trainer.hpp"
 #include "support/battery.hpp"
 #include "support/map_battery.hpp"
 
@@ -391,4 +394,82 @@ TEST_CASE("places: a twin experiment with random places") {
   CHECK(letkf.failures.empty());
   CHECK(enkf.analysis_rmse < 0.4);
   CHECK(letkf.analysis_rmse < 0.4);
+}
+
+namespace {
+/// Two fields on a ring, the first one in units of 1/`unit`: what is a power of two changes no bit.
+template <int unit>
+struct TwoFields {
+  using Geometry = Ring<8>;
+  static constexpr std::size_t points = 8, channels = 2;
+  template <class T>
+  void step(const T* x, T* y) const {
+    std::array<T, 16> next;
+    for (std::size_t p = 0; p < 8; ++p) {
+      const std::size_t here = 2 * p, east = 2 * ((p + 1) % 8), west = 2 * ((p + 7) % 8);
+      next[here] = 0.5 * x[here] + 0.25 * unit * x[west + 1] +
+                   unit * 3.0 * sin(x[east] * (1.0 / unit) + x[here + 1]);
+      next[here + 1] = 0.5 * x[here + 1] - 3.0 * cos(x[west] * (1.0 / unit));
+    }
+    for (std::size_t i = 0; i < 16; ++i) y[i] = next[i];
+  }
+};
+template <int unit>
+struct InUnits {
+  std::size_t spin_up = 20;
+  void operator()(const RandomKey& key, std::span<double> x) const {
+    fill_normal<double>(key, x);
+    for (std::size_t i = 0; i < 16; i += 2) x[i] *= unit;
+  }
+};
+template <int unit>
+using Fields =
+    Problem<Differentiated<TwoFields<unit>>, ObserveRandomPlaces<Ring<8>, 10, 2>, InUnits<unit>>;
+template <int unit>
+Fields<unit> fields() {
+  std::array<double, 10> variances;
+  for (std::size_t j = 0; j < 10; ++j) variances[j] = j % 2 == 0 ? 0.25 * unit * unit : 1;
+  return {.observe = ObserveRandomPlaces<Ring<8>, 10, 2>(4, 10),
+          .noise = DiagonalNoise<10>(variances),
+          .norm = {{unit, 1}}};
+}
+/// A network trained by four updates, and the score of its analyses.
+template <int unit>
+std::pair<Tensor<float, 1>, double> trained_fields() {
+  using World = Fields<unit>;
+  using Network = NetworkFor<World, NetworkShape{.filters = 8,
+                                                 .blocks = 1,
+                                                 .sub_blocks = 1,
+                                                 .kernel = 3,
+                                                 .head = Head::gain,
+                                                 .memory = 2,
+                                                 .gain_radius = 1,
+                                                 .sees_precision = true}>;
+  const auto world = fields<unit>();
+  Network network;
+  scale_inputs(world, network);
+  Trainer<World, Network, 16> trainer(
+      world, network, {.updates = 4, .groups = 1, .unroll = 2, .warm_up = 1, .threads = 1});
+  const auto trained = trainer.run();
+  const auto s = observation_deviations(world, trained.network);
+  for (std::size_t i = 0; i < 16; ++i) CHECK(s[i] == (i % 2 == 0 ? 0.5 * unit : 1));
+  CHECK(trained.trained_for->deviations == std::vector<double>{0.5 * unit, 1});
+  // Where places and errors come from a table, those of the problem are nobody's.
+  using Table = Problem<Differentiated<TwoFields<unit>>, ObserveAt<Ring<8>, 10, 2>, InUnits<unit>>;
+  const Learned<Table, Network, 1> by_table(Table{}, trained);
+  for (std::size_t i = 0; i < 16; ++i) CHECK(by_table.deviations()[i] == s[i]);
+  const auto scores = run_twin(world, Learned<World, Network, 4>(world, trained),
+                               {.runs = 4, .cycles = 50, .burn_in = 10, .threads = 1});
+  return {trained.parameters, scores.analysis_rmse};
+}
+}  // namespace
+
+TEST_CASE("places: the units of a channel are no matter, in training and after it") {
+  const auto [weights, score] = trained_fields<1>();
+  const auto [other_weights, other_score] = trained_fields<1024>();
+  float largest = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    largest = std::max(largest, std::abs(weights(i) - other_weights(i)));
+  CHECK(largest < 1e-5);
+  CHECK(other_score == doctest::Approx(score).epsilon(1e-4));
 }

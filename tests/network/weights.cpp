@@ -103,6 +103,7 @@ TEST_CASE("weights: what they were trained for goes with them") {
                           .change = 1.0 / 3,
                           .least_variance = 0.5,
                           .most_variance = 2,
+                          .deviations = {0.75},
                           .least_observed = 0,
                           .most_observed = 0.75,
                           .between_points = true,

@@ -13,56 +13,10 @@
 #include "dan/core/memory.hpp"
 #include "dan/network/analysis_network.hpp"
 #include "dan/observe/observations.hpp"
+#include "dan/problem/observation_deviations.hpp"
 #include "dan/problem/problem.hpp"
 
 namespace dan {
-
-/// The deviations s in whose units a learned analysis of this problem sees observations and gives
-/// increments:
-///   s_i = 1/√(largest (Hᵀ R⁻¹ H)_kk of the taps k of i, of the same channel),
-/// with H the tangent at a state of zeros and every slot reporting.
-///
-/// For H = I and one variance that is the deviation of the observations' errors. Errors of the
-/// state are much alike from point to point, even where those of observations are not: beside a
-/// precise observation a coarse one tells little. An element without observed taps has the root of
-/// the mean square of the others, in proportion to the climate's deviations (`input_deviation`),
-/// and where nothing is observed all have those. Where places come with the observations, any
-/// element may be one of them: all have the smallest deviation of the noise. points · channels
-/// numbers. Cost: slots · size flops.
-template <class Network, class Problem>
-[[nodiscard]] std::vector<double> observation_deviations(const Problem& problem,
-                                                         const Network& network) {
-  constexpr std::size_t size = Problem::size, slots = Problem::slots;
-  constexpr std::size_t channels = Problem::channels, width = Network::shape.kernel;
-  std::vector<double> precision(size), x(size), unit(slots), row(size), out(size);
-  if constexpr (MovingOperator<typename Problem::Operator>) {
-    double largest = 0;
-    for (std::size_t j = 0; j < slots; ++j) largest = std::max(largest, problem.noise.precision(j));
-    return std::vector<double>(size, 1 / std::sqrt(largest));
-  }
-  for (std::size_t j = 0; j < slots; ++j) {
-    std::ranges::fill(row, 0.0);
-    unit[j] = 1;
-    problem.observe.observe_adjoint(x.data(), unit.data(), row.data());
-    unit[j] = 0;
-    for (std::size_t i = 0; i < size; ++i)
-      if (std::isfinite(row[i])) precision[i] += row[i] * row[i] * problem.noise.precision(j);
-  }
-  double squares = 0, count = 0;
-  for (std::size_t i = 0; i < size; ++i) {
-    double largest = 0;
-    for (std::size_t k = 0; k < Network::Grid::taps(width); ++k)
-      largest = std::max(
-          largest, precision[Network::Grid::tap(i / channels, k, width) * channels + i % channels]);
-    if (largest == 0) continue;
-    out[i] = 1 / std::sqrt(largest);
-    squares += 1 / (largest * std::pow(network.input_deviation[i % channels], 2)), ++count;
-  }
-  for (std::size_t i = 0; i < size; ++i)
-    if (out[i] == 0)
-      out[i] = network.input_deviation[i % channels] * (count > 0 ? std::sqrt(squares / count) : 1);
-  return out;
-}
 
 /// One assimilation cycle with a learned analysis as a differentiable map.
 ///

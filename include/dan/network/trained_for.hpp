@@ -36,6 +36,9 @@ struct TrainedFor {
   /// Of several problems the largest ones, the others the smallest.
   double most_mean_change = mean_change, most_change = change;
   double least_variance = 1, most_variance = 1;  ///< R_jj of the slots
+  /// The least of `observation_deviations` in each channel; empty in files of before they were
+  /// kept.
+  std::vector<double> deviations{};
   double least_observed = 1, most_observed = 1;  ///< slots that report, per number of the state
   bool between_points = false;  ///< whether observations may lie between the points of the grid
   double innovation = 1;        ///< mean of δ²/R at the end of the training; at least 1
@@ -69,6 +72,11 @@ struct TrainedFor {
     return at == problems.end() ? 1 : at->innovation;
   }
 
+  /// The unit in which the network sees observations of a channel whose places come with them.
+  [[nodiscard]] double deviation(std::size_t channel) const {
+    return channel < deviations.size() ? deviations[channel] : std::sqrt(least_variance);
+  }
+
   /// The network was trained for this problem, too.
   void join(const TrainedFor& other) {
     if (problems.empty()) problems.push_back(as_one());
@@ -79,6 +87,8 @@ struct TrainedFor {
     most_change = std::fmax(most_change, other.most_change);
     least_variance = std::min(least_variance, other.least_variance);
     most_variance = std::max(most_variance, other.most_variance);
+    for (std::size_t c = 0; c < deviations.size(); ++c)
+      deviations[c] = std::min(deviations[c], other.deviations[c]);
     least_observed = std::min(least_observed, other.least_observed);
     most_observed = std::max(most_observed, other.most_observed);
     between_points = between_points || other.between_points;
@@ -125,6 +135,7 @@ inline void to_json(nlohmann::ordered_json& json, const TrainedFor& r) {
           {"points", r.points},
           {"change", {r.mean_change, r.change}},
           {"variance", {r.least_variance, r.most_variance}},
+          {"deviations", r.deviations},
           {"observed", {r.least_observed, r.most_observed}},
           {"between_points", r.between_points},
           {"innovation", r.innovation}};
@@ -145,6 +156,7 @@ inline void from_json(const nlohmann::ordered_json& json, TrainedFor& r) {
   r.most_mean_change = number(most.at(0)), r.most_change = number(most.at(1));
   json.at("variance").at(0).get_to(r.least_variance);
   json.at("variance").at(1).get_to(r.most_variance);
+  r.deviations = json.value("deviations", std::vector<double>{});
   json.at("observed").at(0).get_to(r.least_observed);
   json.at("observed").at(1).get_to(r.most_observed);
   r.between_points = json.value("between_points", false);  // not in files of version 0.1.0

@@ -157,9 +157,10 @@ class ObserveAt {
 
 /// Observes at new random places in every run and cycle.
 ///
-/// The first n slots report, n uniform in [least, most], positions uniform in the domain and
-/// channels uniform, all drawn from (seed, available, run, cycle). Places of given observations
-/// are those of the observations, as for ObserveAt.
+/// The first n slots report, n uniform in [least, most], and slot j sees channel j mod Channels, so
+/// that a DiagonalNoise with variances[j mod Channels] gives each channel errors of its own.
+/// Positions are uniform in the domain; they and n are drawn from (seed, available, run, cycle).
+/// Places of given observations are those of the observations, as for ObserveAt.
 template <class Geometry_, std::size_t Slots, std::size_t Channels = 1>
 class ObserveRandomPlaces : public ObserveAt<Geometry_, Slots, Channels> {
  public:
@@ -171,7 +172,7 @@ class ObserveRandomPlaces : public ObserveAt<Geometry_, Slots, Channels> {
   /// Between `least` and `most` observations a cycle; throws ConfigError unless
   /// least ≤ most ≤ Slots.
   explicit ObserveRandomPlaces(std::size_t least = 0, std::size_t most = Slots)
-      : least_(least), most_(most) {
+      : Base(typical()), least_(least), most_(most) {
     if (least > most || most > Slots)
       throw ConfigError(to_text("ObserveRandomPlaces: least is ", least, " and most is ", most,
                                 ", expected least <= most <= ", Slots));
@@ -193,7 +194,8 @@ class ObserveRandomPlaces : public ObserveAt<Geometry_, Slots, Channels> {
   }
   /// The places of one run and cycle, those of silent slots too.
   [[nodiscard]] Places<1> draw(const RandomKey& key) const {
-    constexpr std::size_t each = Geometry::dimensions + 1;  // after the one of `available`
+    // After the number of `available`; one of each slot is not used, so that draws stay the same.
+    constexpr std::size_t each = Geometry::dimensions + 1;
     std::array<double, 1 + Slots * each> uniform;
     fill_uniform<double>(key.with(Purpose::available), uniform);
     Places<1> places;
@@ -201,13 +203,20 @@ class ObserveRandomPlaces : public ObserveAt<Geometry_, Slots, Channels> {
       const double* const u = &uniform[1 + j * each];
       std::array<double, Geometry::dimensions> where;
       std::copy_n(u, Geometry::dimensions, where.data());
-      const auto channel = static_cast<std::size_t>(u[each - 1] * Channels);
-      places.set(0, j, Places<1>::sight_at({Geometry::at_random(where), channel}));
+      places.set(0, j, Places<1>::sight_at({Geometry::at_random(where), j % Channels}));
     }
     return places;
   }
 
  private:
+  /// Spread over the grid points.
+  static auto typical() {
+    std::array<typename Base::PlaceType, Slots> places;
+    for (std::size_t j = 0; j < Slots; ++j)
+      places[j] = {Geometry::position(j * Base::points / Slots), j % Channels};
+    return places;
+  }
+
   std::size_t least_, most_;
 };
 

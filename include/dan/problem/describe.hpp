@@ -13,6 +13,7 @@
 #include "dan/core/random.hpp"
 #include "dan/network/trained_for.hpp"
 #include "dan/observe/places.hpp"
+#include "dan/problem/observation_deviations.hpp"
 #include "dan/problem/problem.hpp"
 
 namespace dan {
@@ -101,7 +102,7 @@ template <class Problem, class Network>
 }
 
 /// The record of a problem for a network with this input scaling; `innovation` stays 1.
-/// Cost: 128 model steps.
+/// Cost: 128 model steps and slots · size flops.
 template <class Problem, class Network>
 [[nodiscard]] TrainedFor trained_for(const Problem& problem, const Network& network) {
   constexpr std::size_t keys = 64, size = Problem::size;
@@ -117,6 +118,12 @@ template <class Problem, class Network>
   for (std::size_t j = 1; j < Problem::slots; ++j) {
     record.least_variance = std::min(record.least_variance, problem.noise.variance(j));
     record.most_variance = std::max(record.most_variance, problem.noise.variance(j));
+  }
+  const auto deviations = observation_deviations(problem, network);
+  record.deviations.assign(deviations.begin(), deviations.begin() + Problem::channels);
+  for (std::size_t i = 0; i < size; ++i) {
+    double& least = record.deviations[i % Problem::channels];
+    least = std::min(least, deviations[i]);
   }
   std::array<bool, Problem::slots> mask;
   for (std::size_t n = 0; n < keys; ++n) {
