@@ -312,3 +312,31 @@ TEST_CASE("carried: damaged and other files are refused") {
   write_file_atomically(file, bytes);
   CHECK_THROWS_AS(load(), FileError);
 }
+
+TEST_CASE("carried: what is not finite is neither saved nor loaded") {
+  const Sparse problem;
+  const Var3d<Sparse, 2> method(problem, climate());
+  const test::TemporaryFolder folder;
+  const auto file = folder / "carried";
+  auto carried = method.start({}, 1, {});
+  save_carried(method, carried, 3, file);
+  const std::string before = read_file("test", file);
+  carried.state.at(7, 1) = std::nan("");
+  CHECK_THROWS_WITH_AS(
+      save_carried(method, carried, 4, file),
+      to_text("save_carried: element 7 of the estimate of run 1 is nan, expected a number: the "
+              "analysis has diverged, go on from what was saved before; ",
+              file.string(), " is as it was")
+          .c_str(),
+      NumericalError);
+  CHECK(read_file("test", file) == before);
+  auto damaged = load_safetensors<double>(file);
+  damaged.tensors[0].values[2 * 3] = HUGE_VAL;
+  save_safetensors(file, damaged);
+  CHECK_THROWS_WITH_AS(
+      (void)load_carried(method, file),
+      to_text("load_carried: ", file.string(),
+              " holds inf in element 3 of the estimate of run 0, expected a number")
+          .c_str(),
+      FileError);
+}

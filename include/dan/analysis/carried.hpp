@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <filesystem>
@@ -48,6 +49,17 @@ void transfer_identity(Archive& archive, std::size_t& cycle) {
                                 8 * sizeof(typename Method::Real), "-bit numbers"));
   archive.count("cycle", cycle, std::size_t{1} << 62);
 }
+
+/// fail(run, element, number) if the estimate of a run is not finite.
+template <class Method, class Fail>
+void require_finite_estimate(const Method& analysis, const typename Method::Carried& carried,
+                             const Fail& fail) {
+  typename Method::Estimate estimate;
+  analysis.estimate(carried, estimate);
+  for (std::size_t l = 0; l < Method::runs; ++l)
+    for (std::size_t i = 0; i < Method::points * Method::channels; ++i)
+      if (!std::isfinite(estimate.at(i, l))) fail(l, i, estimate.at(i, l));
+}
 }  // namespace detail
 
 /// Writes what `analysis` carries after `cycle` cycles, at any moment between two of its calls; all
@@ -56,10 +68,19 @@ void transfer_identity(Archive& archive, std::size_t& cycle) {
 /// Format: safetensors with a checksum, double, only valid lanes, so that the SIMD width does not
 /// matter. Left out: work space, and what only reports (iterations; the spread and covariances that
 /// a network or an EnSRF keeps of its last analysis).
-/// Throws FileError if the file cannot be written. Cost: a copy of what is carried.
+/// Throws NumericalError if the estimate of a run is not finite, since nothing could go on from it,
+/// and FileError if the file cannot be written; the file is then as it was. Cost: a copy of what is
+/// carried.
 template <Resumable Method>
 void save_carried(const Method& analysis, const typename Method::Carried& carried,
                   std::size_t cycle, const std::filesystem::path& path) {
+  detail::require_finite_estimate(
+      analysis, carried, [&](std::size_t run, std::size_t element, double value) {
+        throw NumericalError(to_text(
+            "save_carried: element ", element, " of the estimate of run ", run, " is ", value,
+            ", expected a number: the analysis has diverged, go on from what was saved before; ",
+            path.string(), " is as it was"));
+      });
   ArchiveWriter writer;
   detail::transfer_identity<Method>(writer, cycle);
   // A writer changes nothing; one function serves both ways.
@@ -79,7 +100,7 @@ struct Resumed {
 /// The parameters of the method (inflation, iterations, …) may be others than when it was saved,
 /// but not what decides what is carried: sizes, members, lag, shift; and for a network with memory
 /// its weights. Throws FileError, naming what was found and expected, if the file is missing,
-/// damaged, without a checksum, or of another method.
+/// damaged, without a checksum, of another method, or its estimate is not finite.
 template <Resumable Method>
 [[nodiscard]] Resumed<Method> load_carried(const Method& analysis,
                                            const std::filesystem::path& path) {
@@ -90,6 +111,11 @@ template <Resumable Method>
   Resumed<Method> out{analysis.start(nothing, 1, {}), cycle};
   analysis.transfer(out.carried, reader);
   reader.finish();
+  detail::require_finite_estimate(
+      analysis, out.carried, [&](std::size_t run, std::size_t element, double value) {
+        throw FileError(to_text("load_carried: ", path.string(), " holds ", value, " in element ",
+                                element, " of the estimate of run ", run, ", expected a number"));
+      });
   return out;
 }
 

@@ -242,7 +242,10 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     auto s = observation_deviations(problem, trained.network);
     if constexpr (MovingOperator<typename Problem::Operator> && !Network::shape.sees_scales)
       if (trained.trained_for)
-        for (std::size_t i = 0; i < size; ++i) s[i] = trained.trained_for->deviation(i % channels);
+        for (std::size_t i = 0; i < size; ++i) {
+          s[i] = trained.trained_for->deviation(i % channels);
+          require_positive("Learned", "deviations of trained_for", s[i]);
+        }
     return s;
   }
 
