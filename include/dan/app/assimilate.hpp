@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -71,10 +72,11 @@ class AnalysesFile {
 /// with a cycler of one run into the folder `task.out`: run.json, what the run is of; analyses.csv:
 /// time, observations, the root mean square of their innovations y − H(x^f) (nan without any),
 /// spread (nan if the method has none) and the estimate of every element, a line for each cycle;
-/// assimilated.csv: the observations up to there; state.safetensors. A `notice` says what looks
-/// wrong: observations before the first analysis, which are not used, cycles without any, others
-/// than a network was trained for, and innovations that do not suit the observations. Interrupted,
-/// or where the analysis cannot go on, it keeps what it has.
+/// assimilated.csv: the observations up to there; state.safetensors. They are written at the end
+/// and once a minute; meanwhile no other process may write there. A `notice` says what looks wrong:
+/// observations before the first analysis, which are not used, cycles without any, others than a
+/// network was trained for, and innovations that do not suit the observations. Interrupted, or
+/// where the analysis cannot go on, it keeps what it has.
 ///
 /// Returns {"cycles": …, "last_cycle": …, "observations": …, "innovation_rms": …, "error_rms": …};
 /// the last two, of the innovations and of the observations' errors, are of the last three quarters
@@ -95,6 +97,7 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
          " observations, expected at most ", slots, "; is the interval in the units of the table?");
   detail::check_table(table, task, cycler);
   require_writable_folder("--out", task.out);
+  const FolderLock lock("--out", task.out);
   const fs::path state = task.out / "state.safetensors", made_by = task.out / "run.json";
   const fs::path assimilated = task.out / "assimilated.csv";
   detail::AnalysesFile analyses(task.out / "analyses.csv", cycler.size());
@@ -141,7 +144,12 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
     save_observations(assimilated, detail::rows_up_to(table, task.times, cycler.cycle()));
     cycler.save(state);
   };
+  auto saved = std::chrono::steady_clock::now();
   while (cycler.cycle() < end) {
+    if (std::chrono::steady_clock::now() - saved > std::chrono::minutes(1)) {
+      save();
+      saved = std::chrono::steady_clock::now();
+    }
     if (interrupted()) {
       save();
       throw_if_interrupted("assimilate", cycler.cycle(),

@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,6 +48,16 @@ enum Exit : int {
   stopped = 130       ///< SIGINT or SIGTERM; the message says what was kept
 };
 
+namespace detail {
+/// A text as it stands in JSON, which is UTF-8; other bytes are replaced.
+inline std::string quoted(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+inline bool is_utf8(const std::string& text) {
+  return nlohmann::json::parse(quoted(text)).get<std::string>() == text;
+}
+}  // namespace detail
+
 /// Understands the command line, does what it asks for and returns the exit code.
 ///
 /// Results go to standard output, progress, notes and errors to standard error. Options may stand
@@ -75,6 +86,13 @@ inline int main(int argc, char** argv, const Menu& menu, const std::string& name
   const auto commands = app.get_subcommands([](CLI::App*) { return true; });
   for (auto* command : commands) command->configurable()->fallthrough();
   if (argc < 2) return std::fprintf(stderr, "%s", app.help().c_str()), misunderstood;
+  for (int n = 1; n < argc; ++n)
+    if (!detail::is_utf8(argv[n])) {
+      std::fprintf(stderr,
+                   "error: argument %d is not UTF-8: %s; results keep names and the command line\n",
+                   n, detail::quoted(argv[n]).c_str());
+      return misunderstood;
+    }
   const auto command_of = [&](const char* word) {
     const auto found = std::ranges::find(commands, word, &CLI::App::get_name);
     return found == commands.end() ? nullptr : *found;

@@ -49,6 +49,14 @@ inline CLI::Validator any_number() {
           "NUMBER"};
 }
 
+/// A text with something in it: an empty path would be taken for none.
+inline CLI::Validator some_text() {
+  return {[](const std::string& value) -> std::string {
+            return value.empty() ? "is empty, expected a path" : "";
+          },
+          ""};
+}
+
 /// The options of a twin experiment.
 struct TwinOptions {
   TwinConfig twin{.runs = 16, .cycles = 1450, .burn_in = 200, .first_guess_deviation = 0.3};
@@ -91,7 +99,8 @@ struct Output {
   std::string json;
 
   void add_to(CLI::App& command) {
-    command.add_option("--json", json, "Write the results to this JSON file; -: print them");
+    command.add_option("--json", json, "Write the results to this JSON file; -: print them")
+        ->check(some_text());
   }
   [[nodiscard]] bool table() const { return json != "-"; }
   void require_writable() const {
@@ -135,6 +144,13 @@ inline void print_scores(const std::string& method, const TwinScores& s, int wid
   std::printf("%-*s %8.4f  %-18s %9.4f %8s %8zu %8.1f\n", width, method.c_str(), s.analysis_rmse,
               interval, s.forecast_rmse, spread, s.cycles, s.seconds);
   print_failures(s);
+}
+
+/// Throws NumericalError if all of `runs` runs failed, for a script: the results are written.
+inline void require_a_run(const std::string& command, const TwinScores& s, std::size_t runs) {
+  if (s.failures.size() == runs)
+    throw NumericalError(to_text(command, ": all ", runs, " runs failed; the first at cycle ",
+                                 s.failures.front().cycle, ": ", s.failures.front().reason));
 }
 
 }  // namespace dan::app

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -38,5 +40,26 @@ inline void require_writable_file(const char* option, const std::filesystem::pat
   if (!reason.empty())
     throw FileError(to_text(option, ": cannot write ", file.string(), ": ", reason));
 }
+
+/// A folder that is this process's as long as this lives; the lock ends with the process, too.
+class FolderLock {
+ public:
+  /// Throws FileError where another process holds it. A file system without locks has none.
+  FolderLock(const char* option, const std::filesystem::path& folder)
+      : file_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    if (file_ < 0 || ::flock(file_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+    ::close(file_);
+    throw FileError(to_text(option, ": another process writes to ", folder.string(),
+                            " now; wait for it, or take another folder"));
+  }
+  ~FolderLock() {
+    if (file_ >= 0) ::close(file_);
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int file_;
+};
 
 }  // namespace dan::app

@@ -31,14 +31,20 @@ inline void add_compare(CLI::App& app, const Program& program) {
       for (const auto& name : o->methods) (void)menu.choose(o->problem, name);
       if (o->output.table()) print_scores_heading();
       auto rows = nlohmann::ordered_json::array();
-      for (const auto& name : o->methods) {
-        const auto chosen = menu.choose(o->problem, name);
-        const TwinScores scores = chosen.method.score(chosen.choice, o->twin.twin);
-        if (o->output.table()) print_scores(name, scores);
-        rows.push_back({{"method", name}});
-        rows.back().update(json_of_scores(scores));
+      const auto write = [&] { o->output.write("compare", o->problem, o->twin.json(), rows); };
+      try {
+        for (const auto& name : o->methods) {
+          const auto chosen = menu.choose(o->problem, name);
+          const TwinScores scores = chosen.method.score(chosen.choice, o->twin.twin);
+          if (o->output.table()) print_scores(name, scores);
+          rows.push_back({{"method", name}});
+          rows.back().update(json_of_scores(scores));
+        }
+      } catch (...) {  // Interrupted, too: what was found is worth keeping
+        if (!rows.empty()) write();
+        throw;
       }
-      o->output.write("compare", o->problem, o->twin.json(), rows);
+      write();
     };
   });
 }

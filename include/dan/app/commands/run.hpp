@@ -32,10 +32,13 @@ inline void add_run(CLI::App& app, const Program& program) {
   o->twin.add_to(*command);
   o->output.add_to(*command);
   auto* file =
-      command->add_option("--observations", o->observations,
-                          "Table time,place,value,deviation (.csv, .npy, .nc) instead of a twin");
+      command
+          ->add_option("--observations", o->observations,
+                       "Table time,place,value,deviation (.csv, .npy, .nc) instead of a twin")
+          ->check(some_text());
   command->add_option("--out", o->out, "Folder for run.json, analyses.csv and state.safetensors")
-      ->needs(file);
+      ->needs(file)
+      ->check(some_text());
   command
       ->add_option("--interval", o->interval,
                    "Time from analysis to analysis; as long as a forecast unless it is given")
@@ -58,8 +61,8 @@ inline void add_run(CLI::App& app, const Program& program) {
         if (o->output.table()) print_scores_heading(), print_scores(o->method, scores);
         nlohmann::ordered_json row{{"method", o->method}};
         row.update(json_of_scores(scores));
-        return o->output.write("run", o->problem, o->twin.json(),
-                               nlohmann::ordered_json::array({row}));
+        o->output.write("run", o->problem, o->twin.json(), nlohmann::ordered_json::array({row}));
+        return require_a_run("run", scores, o->twin.twin.runs);
       }
       o->twin.require_untouched("--observations");
       if (!method.assimilate)

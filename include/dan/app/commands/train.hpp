@@ -25,7 +25,9 @@ inline void add_train(CLI::App& app, const Program& program) {
   command->add_option("problem", o->problem, "PROBLEM[:PARAMETER=VALUE,…], see list")->required();
   command->add_option("network", o->network, "NETWORK, or NETWORK:weights=FILE to start from")
       ->required();
-  command->add_option("--out", o->training.out, "The weights, NAME.safetensors")->required();
+  command->add_option("--out", o->training.out, "The weights, NAME.safetensors")
+      ->required()
+      ->check(some_text());
   command->add_option("--updates", o->training.updates, "Updates; 0: as many as the recipe has")
       ->check(whole_number(0));
   command->add_option("--seed", o->training.seed, "Seed of truths and first weights")

@@ -47,14 +47,18 @@ inline void add_tune(CLI::App& app, const Program& program) {
       ->add_option("--grid", o->grid,
                    "PARAMETER=VALUE,VALUE,… to try; else what the method's parameters try")
       ->default_str("");
-  command->add_option("--keep", o->file, "Keep trials in this file; a search goes on from it");
+  command->add_option("--keep", o->file, "Keep trials in this file; a search goes on from it")
+      ->check(some_text());
   o->twin.add_to(*command);
   o->output.add_to(*command);
   command->callback([=, &menu = program.menu, &action = program.action] {
     action = [o, &menu] {
       o->output.require_writable();
       if (!o->file.empty()) require_writable_file("--keep", o->file);
-      if (!o->file.empty() && o->file == o->output.json)
+      const auto place = [](const std::string& file) {
+        return std::filesystem::weakly_canonical(std::filesystem::absolute(file));
+      };
+      if (!o->file.empty() && !o->output.json.empty() && place(o->file) == place(o->output.json))
         throw ConfigError("--keep and --json are the same file, expected two");
       const auto [problem, method, choice] = menu.choose(o->problem, o->method);
       std::vector<TunedParameter> grid;
