@@ -105,4 +105,12 @@ concept Analysis = HasState<A> &&
   analysis.estimate(carried, estimate);
 };
 
+/// Says where the states stand that its forecasts are made of: a reference to number `element` of
+/// the state of `member` (0 of a method without `members`) of run `lane`.
+template <class A>
+concept HasElements = Analysis<A> && requires(typename A::Carried& carried, std::size_t member,
+                                              std::size_t element, std::size_t lane) {
+  A::element(carried, member, element, lane);
+};
+
 }  // namespace dan

@@ -369,6 +369,11 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
       to.at(i, 0) = sum_lanes(carried.ensemble[i] * valid()) / Members;
   }
 
+  /// Number i of member m.
+  [[nodiscard]] static auto& element(Carried& carried, std::size_t m, std::size_t i, std::size_t) {
+    return carried.ensemble.at(i, m);
+  }
+
   /// What of it outlives a process, see save_carried.
   template <class Archive>
   void transfer(Carried& carried, Archive& archive) const {

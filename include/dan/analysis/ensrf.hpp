@@ -217,6 +217,12 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
                         x + (Geometry::tap(i / channels, j, Width) * channels + c) * Members);
   }
 
+  /// Number i of member m of run l.
+  [[nodiscard]] static auto& element(Carried& carried, std::size_t m, std::size_t i,
+                                     std::size_t l) {
+    return carried.ensemble.at(m * size + i, l);
+  }
+
   /// What of it outlives a process, see save_carried.
   template <class Archive>
   void transfer(Carried& carried, Archive& archive) const {

@@ -206,6 +206,12 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     }
   }
 
+  /// Number i of member m of run l; the memory stays as it is.
+  [[nodiscard]] static auto& element(Carried& carried, std::size_t m, std::size_t i,
+                                     std::size_t l) {
+    return carried.values.at(m * size + i, l);
+  }
+
   /// What of it outlives a process, see save_carried; a memory means nothing to other weights.
   template <class Archive>
   void transfer(Carried& carried, Archive& archive) const {

@@ -269,7 +269,7 @@ class CyclerOf : public Cycler {
       const std::size_t r = n / states();
       for (std::size_t i = 0; i < Problem::size; ++i)
         x[i] = static_cast<double>(
-            element(const_cast<Carried&>(carried_[r / lanes]), n % states(), i, r % lanes));
+            Method::element(const_cast<Carried&>(carried_[r / lanes]), n % states(), i, r % lanes));
     }
   }
   void set_state(std::size_t n, std::span<const double> x) override {
@@ -279,7 +279,7 @@ class CyclerOf : public Cycler {
       const std::size_t r = n / states();
       for_lanes(r, [&](std::size_t l) {
         for (std::size_t i = 0; i < Problem::size; ++i) {
-          auto& to = element(carried_[r / lanes], n % states(), i, l);
+          auto& to = Method::element(carried_[r / lanes], n % states(), i, l);
           to = static_cast<std::decay_t<decltype(to)>>(x[i]);
         }
       });
@@ -319,20 +319,7 @@ class CyclerOf : public Cycler {
   }
 
  private:
-  /// A window of past cycles, or a covariance, would be wrong beside another state.
-  static constexpr bool exchanges = [] {
-    return !requires(Carried c) { c.window; }
-    &&!requires(Carried c) { c.covariance; };
-  }();
-  /// Element i of state n in lane l: of an ensemble, of a network's states, of a state.
-  static auto& element(Carried& carried, std::size_t n, std::size_t i, std::size_t l) {
-    if constexpr (requires { carried.ensemble; })
-      return carried.ensemble.at(i, n);
-    else if constexpr (requires { carried.values; })
-      return carried.values.at(n * Problem::size + i, l);
-    else
-      return carried.state.at(i, l);
-  }
+  static constexpr bool exchanges = HasElements<Method> && !requires { Method::keeps_past; };
 
   [[nodiscard]] std::size_t groups() const { return observed_.size(); }
   /// After the last run of group g.

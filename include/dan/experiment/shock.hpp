@@ -82,24 +82,16 @@ struct ShockOutcome {
 
 namespace detail {
 
-/// Adds `d` to number i of a run's state in what a method carries: of all members.
+/// Adds `d` to number i of the state of run `lane` in what a method carries, of all members.
 template <class Method>
 void move_carried(typename Method::Carried& carried, std::size_t lane, std::size_t i, double d) {
-  const auto add = [&](auto& batch, std::size_t number, std::size_t of) {
-    batch.at(number, of) += static_cast<std::decay_t<decltype(batch.at(0, 0))>>(d);
-  };
-  if constexpr (requires { carried.values; }) {  // a learned analysis: members, then memory
-    for (std::size_t m = 0; m < Method::members; ++m)
-      add(carried.values, m * Method::size + i, lane);
-  } else if constexpr (requires { carried.ensemble; }) {
-    if constexpr (std::decay_t<decltype(carried.ensemble)>::size == Method::size)  // a lane each
-      for (std::size_t m = 0; m < std::decay_t<decltype(carried.ensemble)>::padded; ++m)
-        add(carried.ensemble, i, m);
-    else  // one after the other
-      for (std::size_t m = 0; m < Method::members; ++m)
-        add(carried.ensemble, m * Method::size + i, lane);
-  } else if constexpr (requires { carried.state; }) {
-    add(carried.state, i, lane);
+  if constexpr (HasElements<Method>) {
+    std::size_t members = 1;
+    if constexpr (requires { Method::members; }) members = Method::members;
+    for (std::size_t m = 0; m < members; ++m) {
+      auto& number = Method::element(carried, m, i, lane);
+      number += static_cast<std::decay_t<decltype(number)>>(d);
+    }
   }
 }
 
