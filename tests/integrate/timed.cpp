@@ -75,11 +75,13 @@ TEST_CASE("timed: Runge-Kutta schemes have their order where the tendency depend
 }
 
 TEST_CASE("timed: tangents and adjoints at a time") {
+  CHECK(check_equation(Swing{}, std::vector<double>{1, 2}).words() == "");
   const Rk4<Swing> model{.time_step = 0.1, .steps = 3};
   const Repeated<Rk4<Swing>> repeated{.model = model, .count = 2};
   const std::vector<double> x{1.2, -0.4}, y{0.3, 1.1, -0.7};
   for (const double time : {0.0, 2.5}) {
     CHECK(check_model(at_time(model, time), x).words() == "");
+    CHECK(check_model(model, x).words() == "");
     CHECK(check_model(at_time(repeated, time), x).words() == "");
     CHECK(check_model(at_time(Differentiated<Season>{}, time), y).words() == "");
   }

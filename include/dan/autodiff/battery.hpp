@@ -118,6 +118,13 @@ template <DifferentialEquation Ode>
   return detail::battery(detail::TendencyOf<Ode>{ode}, x, "check_equation");
 }
 
+/// The same of one that is told the time, at time 0.
+template <DifferentialEquation Ode>
+requires Timed<Ode>
+[[nodiscard]] BatteryReport check_equation(const Ode& ode, std::span<const double> x) {
+  return check_equation(at_time(ode, 0), x);
+}
+
 /// A model: scalars of its step, and its derivatives where it has some, at x, a typical state; the
 /// step and the tangent in place. One that is told the time is checked at a time: give
 /// `at_time(model, cycle)`. Throws ShapeError for an x of another size, ConfigError for one
@@ -147,6 +154,13 @@ template <DynamicalModel Model>
     compare("step_tangent", y, in_place);
   }
   return report;
+}
+
+/// The same of a model that is told the time, at cycle 0.
+template <DynamicalModel Model>
+requires Timed<Model>
+[[nodiscard]] BatteryReport check_model(const Model& model, std::span<const double> x) {
+  return check_model(at_time(model, 0), x);
 }
 
 /// An observation operator: scalars and, where it has some, derivatives at x, a typical state; says

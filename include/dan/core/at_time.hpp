@@ -22,9 +22,26 @@ concept Timed = requires(const M& it, const double* x, double* y, double time) {
 }
 || requires(const M& it, const double* x, double* y, double time) { it.tendency(x, y, time); };
 
+namespace detail {
+/// A time that becomes a double and nothing else: an int would be cut off without a word.
+struct TimeOnly {
+  operator double() const;
+  template <class T>
+  requires(!std::same_as<T, double>) operator T() const = delete;
+};
+template <class M>
+concept TakesTimeAsDouble = requires(const M& it, const double* x, double* y, TimeOnly time) {
+  it.step(x, y, time);
+}
+|| requires(const M& it, const double* x, double* y, TimeOnly time) { it.tendency(x, y, time); };
+}  // namespace detail
+
 /// It at one time, with functions as of what does not know the time. Refers to `it`.
 template <Timed M>
 struct AtTime {
+  static_assert(detail::TakesTimeAsDouble<M>,
+                "AtTime: a model that is told the time must take it as a double: "
+                "step(x, y, double time) or tendency(x, dxdt, double time)");
   static constexpr std::size_t points = M::points, channels = M::channels;
   const M& it;
   double time;

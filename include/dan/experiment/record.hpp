@@ -122,6 +122,17 @@ concept Recorder = std::copy_constructible<R> &&
   recorder.merge(other);
 };
 
+namespace detail {
+/// A compiler says what a recorder lacks.
+template <class R, class Problem, class Method>
+constexpr void require_recorder() {
+  static_assert(Recorder<R, Problem, Method>,
+                "run_twin: a recorder needs begin(group), after_forecast(view), "
+                "after_analysis(view) and merge(other); derive it from EmptyRecorder and write "
+                "what it needs, merge at least");
+}
+}  // namespace detail
+
 /// Records nothing; a base from which a recorder takes the steps that it does not need.
 struct EmptyRecorder {
   void begin(const auto&) {}

@@ -332,11 +332,13 @@ TwinScores run_twin(const Problem& problem, const Method& analysis, const TwinCo
   return scores;
 }
 
-template <class Problem, Analysis Method, Recorder<Problem, Method>... Recorders>
+template <class Problem, Analysis Method, class... Recorders>
 TwinScores run_twin(const Problem& problem, const Method& analysis, const TwinConfig& config = {},
                     Recorders&... recorders) {
   constexpr OneProcess alone;
-  return run_twin(problem, analysis, config, alone, recorders...);
+  (detail::require_recorder<Recorders, Problem, Method>(), ...);
+  if constexpr ((Recorder<Recorders, Problem, Method> && ...))
+    return run_twin(problem, analysis, config, alone, recorders...);
 }
 
 }  // namespace dan

@@ -40,9 +40,20 @@ concept ModelNoise = requires(const N noise, const double* x, double* y, const d
 /// A perfect model, Q = 0.
 struct NoModelNoise {};
 
-/// Noise, or none.
+namespace detail {
+/// Noise, or none; where it is neither, a compiler says what is missing.
 template <class N>
-concept ModelNoiseOrNone = std::same_as<N, NoModelNoise> || ModelNoise<N>;
+struct ModelNoiseOrNone {
+  static constexpr bool is_one = ModelNoise<N>;
+  static_assert(ModelNoise<N>,
+                "Problem: a model's noise needs size, numbers(), root(white, noise) and "
+                "multiply(x, y), see ModelNoise; NoModelNoise is none");
+};
+template <>
+struct ModelNoiseOrNone<NoModelNoise> {
+  static constexpr bool is_one = false;
+};
+}  // namespace detail
 
 /// Independent noise of the elements of the state: Q = diag(variances).
 template <std::size_t Size>
@@ -88,7 +99,7 @@ class DiagonalModelNoise {
 
 /// Adds the noise of one cycle to the truths in the lanes of `x`: lane l ← lane l + η, keyed by
 /// `key(l)`, which names seed, run and cycle.
-template <ModelNoiseOrNone Noise, class States, class Key>
+template <class Noise, class States, class Key>
 void add_noise_to_truth([[maybe_unused]] const Noise& noise, [[maybe_unused]] States& x,
                         [[maybe_unused]] const Key& key) {
   if constexpr (ModelNoise<Noise>) {

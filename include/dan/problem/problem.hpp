@@ -25,7 +25,7 @@ namespace dan {
 /// it; for 3D-Var, 4D-Var and learned analyses, which have a B or weights for all that a forecast
 /// is wrong by, M alone is the forecast; the IEnKS needs a perfect model (`without_model_noise`).
 template <DynamicalModel Model_, ObservationOperator Operator_, TruthStart Start_ = GaussianStart,
-          ModelNoiseOrNone ModelNoise_ = NoModelNoise>
+          class ModelNoise_ = NoModelNoise>
 struct Problem {
   using Model = Model_;
   using Operator = Operator_;
@@ -36,10 +36,10 @@ struct Problem {
   static constexpr std::size_t size = points * channels, slots = Operator::slots;
   static_assert(Operator::points == points && Operator::channels == channels,
                 "Problem: the observation operator must observe states of the model's shape");
-  static constexpr bool perfect_model = !ModelNoise<NoiseOfModel>;
+  static constexpr bool perfect_model = !detail::ModelNoiseOrNone<NoiseOfModel>::is_one;
   static_assert(
       [] {
-        if constexpr (ModelNoise<NoiseOfModel>) return NoiseOfModel::size == size;
+        if constexpr (!perfect_model) return NoiseOfModel::size == size;
         return true;
       }(),
       "Problem: the model's noise must be one of states of the model's size");
