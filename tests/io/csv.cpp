@@ -65,6 +65,8 @@ TEST_CASE("csv: what is written is read again, bit for bit") {
 
 TEST_CASE("csv: errors name the file, the line and the column") {
   check_error("", "a.csv: line 1 is missing, expected the names of the columns");
+  check_error("a;b\n1;2\n", "line 1 has a semicolon, expected commas between columns");
+  check_error("# a,b\n1,2\n", "line 1 begins with '#', expected the names of the columns");
   check_error("a,,b\n", "line 1 has no name for column 2, expected");
   check_error("a,b,a\n", "line 1 names the column 'a' twice, expected different names");
   check_error("a,b\n1,2\n1\n", "line 3 has 1 fields, expected 2, one per column");

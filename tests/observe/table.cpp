@@ -247,13 +247,15 @@ TEST_CASE("table: errors of files name the line and the column") {
                    "row 1 (line 2), column channel is 0.5, expected a whole number from 0 to 1");
   check_file_error("a.csv", head + "1,2,2,3,1\n", "column channel is 2, expected a whole number");
   check_file_error("a.csv", head + "1,2,0,3\n", "line 2 has 4 fields, expected 5");
-  check_file_error("a.csv", "time,place,value\n1,2,3\n",
+  check_file_error("a.csv", "time,place,channel,value\n1,2,0,3\n",
                    "line 1 lacks the column 'deviation', expected the columns "
                    "time,place,channel,value,deviation in any order");
   check_file_error("a.csv", "time,place,value,deviation,x\n1,2,3,1,0\n",
                    "line 1 has the column 'x', expected the columns time,place");
   check_file_error<ObservationTable<Square>>("a.csv", head + "1,2,0,3,1\n",
                                              "expected the columns time,place_1,place_2,channel");
+  check_file_error("a.csv", "time,place,value,deviation\n1,2,3,1\n",
+                   "line 1 lacks the column 'channel', expected the columns time,place,channel");
   check_file_error("a.txt", head, "a.txt ends in '.txt', expected a name that ends in .csv or");
 
   const TemporaryFolder folder;

@@ -62,7 +62,13 @@ inline std::vector<std::string_view> fields_of(std::string_view line) {
   if (rest.empty()) fail(" is missing, expected the names of the columns");
 
   CsvTable table;
-  for (const std::string_view name : detail::fields_of(detail::next_field(rest, '\n'))) {
+  const std::string_view first = detail::next_field(rest, '\n');
+  const auto names = detail::fields_of(first);
+  if (first.starts_with('#'))
+    fail(" begins with '#', expected the names of the columns (numpy.savetxt: comments='')");
+  if (first.find(';') != first.npos)
+    fail(" has a semicolon, expected commas between columns and points in numbers");
+  for (const std::string_view name : names) {
     if (name.empty())
       fail(" has no name for column ", table.columns.size() + 1,
            ", expected the names of all columns");
@@ -106,11 +112,12 @@ inline void save_csv(const std::filesystem::path& path, const CsvTable& table) {
   std::string bytes;
   for (std::size_t c = 0; c < columns; ++c) {
     const std::string& name = table.columns[c];
-    if (name.empty() || name.find_first_of(",\n\r\"") != name.npos || name.front() == ' ' ||
-        name.back() == ' ' || std::ranges::count(table.columns, name) > 1)
-      throw ConfigError(to_text("save_csv: the name of column ", c + 1, " is '", name,
-                                "', expected one that is not empty, unlike the others, and without "
-                                "comma, quote, line end or blank around it"));
+    if (name.empty() || name.find_first_of(",;\n\r\"") != name.npos || name.front() == ' ' ||
+        name.front() == '#' || name.back() == ' ' || std::ranges::count(table.columns, name) > 1)
+      throw ConfigError(
+          to_text("save_csv: the name of column ", c + 1, " is '", name,
+                  "', expected one that is not empty, unlike the others, and without "
+                  "comma, semicolon, quote, line end, # before it or blank around it"));
     bytes += (c > 0 ? "," : "") + name;
   }
   for (std::size_t r = 0; r < rows; ++r)

@@ -18,7 +18,7 @@
 ///
 /// CSV: the first line names the columns, in any order:
 ///     time,place,channel,value,deviation
-/// (in two dimensions place_1 and place_2); without `channel` all are of channel 0.
+/// (in two dimensions place_1 and place_2); without `channel` all are of channel 0, the only one.
 /// NPY: an array of double, rows × columns, with all of these columns in this order.
 
 namespace dan {
@@ -49,10 +49,10 @@ inline bool is_npy_table(std::string_view function, const std::filesystem::path&
   return kind == ".npy";
 }
 
-/// The numbers of a table in the order of `names`; channel 0 where that is not there. A table
-/// without names has that order.
+/// The numbers of a table in the order of `names`; of states with one channel that is 0 where it is
+/// not there. A table without names has that order.
 inline Matrix in_order(const CsvTable& table, const std::filesystem::path& path,
-                       const std::vector<std::string>& names) {
+                       const std::vector<std::string>& names, std::size_t channels) {
   const auto fail = [&](const auto&... found) {
     throw FileError(to_text("observations_of: ", path.string(), found...));
   };
@@ -73,7 +73,7 @@ inline Matrix in_order(const CsvTable& table, const std::filesystem::path& path,
   for (std::size_t c = 0; c < names.size(); ++c) {
     const auto at = std::ranges::find(table.columns, names[c]);
     if (at == table.columns.end()) {
-      if (names[c] != "channel") fail_at("lacks the column", names[c]);
+      if (names[c] != "channel" || channels > 1) fail_at("lacks the column", names[c]);
       continue;
     }
     for (std::size_t r = 0; r < rows; ++r)
@@ -89,7 +89,7 @@ inline Matrix in_order(const CsvTable& table, const std::filesystem::path& path,
 template <class Geometry, std::size_t Channels = 1>
 [[nodiscard]] ObservationTable<Geometry, Channels> observations_of(
     const CsvTable& numbers, const std::filesystem::path& path) {
-  const Matrix rows = detail::in_order(numbers, path, detail::table_columns<Geometry>());
+  const Matrix rows = detail::in_order(numbers, path, detail::table_columns<Geometry>(), Channels);
   const bool lines = path.extension() == ".csv";
   const auto fail = [&](const auto&... found) {
     throw FileError(to_text("observations_of: ", path.string(), ": ", found...));
