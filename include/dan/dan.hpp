@@ -118,6 +118,7 @@
 #include "dan/problem/norm.hpp"
 #include "dan/problem/model_noise.hpp"
 #include "dan/problem/dense_model_noise.hpp"
+#include "dan/problem/covariance_battery.hpp"
 #include "dan/problem/observation_deviations.hpp"
 #include "dan/problem/problem.hpp"
 #include "dan/problem/truth.hpp"

@@ -168,7 +168,8 @@ TEST_CASE("battery: a fault in a small channel is seen beside a large one") {
 TEST_CASE("battery: what is not written and what is not a number") {
   const auto typical = pascals_and_fractions();
   CHECK(check_model(TraceGas<Fault::unwritten>{}, typical).words() ==
-        "step does not write element 9 of its output; write all 16\n");
+        "step leaves what stood in element 9 of its output; it must write all 16, with = and not "
+        "+=\n");
   CHECK(says(check_model(TraceGas<Fault::not_finite>{}, typical), "step gives "));
   CHECK(says(check_model(TraceGas<Fault::not_finite>{}, typical),
              "in element 4 of its output at x, expected numbers"));

@@ -87,12 +87,12 @@ struct Battery {
   Numbers in_units = battery_units(x, Map::channels), out_units = find_out_units();
 
   [[nodiscard]] Numbers value(std::span<const double> at, double before = 0) const {
-    Numbers y(Map::outputs, before);
+    Numbers y(map.outputs, before);
     map.value(at.data(), y.data());
     return y;
   }
   [[nodiscard]] Numbers tangent(std::span<const double> dx, double before = 0) const {
-    Numbers dy(Map::outputs, before);
+    Numbers dy(map.outputs, before);
     map.tangent(x.data(), dx.data(), dy.data());
     return dy;
   }
@@ -121,16 +121,16 @@ struct Battery {
   }
 };
 
-/// Whether a function writes all of its output, and numbers. `call(before)` is its output where
-/// `before` stood in all elements.
+/// Whether a function overwrites all of its output, with numbers. `call(before)` is its output
+/// where `before` stood in all elements.
 template <class Call>
 [[nodiscard]] bool battery_output(const Call& call, const std::string& name, const char* where,
                                   BatteryReport& report) {
   const std::vector<double> one = call(1.0), two = call(2.0);
   for (std::size_t i = 0; i < one.size(); ++i) {
-    if (one[i] == 1 && two[i] == 2) {
-      report.say(
-          to_text(name, " does not write element ", i, " of its output; write all ", one.size()));
+    if (two[i] - one[i] == 1) {
+      report.say(to_text(name, " leaves what stood in element ", i,
+                         " of its output; it must write all ", one.size(), ", with = and not +="));
       return false;
     }
     if (!std::isfinite(one[i])) {
@@ -164,7 +164,7 @@ void battery_derivatives(const Battery<Map>& at, BatteryReport& report) {
   const Numbers in_weights = inverse(at.in_units), out_weights = inverse(at.out_units);
   const auto tangent = [&](std::span<const double> dx) { return at.tangent(dx); };
   const auto adjoint = [&](std::span<const double> d_y) {
-    return at.adjoint(d_y, Numbers(Map::inputs));
+    return at.adjoint(d_y, Numbers(at.map.inputs));
   };
   for (std::uint64_t run = 0; run < 3; ++run) {
     const double error = dot_product_error(tangent, adjoint, battery_numbers(at.in_units, 10 + run),
@@ -194,7 +194,7 @@ void battery_derivatives(const Battery<Map>& at, BatteryReport& report) {
   const Numbers v = battery_numbers(out_weights, 2), before = battery_numbers(in_weights, 3);
   const Numbers gradient = adjoint(v), after = at.adjoint(v, before);
   double error = 0, size = 1;
-  for (std::size_t i = 0; i < Map::inputs; ++i) {
+  for (std::size_t i = 0; i < at.map.inputs; ++i) {
     error = std::max(error, std::abs(after[i] - (before[i] + gradient[i])) * at.in_units[i]);
     size = std::max(size, std::abs(gradient[i]) * at.in_units[i]);
   }
@@ -248,8 +248,8 @@ void battery_lanes(const Battery<Map>& at, const Call& call, const char* suffix,
 /// Lanes and float of all three functions.
 template <class Map>
 void battery_scalars(const Battery<Map>& at, BatteryReport& report) {
-  constexpr std::size_t n = Map::inputs, m = Map::outputs;
   const Map& map = at.map;
+  const std::size_t n = map.inputs, m = map.outputs;
   battery_lanes(
       at, [&](const auto* x, const auto*, auto* y) { map.value(x, y); }, "", {}, at.out_units,
       report);
