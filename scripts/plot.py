@@ -278,6 +278,39 @@ def universal(folder):
     return [("universal", figure)]
 
 
+def robustness(folder):
+    """Cycles to the truth after each shock: median (marker) and longest (end of the line)."""
+    results = json.loads((folder / "robustness.json").read_text())["results"]
+    rows = [row for row in results if row["events"]]
+    shocks, methods = (list(dict.fromkeys(row[key] for row in rows)) for key in ("shock", "method"))
+    never = 900  # where those stand that do not come back
+    figure, ax = plt.subplots(figsize=(10, (0.1 * len(methods) + 0.1) * len(shocks) + 1.5), constrained_layout=True)
+    style = {method: {"color": f"C{n % 10}", "marker": "so^vDPX<>*"[n % 10]} for n, method in enumerate(methods)}
+    for row in rows:
+        height = shocks.index(row["shock"]) + 0.8 * (methods.index(row["method"]) + 0.5) / len(methods) - 0.4
+        mostly_lost = row["median_cycles"] is None or 2 * row["never_back"] > row["events"]
+        middle = never if mostly_lost else row["median_cycles"]
+        most = never if row["never_back"] else row["most_cycles"]
+        ax.plot([middle, most], [height, height], lw=0.8, color=style[row["method"]]["color"])
+        ax.plot(middle, height, ls="", ms=4, mfc="none" if mostly_lost else None, **style[row["method"]])
+    for method in methods:
+        ax.plot([], [], ls="", ms=4, label=method, **style[method])
+    ax.axvspan(never * 0.9, never * 1.15, color="0.9", zorder=0)
+    ax.set_xscale("symlog", linthresh=10, linscale=1.2)
+    ax.set_xlim(-0.5, never * 1.15)
+    ax.set_xticks([0, 5, 10, 20, 50, 100, 200, 500, never], [*map(str, (0, 5, 10, 20, 50, 100, 200, 500)), "never"])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_yticks(range(len(shocks)), shocks)
+    ax.set_ylim(len(shocks) - 0.5, -0.5)
+    for n in range(1, len(shocks)):
+        ax.axhline(n - 0.5, color="0.85", lw=0.6)
+    ax.set(xlabel="cycles to the truth: median (marker), longest (end of the line)",
+           title="Who finds the truth again, and how soon")
+    ax.grid(axis="x", alpha=0.3)
+    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    return [("robustness", figure)]
+
+
 TALK = [(0.191, "talk: 0.191"), (0.179, "EnKF-N, 40 members, talk: 0.179")]
 
 
@@ -582,7 +615,7 @@ def forecast(folder):
 
 FIGURES = {figure.__name__: figure for figure in (
     analyses, architecture, ensemble_size, errors, filters, forecast, kuramoto_sivashinsky, learned, lyapunov, noise,
-    nonlinear, own_observations, quickstart, scores, sparsity, sphere, time_to_accuracy,
+    nonlinear, own_observations, quickstart, robustness, scores, sparsity, sphere, time_to_accuracy,
     trajectories, transfer, truncation, universal, window_length)}
 
 

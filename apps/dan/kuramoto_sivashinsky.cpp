@@ -7,6 +7,7 @@
 #include "dan/integrate/repeated.hpp"
 #include "dan/network/pretrained.hpp"
 #include "dan/observe/all.hpp"
+#include "dan/train/pretrained_recipes.hpp"
 #include "menu.hpp"
 
 namespace {
@@ -28,12 +29,10 @@ app::ProblemEntry kuramoto_sivashinsky() {
                     problem)
       .interval([](app::Values v) { return 0.5 * v[0]; })
       .filters()
-      .network<pretrained::KuramotoSivashinsky, 16>(
-          "memory", "network with gain head and memory",
-          Recipe<EnsrfTeacher<64>>{.training = training_with_memory(4000),
-                                   .finish = {.share = 0.5}})
+      .network<pretrained::KuramotoSivashinsky, 16>("memory", "network with gain head and memory",
+                                                    pretrained::kuramoto_sivashinsky_recipe())
       .network<pretrained::KuramotoSivashinskyLarge, 16>(
           "large", "the same, three times as large",
-          Recipe<EnsrfTeacher<64>>{.training = training_with_memory(9000), .finish = {.share = 2}})
+          pretrained::kuramoto_sivashinsky_large_recipe())
       .entry();
 }

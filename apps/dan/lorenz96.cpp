@@ -6,6 +6,7 @@
 #include "dan/integrate/rk4.hpp"
 #include "dan/network/pretrained.hpp"
 #include "dan/observe/all.hpp"
+#include "dan/train/pretrained_recipes.hpp"
 #include "menu.hpp"
 
 namespace {
@@ -26,17 +27,11 @@ app::ProblemEntry lorenz96() {
                     problem)
       .interval([](app::Values v) { return 0.05 * v[0]; })
       .filters()
-      .network<pretrained::Small, 16>(
-          "small", "network with gain head and memory",
-          Recipe<EnsrfTeacher<64>>{.training = training_with_memory(8000),
-                                   .finish = {.share = 0.5}})
-      .network<pretrained::Recurrent, 16>(
-          "recurrent", "the same, three times as large",
-          Recipe<EnsrfTeacher<64>>{.training = training_with_memory(160000),
-                                   .finish = {.share = 0.5, .unroll = 32}})
-      .network<pretrained::Plain, 16>(
-          "plain", "the talk's network, without memory",
-          Recipe<EnsrfTeacher<64>>{.training = training_without_memory(60000),
-                                   .finish = {.share = 0.25, .unroll = 32}})
+      .network<pretrained::Small, 16>("small", "network with gain head and memory",
+                                      pretrained::small_recipe())
+      .network<pretrained::Recurrent, 16>("recurrent", "the same, three times as large",
+                                          pretrained::recurrent_recipe())
+      .network<pretrained::Plain, 16>("plain", "the talk's network, without memory",
+                                      pretrained::plain_recipe())
       .entry();
 }

@@ -6,6 +6,7 @@
 #include "dan/models/lorenz96.hpp"
 #include "dan/network/pretrained.hpp"
 #include "dan/observe/interpolate.hpp"
+#include "dan/train/pretrained_recipes.hpp"
 #include "menu.hpp"
 
 namespace {
@@ -32,9 +33,7 @@ app::ProblemEntry lorenz96_from_file() {
       .filters()
       .network<pretrained::Sparse, 16>(
           "sparse", "network with gain head and memory that is shown where observations are",
-          Recipe<EnsrfTeacher<64>>{.training = training_with_memory(8000),
-                                   .finish = {.share = 0.25},
-                                   .teacher = {.inflation = 1.02}})
+          pretrained::places_recipe())
       .writes_observations([](app::Values v) { return 0.05 * v[0]; })
       .entry();
 }

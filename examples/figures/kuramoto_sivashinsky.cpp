@@ -21,12 +21,8 @@ using example::Waves;
 constexpr NetworkShape without_memory = pretrained::KuramotoSivashinskyPlain::shape;
 constexpr NetworkShape with_memory = pretrained::KuramotoSivashinsky::shape;
 constexpr NetworkShape large = pretrained::KuramotoSivashinskyLarge::shape;
-/// The large one learns from three times as many updates, and more than twice as many cycles again
-/// in its finish.
-const Recipe<EnsrfTeacher<64>> usual{.training = training_with_memory(4000),
-                                     .finish = {.share = 0.5}};
-const Recipe<EnsrfTeacher<64>> longer{.training = training_with_memory(9000),
-                                      .finish = {.share = 2}};
+const auto usual = pretrained::kuramoto_sivashinsky_recipe();
+const auto longer = pretrained::kuramoto_sivashinsky_large_recipe();
 
 /// A field with four digits.
 ordered_json rounded(std::vector<std::vector<double>> field) {

@@ -53,11 +53,7 @@ inline constexpr dan::NetworkShape members_shape = [] {
 template <class Call>
 void for_each_row(const Call& call) {
   using namespace dan;
-  call(LearnedRow<pretrained::Plain>{
-      "plain",
-      "40 filters",
-      "0.191",
-      {.training = training_without_memory(60000), .finish = {.share = 0.25, .unroll = 32}}});
+  call(LearnedRow<pretrained::Plain>{"plain", "40 filters", "0.191", pretrained::plain_recipe()});
   call(LearnedRow<AnalysisNetwork<wide_shape, Ring<40>>, 16>{
       "wide",
       "100 filters",
@@ -84,31 +80,20 @@ void for_each_row(const Call& call) {
       "does not see x^f",
       "0.382",
       {.training = {.updates = 4000, .groups = 2, .unroll = 4}}});
-  call(LearnedRow<pretrained::Small, 16>{
-      "small",
-      "products, gain head, memory",
-      "-",
-      {.training = training_with_memory(8000), .finish = {.share = 0.5}}});
+  call(LearnedRow<pretrained::Small, 16>{"small", "products, gain head, memory", "-",
+                                         pretrained::small_recipe()});
   call(LearnedRow<AnalysisNetwork<members_shape, Ring<40>>, 16>{
       "members",
       "small with 3 states",
       "-",
       {.training = training_with_memory(8000), .finish = {.share = 0.25}}});
-  call(LearnedRow<pretrained::Recurrent, 16>{
-      "recurrent",
-      "products, gain head, memory",
-      "-",
-      {.training = training_with_memory(160000), .finish = {.share = 0.5, .unroll = 32}}});
+  call(LearnedRow<pretrained::Recurrent, 16>{"recurrent", "products, gain head, memory", "-",
+                                             pretrained::recurrent_recipe()});
 }
 
 /// The row for random sparse networks.
 inline LearnedRow<dan::pretrained::Sparse, 16, SparseProblem> sparse_row() {
-  return {"sparse",
-          "small, shown where it observes",
-          "-",
-          {.training = dan::training_with_memory(12000),
-           .finish = {.share = 0.25},
-           .teacher = {.inflation = 1.02}}};
+  return {"sparse", "small, shown where it observes", "-", dan::pretrained::sparse_recipe()};
 }
 
 /// Lorenz 96 observed every `steps` steps of 0.05, `observed` numbers of it at random places that

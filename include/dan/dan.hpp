@@ -200,6 +200,7 @@
 #include "dan/train/fingerprint.hpp"
 #include "dan/train/trainer.hpp"
 #include "dan/train/recipe.hpp"
+#include "dan/train/pretrained_recipes.hpp"
 
 // What diagnoses only reads.
 #include "dan/diagnose/trajectory.hpp"
