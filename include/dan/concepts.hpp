@@ -53,7 +53,7 @@ concept DynamicalModel = HasState<M> && requires(const AnyTime<M> model, const d
   model.step(s, t);  // write: template <class T> void step(const T*, T*), or use BlackBox<...>
 };
 
-/// A model with tangent dy = M'(x) dx and adjoint d_x += M'(x)ᵀ d_y.
+/// A model with tangent dy = M'(x) dx (dy may be dx) and adjoint d_x += M'(x)ᵀ d_y.
 template <class M>
 concept DifferentiableModel = DynamicalModel<M> &&
     requires(const AnyTime<M> model, const detail::Side* x, const detail::Side* d,

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "dan/core/linalg.hpp"
+#include "dan/observe/interpolate.hpp"
+#include "dan/observe/subset.hpp"
 #include "support/ensemble.hpp"
 
 using namespace dan;
@@ -185,4 +187,29 @@ TEST_CASE("var3d: bad input") {
   observed.precision.fill(1e12);
   CHECK_THROWS_WITH_AS(analysis.analyse(carried, observed, {}),
                        doctest::Contains("Var3d::analyse: I + D H B"), NumericalError);
+}
+
+TEST_CASE("var3d: precise observations of the same are refused, wherever their places come from") {
+  using Model = Rk4<Lorenz96<8>>;
+  const std::vector<double> y{1, 2}, variances{1e-20, 1e-20};
+  const std::vector<Place<1>> here{{{0}}, {{0}}};
+  const auto refuses = [&](const auto& problem, const auto& set) {
+    using Method = Var3d<std::decay_t<decltype(problem)>, 1>;
+    Climate climate{zero_tensor<double>(8), zero_tensor<double>(8, 8)};
+    for (std::size_t i = 0; i < 8; ++i) climate.covariance(i, i) = 1;
+    const Method method(problem, climate, 1);
+    auto carried = method.start({}, 1, {});
+    typename Method::Observed observed;
+    set(observed);
+    CHECK_THROWS_WITH_AS(method.analyse(carried, observed, {}),
+                         doctest::Contains("has no Cholesky factor"), NumericalError);
+  };
+  refuses(Problem<Model, ObserveSubset<8, 2>>{.observe = ObserveSubset<8, 2>({0, 0})},
+          [&](auto& observed) {
+            set_observations(observed, 0, y, std::span<const double>(variances));
+          });
+  refuses(Problem<Model, ObserveAt<Ring<8>, 2>>{}, [&](auto& observed) {
+    set_observations(observed, 0, y, std::span<const double>(variances),
+                     std::span<const Place<1>>(here));
+  });
 }

@@ -369,3 +369,32 @@ TEST_CASE("cycler: after an analysis that failed all is as before, and no estima
   app::CyclerOf<Full, EnkfN<Full, 5>> enkf_n(Full{}, EnkfN<Full, 5>(Full{}));
   check(enkf_n);
 }
+
+TEST_CASE("cycler: a diverged state is not saved, and a network keeps its own after an error") {
+  Data data(1);
+  const test::TemporaryFolder folder;
+  std::vector<double> wild(size), x(size), after(size);
+  for (std::size_t i = 0; i < size; ++i) wild[i] = i % 2 == 0 ? 1e200 : -1e200;
+  app::CyclerOf<Full, Var3d<Full, 1>> var3d(Full{}, Var3d<Full, 1>(Full{}, climate(), 0.02));
+  var3d.start(data.guess[0], 0.5, 3);
+  var3d.save(folder / "state");
+  const std::string before = read_file("test", folder / "state");
+  var3d.set_state(0, wild);
+  var3d.forecast();
+  CHECK_THROWS_WITH_AS(var3d.save(folder / "state"),
+                       doctest::Contains("save: the estimate is not finite"), NumericalError);
+  CHECK(read_file("test", folder / "state") == before);
+
+  using Net = NetworkFor<Full, NetworkShape{.filters = 2, .blocks = 1, .sub_blocks = 1}>;
+  Trained<Net> trained;
+  app::CyclerOf<Full, Learned<Full, Net, 1>> network(Full{},
+                                                     Learned<Full, Net, 1>(Full{}, trained));
+  network.start(wild, 0.5, 3);
+  network.forecast();
+  const std::vector<double> y(size, 1);
+  CHECK_THROWS_WITH_AS(network.analyse(y, {}, {}), doctest::Contains("is not finite"),
+                       NumericalError);
+  CHECK_NOTHROW(network.estimate(x));
+  network.set_state(0, data.guess[0]);
+  CHECK_NOTHROW(network.analyse(y, {}, {}));
+}

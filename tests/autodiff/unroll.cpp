@@ -18,8 +18,10 @@
 #include "dan/network/analysis_network.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/observe/all.hpp"
+#include "dan/observe/interpolate.hpp"
 #include "dan/observe/nonlinear.hpp"
 #include "dan/observe/subset.hpp"
+#include "dan/observe/whitened.hpp"
 #include "dan/problem/describe.hpp"
 
 using namespace dan;
@@ -297,4 +299,73 @@ TEST_CASE("unroll: recomputing gives the plain gradient bit for bit, and both ar
   };
   const auto fit = taylor_slope(loss, along, x, u, 1e-3);
   CHECK_MESSAGE(fit.passes(), "slope ", fit.slope, " over ", fit.points, " points");
+}
+
+TEST_CASE("cycle: a curved operator whose places or factors are others in every lane") {
+  constexpr std::size_t runs = 3;
+  constexpr NetworkShape shape{.filters = 3, .blocks = 1, .sub_blocks = 1, .kernel = 3};
+  using Net = AnalysisNetwork<shape, Ring<8>>;
+  Net network;
+  network.input_deviation = {3.0};
+  const std::vector<double> units(8, 1.0), x = test::normal(8 * runs, 3, 3.0);
+  const auto direction = test::normal(8 * runs, 4);
+  std::vector<double> parameters(Net::parameters);
+  const auto random = test::normal(Net::parameters, 5, 0.3);
+  std::copy(random.begin(), random.end(), parameters.begin());
+  // The gradient of a lane is that of this lane alone.
+  const auto check = [&](const auto& problem, const auto& observe_lane) {
+    using World = std::decay_t<decltype(problem)>;
+    using Operator = typename World::Operator;
+    const auto gradient = [&]<std::size_t Lanes>(std::size_t first) {
+      using Seen = observed_t<Operator, double, Lanes>;
+      using C = LearnedCycle<World, Net, Seen>;
+      using T = lanes_t<double, Lanes>;
+      Seen seen;
+      for (std::size_t l = 0; l < Lanes; ++l) observe_lane(seen, l, first + l);
+      seen.values.repeat_last_lane(), seen.precision.repeat_last_lane();
+      Aligned<T> in(8), out(8), d_out(8), d_in(8, T(0.0));
+      std::vector<double> d_params(Net::parameters);
+      for (std::size_t i = 0; i < 8; ++i)
+        for (std::size_t l = 0; l < lanes_of<T>; ++l) {
+          const std::size_t run = first + std::min(l, Lanes - 1);
+          lane_of(in[i], l) = x[run * 8 + i], lane_of(d_out[i], l) = direction[run * 8 + i];
+        }
+      const auto cache = std::make_unique<typename C::template Cache<T>>();
+      const C cycle{problem, network, seen, units};
+      cycle.forward(parameters.data(), in.data(), out.data(), *cache);
+      cycle.backward(parameters.data(), in.data(), *cache, d_out.data(), d_in.data(),
+                     d_params.data());
+      std::vector<double> result;
+      for (std::size_t l = 0; l < Lanes; ++l)
+        for (std::size_t i = 0; i < 8; ++i) result.push_back(lane_of(d_in[i], l));
+      return result;
+    };
+    const auto together = gradient.template operator()<runs>(0);
+    for (std::size_t run = 0; run < runs; ++run) {
+      const auto alone = gradient.template operator()<1>(run);
+      for (std::size_t i = 0; i < 8; ++i)
+        CHECK(together[run * 8 + i] == doctest::Approx(alone[i]).epsilon(1e-12));
+    }
+  };
+  const auto values = test::normal(4 * runs, 6, 3.0);
+  const std::vector<double> variances{1, 0.5, 2, 0.25};
+  check(Problem<Rk4<Lorenz96<8>>, Nonlinear<ObserveAt<Ring<8>, 4>, Arctan>>{},
+        [&](auto& seen, std::size_t lane, std::size_t run) {
+          std::vector<Place<1>> places(4);
+          for (std::size_t j = 0; j < 4; ++j)
+            places[j].position = {0.75 + static_cast<double>(j + run)};
+          set_observations(seen, lane, std::span(values).subspan(4 * run, 4),
+                           std::span<const double>(variances), std::span<const Place<1>>(places));
+        });
+  using Correlated = Whitened<Nonlinear<ObserveSubset<8, 4>, Arctan>>;
+  auto r = zero_tensor<double>(4, 4);
+  for (std::size_t i = 0; i < 4; ++i)
+    for (std::size_t j = 0; j < 4; ++j) r(i, j) = i == j ? 1 : 0.3;
+  const Problem<Rk4<Lorenz96<8>>, Correlated> correlated{.observe = Correlated({}, r)};
+  check(correlated, [&](auto& seen, std::size_t lane, std::size_t run) {
+    std::vector<double> y(values.begin() + static_cast<std::ptrdiff_t>(4 * run),
+                          values.begin() + static_cast<std::ptrdiff_t>(4 * run + 4));
+    y[run] = std::nan("");
+    set_observations(seen, lane, y, correlated.observe, MissingValues::unobserved);
+  });
 }

@@ -11,6 +11,7 @@
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
+#include "dan/observe/random.hpp"
 
 using namespace dan;
 
@@ -101,6 +102,38 @@ TEST_CASE("shock: all kinds of methods are moved, and who does not come back is 
   auto one = longer;
   one.threads = 1;
   CHECK(run_shock(problem, var3d, jump, one).error == moved.error);
+}
+
+TEST_CASE("shock: an outlier strikes what reports, or is no event") {
+  using Sparse = Problem<Rk4<Lorenz96<12>>, ObserveRandom<12>>;
+  const Sparse few{.observe = ObserveRandom<12>(0, 1)};
+  using Method = Ensrf<Sparse, 13, 8>;
+  const Method method(few, {.inflation = 1.03});
+  auto carried = method.start({}, 1, {});
+  TwinTruth<Sparse, 8> twin(few, {.seed = 3});
+  const Shock shock{.event = ShockEvent::outlier, .size = 1e6};
+  std::size_t events = 0, silent = 0;
+  for (std::size_t k = 0; k < 20; ++k) {
+    twin.next();
+    typename Method::Observed observed;
+    convert_precision(twin.observed(), observed);
+    const auto before = observed;
+    for (std::size_t l = 0; l < 8; ++l) {
+      const bool struck = detail::strike<Method>(few, shock, twin.key(l), l, carried, observed);
+      std::size_t changed = 0, reports = 0;
+      for (std::size_t j = 0; j < 12; ++j) {
+        const bool there = observed.precision.at(j, l) > 0;
+        reports += there;
+        changed += observed.values.at(j, l) != before.values.at(j, l);
+        CHECK((there || observed.values.at(j, l) == 0));
+      }
+      CHECK(struck == (reports > 0));
+      CHECK(changed == (struck ? 1 : 0));
+      events += struck, silent += !struck;
+    }
+  }
+  CHECK(events > 40);
+  CHECK(silent > 40);
 }
 
 TEST_CASE("shock: bad configurations") {

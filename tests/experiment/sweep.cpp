@@ -77,6 +77,20 @@ TEST_CASE("sweep: what is in the file is not computed again, and nothing of it i
   CHECK(Json(read_json(config.file))["results"].size() == 5);
 }
 
+TEST_CASE("sweep: a row with one parameter more is another setting's") {
+  const test::TemporaryFolder folder;
+  const SweepConfig config{.threads = 1, .file = folder / "sweep.json"};
+  Sweep first("lags", Json::object(), config);
+  first.add("IEnKS", {{"lag", 1}, {"radius", 4}}, [] { return Json{{"score", 4}}; });
+  (void)first.run();
+  Sweep second("lags", Json::object(), config);
+  second.add("IEnKS", {{"lag", 1}}, [] { return Json{{"score", 100}}; });
+  const Json json = second.run();
+  REQUIRE(json["results"].size() == 2);
+  CHECK(json["results"][0]["score"] == 100);
+  CHECK(json["results"][1]["score"] == 4);
+}
+
 TEST_CASE("sweep: a setting that fails is a row, another error passes and keeps the others") {
   const test::TemporaryFolder folder;
   const SweepConfig config{.threads = 1, .file = folder / "sweep.json"};

@@ -205,6 +205,16 @@ TEST_CASE("twin: a diverging model ends its run only") {
   CHECK(scores.failures[0].reason != "");
 }
 
+TEST_CASE("twin: a truth that diverges is not the analysis' fault") {
+  Lorenz coarse;
+  coarse.model.time_step = 0.3;  // far too long for RK4
+  coarse.start.spin_up = 0;
+  const auto scores = run_twin(coarse, Climatology<Lorenz>(climate()),
+                               {.runs = 2, .cycles = 300, .burn_in = 0, .progress = false});
+  REQUIRE(scores.failures.size() == 2);
+  CHECK(scores.failures[0].reason.starts_with("the truth is not finite"));
+}
+
 TEST_CASE(
     "twin: a filter that has lost the truth is told, with the cycle; climatology is not one") {
   TwinConfig config{.runs = 4, .cycles = 600, .burn_in = 100, .progress = false};
@@ -245,6 +255,12 @@ TEST_CASE("twin: a smoothed state is scored at the time it belongs to") {
   CHECK(scores.smoothing_rmse < 1e-9);
   CHECK(scores.run_rmse.size() == 3);
   CHECK(std::isnan(run_twin(Lorenz{}, Climatology<Lorenz>(climate()), config).smoothing_rmse));
+  // Not while its window grows.
+  const Ienks<Lorenz, 20> short_runs(Lorenz{}, {.lag = 4, .finite_size = true});
+  for (const std::size_t cycles : {1U, 3U})
+    CHECK(std::isnan(run_twin(Lorenz{}, short_runs,
+                              {.runs = 2, .cycles = cycles, .burn_in = 0, .progress = false})
+                         .smoothing_rmse));
   const Ienks<Lorenz, 20> ienks(Lorenz{}, {.lag = 4, .finite_size = true});
   const auto smoother = run_twin(
       Lorenz{}, ienks,

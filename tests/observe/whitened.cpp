@@ -330,6 +330,15 @@ TEST_CASE("whitened: given values, some of them missing, and bad input") {
   CHECK_THROWS_WITH_AS(require_valid_observations("here", observed),
                        doctest::Contains("here: observation 1 of lane 1 reports, but was left out"),
                        ConfigError);
+  // What counts is z: precise errors of a small number are no fault, and z must be finite.
+  Matrix tiny = covariance(3);
+  for (double& number : span_of(tiny)) number *= 1e-39;
+  const Whitened precise(ObserveAll<3>{}, tiny);
+  CHECK_NOTHROW(set_observations(observed, 0, test::Numbers{0, 0, 0}, precise));
+  observed_t<decltype(network), float, 2> untouched = observed;
+  CHECK_THROWS_WITH_AS(set_observations(observed, 0, test::Numbers{1e30, 0, 0}, precise),
+                       doctest::Contains("values[0] is "), NumericalError);
+  CHECK(observed.values.at(0, 0) == untouched.values.at(0, 0));
   // Later everything reports again.
   set_observations(observed, 1, test::Numbers{1, 2, 3}, network);
   CHECK(observed.places.whole());

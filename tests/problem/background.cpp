@@ -205,7 +205,7 @@ TEST_CASE("background: bad input") {
   auto negative = deviations_of(8);
   negative[3] = -2;
   CHECK_THROWS_WITH_AS((DistanceBackground<Ring<8>, 1>(negative, 1)),
-                       "DistanceBackground: a deviation is -2, expected finite numbers, none "
+                       "DistanceBackground: deviations[3] is -2, expected a finite number, not "
                        "negative",
                        ConfigError);
   CHECK_THROWS_WITH_AS(ModesBackground(random_matrix(4, 1), 1),

@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "../support/temporary_folder.hpp"
+#include "dan/analysis/etkf.hpp"
 #include "dan/core/notice.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/random.hpp"
 #include "dan/problem/scaling.hpp"
+#include "dan/train/filter_teacher.hpp"
 #include "dan/train/trainer.hpp"
 
 using namespace dan;
@@ -139,6 +141,12 @@ TEST_CASE("several problems: an empty list and a stay of nothing are refused") {
   auto bad = config();
   bad.stay = 0;
   CHECK_THROWS_WITH_AS(T(three, start(), bad), doctest::Contains("stay is 0"), ConfigError);
+  // A filter is of one problem.
+  using Filter = Etkf<Some, 5>;
+  using Taught = Trainer<Some, Network, lanes, FilterTeacher<Filter>>;
+  CHECK_THROWS_WITH_AS(Taught(three, start(), config(), {Filter(three[0])}),
+                       doctest::Contains("is a filter of one problem, found 3 problems"),
+                       ConfigError);
   // Of one that no group has reached yet the first guesses cannot be made: it is said at once.
   auto far = three;
   far.push_back(three[0]);

@@ -403,10 +403,22 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
   }
 
  protected:
-  /// First part of an analysis: x̄, X (inflated, if anything is observed), S and b.
+  /// First part of an analysis: x̄, X (inflated, if anything is observed), H(x_i), S and b.
   /// Throws NumericalError, in the name of `function`, if an observation is not valid, or a member
   /// or what is observed of it not finite.
   void observe(std::string_view function, Carried& carried, const Observed& observed) const {
+    observe_members(function, carried, observed);
+    carried.space.clear();
+    for (std::size_t j = 0; j < slots; ++j) {
+      if (observed.precision[j] == 0) continue;
+      T y;
+      const double mean = centre(carried.observed[j], y);
+      carried.space.add(y, observed.precision[j], observed.values[j] - mean);
+    }
+  }
+  /// The same without S and b, for filters that have some of their own.
+  void observe_members(std::string_view function, Carried& carried,
+                       const Observed& observed) const {
     require_valid_observations(function, observed);
     const double before = reports(observed) ? inflation_.before : 1;
     double sum = 0;
@@ -423,14 +435,9 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
                                    ": the forecast ensemble is not finite, the filter has "
                                    "diverged; use more members or more inflation"));
     placed(problem_.observe, observed).observe(carried.ensemble.data(), carried.observed.data());
-    carried.space.clear();
-    for (std::size_t j = 0; j < slots; ++j) {
-      if (observed.precision[j] == 0) continue;
-      T y;
-      const double mean = centre(carried.observed[j], y);
-      require_finite_slot(function, j, mean);
-      carried.space.add(y, observed.precision[j], observed.values[j] - mean);
-    }
+    for (std::size_t j = 0; j < slots; ++j)
+      if (observed.precision[j] != 0)
+        require_finite_slot(function, j, sum_lanes(carried.observed[j] * valid()) / Members);
   }
 
   /// Throws NumericalError, in the name of `function`, unless the mean over the members of what

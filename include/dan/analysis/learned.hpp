@@ -74,6 +74,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     std::array<double, Runs> static_variance{};
     std::array<double, Runs> excess{}, usual{};  ///< s and u of the way back
     std::size_t cycle = 0;                       ///< at which the next forecast begins
+    bool analysed = false;                       ///< since the start, or since it was loaded
   };
 
   Learned(const Problem& problem, const Trained<Network, Real_>& trained,
@@ -133,6 +134,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
     require_valid_observations("Learned::analyse", observed);
     T* values = carried.values.data();
+    carried.analysed = true;
     const auto here = cycle(observed);
     const bool anywhere = config_.way_back && find_lost(values, observed, carried);
     if (!anywhere) {
@@ -161,8 +163,12 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   /// √ of the mean variance of the analysis' error according to the network's own gain, a number
   /// for each run, 0 if that is negative; worth as much as the gain was taught
   /// (`TrainConfig::taught_gain`). Where the last analysis was static, that of B. In the problem's
-  /// norm.
+  /// norm. NaN before there is an analysis, since a start or since it was loaded.
   void spread(const Carried& carried, std::span<double> to) const requires(Network::gain) {
+    if (!carried.analysed) {
+      std::ranges::fill(to, std::numeric_limits<double>::quiet_NaN());
+      return;
+    }
     T sum(Real_(0));
     for (std::size_t i = 0; i < Types::size; ++i)
       sum += T(static_cast<Real_>(weights_[i] * deviations_[i] * deviations_[i])) *

@@ -75,10 +75,10 @@ class Letkf : public EnsembleFilter<Problem, Members> {
   }
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {
-    Base::observe("Letkf::analyse", carried, observed);
+    Base::observe_members("Letkf::analyse", carried, observed);
     auto& space = carried.space;
     auto& y = carried.observed;  // H(x_i) becomes Y
-    std::array<double, Base::slots> departure;
+    std::vector<double> departure(Base::slots);
     for (std::size_t j = 0; j < Base::slots; ++j)
       departure[j] = observed.values[j] - Base::centre(y[j], y[j]);
     if constexpr (CorrelatedOperator<typename Problem::Operator>) {

@@ -104,14 +104,7 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
           !std::ranges::equal(carried.precision.numbers(), observed.precision.numbers())) {
         carried.covariances = nullptr;  // the next cycle must not use the factor of a failure
         factorise(observed_->slots, observed, carried.factor);
-        for (std::size_t j = 0; j < slots; ++j)
-          if (!std::isfinite(sum_lanes(carried.factor[j * slots + j])))
-            throw NumericalError(to_text(
-                name_,
-                "::analyse: I + D H B Hᵀ D has no Cholesky factor, expected one; the observations "
-                "are too precise for a B with eigenvalues of round-off below zero, or for others "
-                "that see the same: use larger observation variances, or add to the diagonal of "
-                "the covariance"));
+        require_factor(carried.factor);
         carried.precision = observed.precision;
         carried.covariances = observed_;
       }
@@ -130,6 +123,7 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
         }
       }
       factorise(covariances.slots, observed, carried.factor);
+      if (Problem::Operator::linear) require_factor(carried.factor);  // else it depends on x
       correct(covariances, carried.factor.data(), observed, x);
     }
   }
@@ -200,6 +194,19 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
         if (i == j) a += T(1.0);
       }
     factorise_lanes(slots, l.data());
+  }
+
+  void require_factor(const Many<T>& l) const {
+    for (std::size_t j = 0; j < slots; ++j)
+      for (std::size_t lane = 0; lane < Runs; ++lane)
+        if (const double pivot = lane_of(l[j * slots + j], lane);
+            !(pivot > 0 && std::isfinite(pivot)))
+          throw NumericalError(to_text(
+              name_,
+              "::analyse: I + D H B Hᵀ D has no Cholesky factor, expected one; the observations "
+              "are too precise for a B with eigenvalues of round-off below zero, or for others "
+              "that see the same: use larger observation variances, or add to the diagonal of "
+              "the covariance"));
   }
 
   /// x += B Hᵀ D L⁻ᵀ L⁻¹ D (y − H(x)).

@@ -75,8 +75,8 @@ class AnalysesFile {
 /// assimilated.csv: the observations up to there; state.safetensors. They are written at the end
 /// and once a minute; meanwhile no other process may write there. A `notice` says what looks wrong:
 /// observations before the first analysis, which are not used, cycles without any, others than a
-/// network was trained for, and innovations that do not suit the observations. Interrupted, or
-/// where the analysis cannot go on, it keeps what it has.
+/// network was trained for, and innovations that do not suit the observations. Interrupted, it
+/// keeps what it has; where the analysis cannot go on, the analyses before.
 ///
 /// Returns {"cycles": …, "last_cycle": …, "observations": …, "innovation_rms": …, "error_rms": …};
 /// the last two, of the innovations and of the observations' errors, are of the last three quarters
@@ -159,7 +159,7 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
     const auto seen = rows_of(table, task.times, cycle);
     values.assign(slots, std::numeric_limits<double>::quiet_NaN());
     variances.assign(slots, 1);
-    places.assign(slots * coordinates, 0);
+    places.assign(slots * coordinates, std::numeric_limits<double>::quiet_NaN());
     for (std::size_t j = 0; j < seen.size(); ++j) {
       values[j] = seen[j].value;
       variances[j] = seen[j].deviation * seen[j].deviation;

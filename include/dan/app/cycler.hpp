@@ -77,8 +77,8 @@ class Cycler {
   virtual void analyse(std::span<const double> values, std::span<const double> variances,
                        std::span<const double> places) = 0;
   virtual void estimate(std::span<double> x) const = 0;
-  /// H of the estimates, a number for each slot, at `places` as for `analyse`; where they are those
-  /// of a silent slot it is any number.
+  /// H of the estimates, a number for each slot, at `places` as for `analyse`; any number where one
+  /// of these is NaN, of a slot that is silent.
   virtual void observe(std::span<const double> places, std::span<double> y) = 0;
   /// The method's own, one for each run, NaN if it has none.
   virtual void spread(std::span<double> to) const = 0;
@@ -188,7 +188,7 @@ class CyclerOf : public Cycler {
     require_places("analyse", places);
     for (std::size_t r = 0; r < runs_; ++r)
       naming(r, r, [&] {
-        set_observed(r, values.subspan(r * slots, slots),
+        set_observed("analyse", r, values.subspan(r * slots, slots),
                      variances.empty() ? variances_ : variances.subspan(r * slots, slots),
                      places_of(r, places));
       });
@@ -199,13 +199,14 @@ class CyclerOf : public Cycler {
         if constexpr (std::is_copy_constructible_v<Carried>) {
           Carried next = carried_[g];
           method_.analyse(next, observed_[g], now);
-          require_finite_estimate(next, g);
+          require_finite_estimate("analyse", next, g);
           carried_[g] = std::move(next);
           ++done;
-        } else {  // of a network, which looks at all that may fail before it begins
+        } else {  // of a network, which fails where its forecast has
+          require_finite_estimate("analyse", carried_[g], g);
           method_.analyse(carried_[g], observed_[g], now);
           ++done;
-          require_finite_estimate(carried_[g], g);
+          require_finite_estimate("analyse", carried_[g], g);
         }
       });
     } catch (...) {
@@ -229,11 +230,15 @@ class CyclerOf : public Cycler {
     require_started("observe");
     require_places("observe", places);
     require_runs_of("observe", "y", y.size(), Problem::slots, "slot");
-    const std::vector<double> values(Problem::slots);
     typename Method::Estimate x;
     Batch<double, Problem::slots, 1, lanes> seen;
     for (std::size_t r = 0; moving && r < runs_; ++r)
-      naming(r, r, [&] { set_observed(r, values, variances_, places_of(r, places)); });
+      naming(r, r, [&] {
+        const auto here = places_of(r, places);
+        std::vector<double> values(Problem::slots);  // NaN: a slot without a place is silent
+        for (std::size_t n = 0; n < here.size(); ++n) values[n / coordinates()] += 0 * here[n];
+        set_observed("observe", r, values, variances_, here);
+      });
     for (std::size_t g = 0; g < groups(); ++g) {
       method_.estimate(carried_[g], x);
       if constexpr (correlated)
@@ -287,6 +292,7 @@ class CyclerOf : public Cycler {
   }
   void save(const std::filesystem::path& file) const override {
     require_started("save");
+    for (std::size_t g = 0; g < groups(); ++g) require_finite_estimate("save", carried_[g], g);
     ArchiveWriter writer;
     writer.same("runs side by side", runs_);
     writer.same("seed", seed_);
@@ -304,6 +310,7 @@ class CyclerOf : public Cycler {
     std::size_t cycle = 0;
     transfer(carried, cycle, reader);
     reader.finish();
+    for (std::size_t g = 0; g < groups(); ++g) require_finite_estimate("load", carried[g], g);
     std::uint64_t own = seed.value_or(0);
     if (reader.has("seed"))
       reader.count("seed", own, std::numeric_limits<std::uint64_t>::max());
@@ -366,8 +373,8 @@ class CyclerOf : public Cycler {
       require_size(function, "places", places.size(), 0, "place: the problem has its own");
   }
   /// Writes the observations of run r.
-  void set_observed(std::size_t r, std::span<const double> values,
-                    std::span<const double> variances,
+  void set_observed([[maybe_unused]] std::string_view function, std::size_t r,
+                    std::span<const double> values, std::span<const double> variances,
                     [[maybe_unused]] std::span<const double> places) {
     auto& observed = observed_[r / lanes];
     if constexpr (moving) {
@@ -379,7 +386,7 @@ class CyclerOf : public Cycler {
         if (Problem::channels == 1 || std::isnan(values[j])) continue;
         if (!(*number >= 0 && *number < static_cast<double>(Problem::channels) &&
               *number == std::floor(*number)))
-          throw ConfigError(to_text("analyse: the channel of observation ", j, " is ", *number,
+          throw ConfigError(to_text(function, ": the channel of observation ", j, " is ", *number,
                                     ", expected a whole number from 0 to ", Problem::channels - 1));
         at[j].channel = static_cast<std::size_t>(*number);
       }
@@ -409,14 +416,15 @@ class CyclerOf : public Cycler {
     }
   }
 
-  void require_finite_estimate(const Carried& carried, std::size_t g) const {
+  void require_finite_estimate(std::string_view function, const Carried& carried,
+                               std::size_t g) const {
     typename Method::Estimate estimate;
     method_.estimate(carried, estimate);
     for (std::size_t r = g * lanes; r < end_of(g); ++r)
       for (std::size_t i = 0; i < Problem::size; ++i)
         if (!std::isfinite(estimate.at(i, r % lanes)))
           throw NumericalError(
-              to_text("analyse: the estimate", runs_ > 1 ? to_text(" of run ", r) : "",
+              to_text(function, ": the estimate", runs_ > 1 ? to_text(" of run ", r) : "",
                       " is not finite; the analysis has diverged, or a state or an observation "
                       "cannot be"));
   }

@@ -106,13 +106,16 @@ class InnovationCheck {
       squares += std::pow(seen[j].value - predicted[j], 2);
     const double size = std::sqrt(squares / static_cast<double>(seen.size()));
     add_cycle(seen, size);
+    for (std::size_t j = 0; j < seen.size(); ++j)
+      all_[all_.size() - seen.size() + j].own = std::pow(seen[j].value - predicted[j], 2);
     return size;
   }
   /// Those of a cycle whose root mean square is known.
   template <class Rows>
   void add_cycle(const Rows& seen, double size) {
     for (const auto& row : seen)
-      all_.push_back({row.place.channel, row.value, size * size, row.deviation * row.deviation});
+      all_.push_back({row.place.channel, row.value, size * size, row.deviation * row.deviation,
+                      std::numeric_limits<double>::quiet_NaN()});
   }
 
   /// Root mean squares of the last three quarters of the observations: innovations, errors, and
@@ -120,8 +123,31 @@ class InnovationCheck {
   struct Sizes {
     double innovation, error, scatter;
   };
-  [[nodiscard]] Sizes sizes() const {
-    const auto late = std::span(all_).subspan(all_.size() / 4);
+  [[nodiscard]] Sizes sizes() const { return sizes_of(all_); }
+
+  /// What looks wrong, where there are a hundred: forecasts that are hardly better than a constant,
+  /// innovations that do not suit the errors (of good filters with three observations of 40 a cycle
+  /// they were up to 3 times as large). Of several channels each by itself, those of this call.
+  void notice_of(const std::string& file) const {
+    std::map<std::size_t, std::vector<Departure>> channels;
+    for (const auto& one : all_) channels[one.channel].push_back(one);
+    if (channels.size() == 1) return notice_of_channel(all_, file);
+    for (auto& [channel, here] : channels) {
+      std::erase_if(here, [](const Departure& one) { return std::isnan(one.own); });
+      for (auto& one : here) one.innovation = one.own;
+      notice_of_channel(here, to_text(file, ": channel ", channel));
+    }
+  }
+
+ private:
+  struct Departure {
+    std::size_t channel;
+    double value, innovation, error;  ///< y, mean δ² of the cycle, R
+    double own;                       ///< δ²; NaN where only the mean is known
+  };
+
+  [[nodiscard]] static Sizes sizes_of(const std::vector<Departure>& all) {
+    const auto late = std::span(all).subspan(all.size() / 4);
     std::map<std::size_t, std::pair<double, double>> sums;  // by channel: of values, of ones
     for (const auto& one : late) sums[one.channel].first += one.value, ++sums[one.channel].second;
     Sizes squares{0, 0, 0};
@@ -134,13 +160,9 @@ class InnovationCheck {
     const auto root = [&](double sum) { return std::sqrt(sum / static_cast<double>(late.size())); };
     return {root(squares.innovation), root(squares.error), root(squares.scatter)};
   }
-
-  /// What looks wrong, where there are a hundred: forecasts that are hardly better than a constant,
-  /// innovations that do not suit the errors (of good filters with three observations of 40 a cycle
-  /// they were up to 3 times as large).
-  void notice_of(const std::string& file) const {
-    if (all_.size() < 100) return;
-    const auto [innovation, error, scatter] = sizes();
+  static void notice_of_channel(const std::vector<Departure>& all, const std::string& file) {
+    if (all.size() < 100) return;
+    const auto [innovation, error, scatter] = sizes_of(all);
     const auto say = [&](const auto&... what) { notice(to_text(file, ": ", what...)); };
     const auto here = [](double size) { return three_digits(size); };
     if (scatter <= error)
@@ -162,11 +184,6 @@ class InnovationCheck {
           here(error), "; is deviation in the units of value?");
   }
 
- private:
-  struct Departure {
-    std::size_t channel;
-    double value, innovation, error;  ///< y, mean δ² of the cycle, R
-  };
   std::vector<Departure> all_;
 };
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <concepts>
+#include <cstddef>
 
 #include "dan/autodiff/functions.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
 
 namespace dan {
@@ -52,6 +54,20 @@ struct ScalarTraits<Dual<T>> {
   using Real = real_t<T>;
   static constexpr std::size_t lanes = lanes_of<T>;
 };
+
+/// out = map(in) of a linear map of arrays of `T`, map(in, out), for values and slopes apart: for
+/// maps that look at single lanes. What stands in `out` goes into it, for maps that add.
+template <class T, class Map>
+void apply_apart(const Dual<T>* in, std::size_t inputs, Dual<T>* out, std::size_t outputs,
+                 const Map& map) {
+  Scratch<T> from(inputs, Unset{}), to(outputs, Unset{});
+  for (T Dual<T>::*part : {&Dual<T>::value, &Dual<T>::slope}) {
+    for (std::size_t i = 0; i < inputs; ++i) from[i] = in[i].*part;
+    for (std::size_t i = 0; i < outputs; ++i) to[i] = out[i].*part;
+    map(from.data(), to.data());
+    for (std::size_t i = 0; i < outputs; ++i) out[i].*part = to[i];
+  }
+}
 
 /// A dual number, of whatever is inside.
 template <class T>

@@ -73,7 +73,7 @@ struct SmootherRecorder : EmptyRecorder {
     truths_.push_back(view.twin.truth());
     typename Method::Estimate estimate;
     const std::size_t lag = view.method.smoothed(view.carried, estimate);
-    if (lag >= longest_ && view.scored()) {
+    if (lag == longest_ && view.scored()) {  // else the window grows, or has moved by its shift
       std::array<double, Method::runs> errors{};
       for (std::size_t l = 0; l < view.runs; ++l)
         errors[l] = rmse(estimate, truths_[truths_.size() - 1 - lag], l, view.weights);

@@ -69,7 +69,8 @@ struct ShockOutcome {
   std::size_t never = 0;         ///< those after which the truth was not found before the next one
   std::size_t lost = 0;          ///< runs that were not at the truth in the end, or threw
   std::vector<double> cycles{};  ///< from an event to the first analysis at the truth, ascending
-  double error = std::numeric_limits<double>::quiet_NaN();  ///< mean RMSE of observed cycles
+  double error = std::numeric_limits<double>::quiet_NaN();  ///< mean RMSE of observed cycles after
+                                                            ///< `every`, where finite
   std::string reason{};                                     ///< the last NumericalError
 
   /// The cycles that a share p of the recoveries took at most; NaN if there is none.
@@ -147,9 +148,9 @@ void believe(const Problem& problem, bool silent, Observed& observed) {
     }
 }
 
-/// The event of lane l, with the chances of `key`.
+/// The event of lane l, with the chances of `key`; false where an outlier finds no observation.
 template <class Method, class Problem>
-void strike(const Problem& problem, const Shock& shock, const RandomKey& key, std::size_t l,
+bool strike(const Problem& problem, const Shock& shock, const RandomKey& key, std::size_t l,
             typename Method::Carried& carried, typename Method::Observed& observed) {
   constexpr std::size_t size = Problem::size, slots = Problem::slots;
   std::vector<double> normal(size + 2);
@@ -160,12 +161,18 @@ void strike(const Problem& problem, const Shock& shock, const RandomKey& key, st
     if (shock.event == ShockEvent::shift)
       move_carried<Method>(carried, l, i, shock.size * problem.unit(i));
   }
-  if (shock.event != ShockEvent::outlier) return;
+  if (shock.event != ShockEvent::outlier) return true;
+  std::vector<std::size_t> reporting;
+  for (std::size_t j = 0; j < slots; ++j)
+    if (observed.precision.at(j, l) > 0) reporting.push_back(j);
+  if (reporting.empty()) return false;
   const double place = 0.5 * std::erfc(normal[size] / std::sqrt(2.0));  // uniform
-  const auto j = std::min(slots - 1, static_cast<std::size_t>(place * slots));
+  const auto n = static_cast<std::size_t>(place * static_cast<double>(reporting.size()));
+  const std::size_t j = reporting[std::min(n, reporting.size() - 1)];
   auto& y = observed.values.at(j, l);
   y += static_cast<std::decay_t<decltype(y)>>(std::copysign(shock.size, normal[size + 1]) *
                                               std::sqrt(problem.noise.variance(j)));
+  return true;
 }
 
 /// Puts the runs from number `first` through it. Sums the errors into `errors`, over the
@@ -203,11 +210,11 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
       believe(problem, now.silent, observed);
       method.forecast(carried);
       for (std::size_t l = 0; l < runs && now.event; ++l) {
+        if (!strike<Method>(problem, shock, twin.key(l), l, carried, observed)) continue;
         out.never += open[l];
         ++out.events;
         open[l] = true;
         since[l] = k;
-        strike<Method>(problem, shock, twin.key(l), l, carried, observed);
       }
       observed.values.repeat_last_lane();
       observed.precision.repeat_last_lane();

@@ -162,11 +162,18 @@ class Sweep {
     return std::max(1U, std::thread::hardware_concurrency());
   }
 
-  /// Whether all that a setting says is in a row.
+  [[nodiscard]] static Json names_of(const Json& setting) {
+    Json names = Json::array();
+    for (const auto& item : setting.items()) names.push_back(item.key());
+    return names;
+  }
+  /// Whether a row is that of a setting, and of no other parameters (which rows of earlier versions
+  /// do not tell from results).
   [[nodiscard]] static bool holds(const Json& row, const Json& setting) {
-    return std::ranges::all_of(setting.items(), [&](const auto& item) {
-      return row.contains(item.key()) && row[item.key()] == item.value();
-    });
+    return (!row.contains("setting") || row["setting"] == names_of(setting)) &&
+           std::ranges::all_of(setting.items(), [&](const auto& item) {
+             return row.contains(item.key()) && row[item.key()] == item.value();
+           });
   }
   [[nodiscard]] std::optional<Json> kept(const Json& setting) const {
     for (const Json& row : kept_)
@@ -187,6 +194,7 @@ class Sweep {
     } catch (const NumericalError& error) {
       row["failed"] = error.what();
     }
+    row["setting"] = names_of(setting.setting);
     row["seconds"] =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     return row;

@@ -103,6 +103,13 @@ typename Method::FirstGuessBatch first_guess(const Problem& problem, const Twin&
   return guess;
 }
 
+/// Whether all numbers of a lane are.
+[[nodiscard]] bool is_finite(const auto& batch, std::size_t lane) {
+  for (std::size_t i = 0; i < std::decay_t<decltype(batch)>::size; ++i)
+    if (!std::isfinite(batch.at(i, lane))) return false;
+  return true;
+}
+
 /// Runs the group of `runs` ≤ Method::runs runs that begins with run `first`; returns why each
 /// ended early, nothing if it did not.
 template <class Problem, class Method, class... Recorders>
@@ -127,6 +134,10 @@ std::vector<std::string> run_twin_group(const Problem& problem, const Method& an
       errors[l] = rmse(estimate, twin.truth(), l, weights);
       if (std::isfinite(errors[l]))
         any = true;
+      else if (!is_finite(twin.truth(), l))
+        failures[l] =
+            "the truth is not finite: the problem's own model has diverged; take a smaller time "
+            "step, or a start and parameters that it can go on from";
       else
         failures[l] =
             "the estimate is not finite: the analysis has diverged, or has left the states that "

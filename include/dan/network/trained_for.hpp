@@ -31,7 +31,8 @@ struct TrainedProblem {
 struct TrainedFor {
   std::string problem{};   ///< in words
   std::size_t points = 0;  ///< of the state
-  /// Mean and standard deviation of the change of a number in one cycle; NaN if not finite.
+  /// Mean and standard deviation of the change of a number in one cycle, of several channels in
+  /// units of the deviations of each; NaN if not finite.
   double mean_change = std::numeric_limits<double>::quiet_NaN(), change = mean_change;
   /// Of several problems the largest ones, the others the smallest.
   double most_mean_change = mean_change, most_change = change;

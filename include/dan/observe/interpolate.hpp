@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 
+#include "dan/autodiff/dual.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/simd.hpp"
@@ -31,11 +32,14 @@ class ObservePlaces {
   /// y = H x.
   template <class T>
   void observe(const T* x, T* y) const {
+    if constexpr (DualNumber<T> && lanes > 1)
+      return apply_apart(x, points * channels, y, slots,
+                         [&](const auto* in, auto* out) { observe(in, out); });
     for (std::size_t j = 0; j < slots; ++j) {
       y[j] = T(real_t<T>(0));
       if constexpr (lanes == 1)
         for_corners<T>(0, j, [&](std::size_t i, real_t<T> w) { y[j] += T(w) * x[i]; });
-      else
+      else if constexpr (!DualNumber<T>)
         for_lanes<T>(j, [&](std::size_t l, std::size_t i, real_t<T> w) {
           lane_of(y[j], l) += w * lane_of(x[i], l);
         });
@@ -49,10 +53,13 @@ class ObservePlaces {
   /// d_x += Hᵀ d_y.
   template <class T>
   void observe_adjoint(const T*, const T* d_y, T* d_x) const {
+    if constexpr (DualNumber<T> && lanes > 1)
+      return apply_apart(d_y, slots, d_x, points * channels,
+                         [&](const auto* in, auto* out) { observe_adjoint(in, in, out); });
     for (std::size_t j = 0; j < slots; ++j) {
       if constexpr (lanes == 1)
         for_corners<T>(0, j, [&](std::size_t i, real_t<T> w) { d_x[i] += T(w) * d_y[j]; });
-      else
+      else if constexpr (!DualNumber<T>)
         for_lanes<T>(j, [&](std::size_t l, std::size_t i, real_t<T> w) {
           lane_of(d_x[i], l) += w * lane_of(d_y[j], l);
         });
@@ -147,11 +154,12 @@ class ObserveAt {
   }
   [[nodiscard]] PlaceType place(std::size_t slot) const { return places_.sight(0, slot).place; }
 
- private:
+ protected:
   void set(std::size_t slot, const PlaceType& place) {
     places_.set(0, slot, Places<1>::sight_at(place));
   }
 
+ private:
   Places<1> places_;
 };
 
@@ -172,10 +180,12 @@ class ObserveRandomPlaces : public ObserveAt<Geometry_, Slots, Channels> {
   /// Between `least` and `most` observations a cycle; throws ConfigError unless
   /// least ≤ most ≤ Slots.
   explicit ObserveRandomPlaces(std::size_t least = 0, std::size_t most = Slots)
-      : Base(typical()), least_(least), most_(most) {
+      : least_(least), most_(most) {
     if (least > most || most > Slots)
       throw ConfigError(to_text("ObserveRandomPlaces: least is ", least, " and most is ", most,
                                 ", expected least <= most <= ", Slots));
+    for (std::size_t j = 0; j < Slots; ++j)  // its own places: spread over the grid points
+      this->set(j, {Geometry::position(j * Base::points / Slots), j % Channels});
   }
 
   /// In words.
@@ -196,7 +206,7 @@ class ObserveRandomPlaces : public ObserveAt<Geometry_, Slots, Channels> {
   [[nodiscard]] Places<1> draw(const RandomKey& key) const {
     // After the number of `available`; one of each slot is not used, so that draws stay the same.
     constexpr std::size_t each = Geometry::dimensions + 1;
-    std::array<double, 1 + Slots * each> uniform;
+    std::vector<double> uniform(1 + Slots * each);
     fill_uniform<double>(key.with(Purpose::available), uniform);
     Places<1> places;
     for (std::size_t j = 0; j < Slots; ++j) {
@@ -209,14 +219,6 @@ class ObserveRandomPlaces : public ObserveAt<Geometry_, Slots, Channels> {
   }
 
  private:
-  /// Spread over the grid points.
-  static auto typical() {
-    std::array<typename Base::PlaceType, Slots> places;
-    for (std::size_t j = 0; j < Slots; ++j)
-      places[j] = {Geometry::position(j * Base::points / Slots), j % Channels};
-    return places;
-  }
-
   std::size_t least_, most_;
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string>
 
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
@@ -24,7 +25,8 @@ class DiagonalNoise {
   }
   /// One variance per slot; throws ConfigError for one that is not positive and finite.
   explicit DiagonalNoise(const std::array<double, Slots>& variances) : variances_(variances) {
-    for (const double v : variances) require_valid(v);
+    for (std::size_t j = 0; j < Slots; ++j)
+      require_valid(variances[j], to_text("variances[", j, "]"));
   }
 
   [[nodiscard]] double variance(std::size_t slot) const { return variances_[slot]; }
@@ -37,9 +39,9 @@ class DiagonalNoise {
   }
 
  private:
-  static void require_valid(double variance) {
-    require_positive("DiagonalNoise", "variance", variance);
-    require_positive("DiagonalNoise", "1 / variance", 1 / variance);
+  static void require_valid(double variance, const std::string& name = "variance") {
+    require_positive("DiagonalNoise", name, variance);
+    require_positive("DiagonalNoise", "1 / " + name, 1 / variance);
   }
 
   std::array<double, Slots> variances_;

@@ -202,7 +202,7 @@ void set_observations(PlacedObservations<Real, Slots, Lanes, Places>& to, std::s
                "slot of the observation operator");
   const auto variance = [&](std::size_t i) { return variances[i]; };
   detail::require_writable<Real, Slots, Lanes>(lane, values, variance, missing);
-  std::array<typename Places::Sight, Slots> sights{};
+  std::vector<typename Places::Sight> sights(Slots);
   for (std::size_t i = 0; i < Slots; ++i) try {
       if (!std::isnan(values[i])) sights[i] = Places::sight_at(places[i]);
     } catch (const ConfigError& e) {

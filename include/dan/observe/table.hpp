@@ -177,10 +177,8 @@ void set_observations(PlacedObservations<Real, Slots, Lanes, Places>& to, std::s
                               Slots,
                               ", the slots of the operator; give it more "
                               "(most_in_a_cycle), or cycles a shorter interval"));
-  std::array<double, Slots> values, variances;
-  std::array<typename Places::PlaceType, Slots> places{};
-  values.fill(std::numeric_limits<double>::quiet_NaN());
-  variances.fill(1);
+  std::vector<double> values(Slots, std::numeric_limits<double>::quiet_NaN()), variances(Slots, 1);
+  std::vector<typename Places::PlaceType> places(Slots);
   for (std::size_t j = 0; j < rows.size(); ++j) {
     values[j] = rows[j].value;
     variances[j] = rows[j].deviation * rows[j].deviation;

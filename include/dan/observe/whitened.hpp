@@ -138,8 +138,8 @@ requires(Operator::slots == Slots) void set_observations(
     PlacedObservations<Real, Slots, Lanes, Whitening<Slots, Lanes>>& to, std::size_t lane,
     std::span<const double> values, const Whitened<Operator>& operation,
     MissingValues missing = MissingValues::refuse) {
-  detail::require_writable<Real, Slots, Lanes>(
-      lane, values, [&](std::size_t i) { return operation.covariance()(i, i); }, missing);
+  const auto one = [](std::size_t) { return 1.0; };
+  detail::require_writable<double, Slots, Lanes>(lane, values, one, missing);
   std::array<bool, Slots> mask;
   for (std::size_t i = 0; i < Slots; ++i) mask[i] = !std::isnan(values[i]);
   const auto whitening = operation.whitening(mask);
@@ -147,8 +147,9 @@ requires(Operator::slots == Slots) void set_observations(
   operation.at(whitening).divide(z.data());
   for (std::size_t i = 0; i < Slots; ++i)
     if (!mask[i]) z[i] = values[i];
+  detail::require_writable<Real, Slots, Lanes>(lane, z, one, missing);
   to.places.set_lane(lane, whitening);
-  detail::write_observations(to, lane, z, [](std::size_t) { return 1.0; });
+  detail::write_observations(to, lane, std::span<const double>(z), one);
 }
 
 }  // namespace dan

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "dan/autodiff/dual.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/memory.hpp"
 #include "dan/core/random.hpp"
@@ -172,7 +173,13 @@ class WhitenedAt {
       return own == nullptr ? *all_ : *own;
     };
     if constexpr (Lanes > 1) {
-      if (!whitening_->whole()) {
+      if constexpr (DualNumber<T>) {
+        if (!whitening_->whole())
+          return apply_apart(y, slots, y, slots, [&](const auto* in, auto* out) {
+            std::copy_n(in, slots, out);
+            for_lanes(out, use);
+          });
+      } else if (!whitening_->whole()) {
         static_assert(lanes_of<T> == padded_lanes<real_t<T>, Lanes>,
                       "WhitenedAt: the whitening is that of several runs; states must have a lane "
                       "for each of them");

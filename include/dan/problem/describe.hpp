@@ -36,7 +36,7 @@ template <class Problem>
 template <std::size_t Channels>
 struct CycleChange {
   static constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
-  double mean = unknown, deviation = unknown;  ///< of all numbers
+  double mean = unknown, deviation = unknown;  ///< of all; of several channels in their deviations
   std::array<double, Channels> by_channel{};   ///< deviations of those of each channel
 };
 
@@ -62,14 +62,19 @@ template <class Problem, class Network>
     for (std::size_t i = 0; i < size; ++i)
       for (std::size_t l = 0; l < lanes; ++l) changes.push_back(y.at(i, l) - x.at(i, l));
   }
+  const auto channel = [](std::size_t n) { return n / lanes % channels; };
   CycleChange<channels> change;
   double mean = 0, variance = 0;
   const auto count = static_cast<double>(changes.size());
-  for (const double d : changes) mean += d / count;
-  for (const double d : changes) variance += (d - mean) * (d - mean) / count;
+  // Of several channels in units of each; of one as it is, which files of weights have.
+  const auto in_units = [&](std::size_t n) {
+    return channels > 1 ? changes[n] / network.input_deviation[channel(n)] : changes[n];
+  };
+  for (std::size_t n = 0; n < changes.size(); ++n) mean += in_units(n) / count;
+  for (std::size_t n = 0; n < changes.size(); ++n)
+    variance += (in_units(n) - mean) * (in_units(n) - mean) / count;
   if (std::isfinite(variance)) change.mean = mean, change.deviation = std::sqrt(variance);
   std::array<double, channels> means{};
-  const auto channel = [](std::size_t n) { return n / lanes % channels; };
   for (std::size_t n = 0; n < changes.size(); ++n)
     means[channel(n)] += changes[n] * channels / count;
   for (std::size_t n = 0; n < changes.size(); ++n)

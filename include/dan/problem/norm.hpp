@@ -25,7 +25,8 @@ struct Norm {
   template <class Geometry, std::size_t Points>
   [[nodiscard]] std::vector<double> weights() const {
     std::vector<double> w(Points * Channels);
-    for (std::size_t c = 0; c < Channels; ++c) require_positive("Norm", "units", units[c]);
+    for (std::size_t c = 0; c < Channels; ++c)
+      require_positive("Norm", to_text("units[", c, "]"), units[c]);
     for (std::size_t p = 0; p < Points; ++p)
       for (std::size_t c = 0; c < Channels; ++c) {
         double area = 1;

@@ -17,7 +17,8 @@ namespace dan {
 /// Sets a network's input scaling from the climate of the model: mean and standard deviation per
 /// channel over a truth run; a quarter of the largest distance from the mean where that is more
 /// than the standard deviation, since a network bounds its analyses by five of them. Throws
-/// NumericalError if the model diverges. Cost: 16 runs of 1,400 model steps.
+/// NumericalError if the model diverges, ConfigError for a channel that does not vary. Cost: 16
+/// runs of 1,000 model steps and their spin-up.
 template <class Problem, class Network>
 void scale_inputs(const Problem& problem, Network& network, std::uint64_t seed = 1) {
   constexpr std::size_t runs = 16, cycles = 1000, channels = Problem::channels;

@@ -150,8 +150,10 @@ class LaneByLane : public AnalysisTypes<typename Filter::Problem, Real_, Runs> {
 /// Any filter of the library of one run, such as a Letkf: one for each lane. Usage:
 ///     Trainer<Problem, Network, 16, FilterTeacher<Letkf<Problem, 20>>> trainer(
 ///         problem, network, config, {Letkf<Problem, 20>(problem, {.radius = 6})});
+/// It is a filter of one problem: a training of several throws ConfigError.
 template <class Filter>
 struct FilterTeacher {
+  static constexpr bool of_one_problem = true;
   Filter one;
 
   template <class Real, std::size_t Lanes, class Problem>

@@ -58,21 +58,38 @@ template <class Problem>
   return sums;
 }
 
+/// A number that changes with a loss: its value, and its gradient along fixed numbers.
+template <class Network, class Loss>
+[[nodiscard, gnu::cold]] double loss_fingerprint(const Loss& loss) {
+  constexpr std::size_t states = Network::members * Network::size;
+  std::vector<double> x(states), truth(Network::size), along(states), gradient(states);
+  const std::vector<double> norm(Network::size, 1.0);
+  std::uint64_t run = 0;
+  for (auto* numbers : {&x, &truth, &along})
+    fill_normal<double>({.seed = 1, .purpose = Purpose::fingerprint, .run = run++}, *numbers);
+  double sum = loss.template add<Network::members>(
+      x.data(), truth.data(), std::span<const double>(norm), 1.0, 0.5, gradient.data());
+  for (std::size_t i = 0; i < states; ++i) sum += along[i] * gradient[i];
+  return sum;
+}
+
 /// What a training began from: with its types, the scaling of its inputs and its configuration all
 /// that decides about its bits.
 struct TrainingOrigin {
   std::string weights{};           ///< the checksum of the first ones
   std::vector<double> problems{};  ///< their fingerprints, one after the other
   double teacher = 0;              ///< a number that changes with it
+  double loss = 0;                 ///< likewise
 };
 template <class Problem, class Network, class Real>
 [[nodiscard, gnu::cold]] TrainingOrigin training_origin(const std::vector<Problem>& problems,
                                                         const Trained<Network, Real>& start,
-                                                        double teacher) {
+                                                        double teacher, double loss) {
   TrainingOrigin origin{
       .weights = detail::checksum({{reinterpret_cast<const char*>(start.parameters.data()),
                                     Network::parameters * sizeof(Real)}}),
-      .teacher = teacher};
+      .teacher = teacher,
+      .loss = loss};
   for (const auto& problem : problems)
     for (const double number : fingerprint(problem)) origin.problems.push_back(number);
   return origin;
@@ -94,7 +111,8 @@ template <std::size_t Lanes, Kernels By, class Problem, class Real, class Networ
       {"kernels", By == Kernels::minimal ? "minimal" : "direct"},
       {"setting", origin.problems},
       {"scaling", {network.input_mean, network.input_deviation}},
-      {"teacher", origin.teacher}}
+      {"teacher", origin.teacher},
+      {"loss", origin.loss}}
       .dump();
 }
 

@@ -33,8 +33,8 @@ T squared_error(const T* states, const T* truth, std::span<const double> norm, T
 /// truth must not outweigh all others, else its updates lose the next ones. Adds dL/dx^a to
 /// `d_states` and returns weight/2 · Σ s. With weight = 1/(runs · cycles · size) the sum over
 /// all is half the mean squared error. Arrays as in `squared_error`. A loss of your own is a
-/// type with this function: the last argument of `Trainer`. Source: Bocquet et al., Chaos 34 (2024)
-/// 091104, equation 4; the limit is ours.
+/// type with this function: the argument `Loss` of `Trainer`. Source: Bocquet et al., Chaos 34
+/// (2024) 091104, equation 4; the limit is ours.
 struct SupervisedLoss {
   template <std::size_t Members, class T>
   double add(const T* states, const T* truth, std::span<const double> norm, double weight,

@@ -200,10 +200,20 @@ class Runs {
       case Upset::elsewhere:
       case Upset::leap:
         set_lane(group, lane, Purpose::restart, 0,
-                 [&](std::size_t i) { return truth.at(i, (lane + 1) % Lanes); });
+                 [&, other = other_truth(truth, lane)](std::size_t i) {
+                   return other == lane ? mean_[i % Problem::channels] : truth.at(i, other);
+                 });
         break;
     }
     if (draw.kind != Upset::jump && draw.kind != Upset::leap) forget(group, lane);
+  }
+
+  /// The next lane with another truth; the same one where all have that, of stored truths.
+  [[nodiscard]] static std::size_t other_truth(const auto& truth, std::size_t lane) {
+    for (std::size_t n = 1; n < Lanes; ++n)
+      if (const std::size_t other = (lane + n) % Lanes; truth.at(0, other) != truth.at(0, lane))
+        return other;
+    return lane;
   }
 
   template <class States>

@@ -123,6 +123,12 @@ class Trainer {
                   ", expected 1 for a model without step_adjoint; write it, or put the "
                   "model into Differentiated<...>"));
     require_at_least("Trainer", "the number of problems", problems.size(), 1);
+    if constexpr (requires { Teacher::of_one_problem; })
+      if (problems.size() > 1)
+        throw ConfigError(
+            to_text("Trainer: the teacher is a filter of one problem, found ", problems.size(),
+                    " problems; take an EnsrfTeacher, or a teacher of yours whose filter(problem) "
+                    "is made for the problem"));
     for (const auto& problem : problems)
       learners_.emplace_back(problem, start.network.template with<By>(), config, teacher,
                              problems.size() > 1);
@@ -131,6 +137,8 @@ class Trainer {
       record.join(trained_for(problems[n], start.network));
     if (problems.size() > 1)
       record.problem += to_text(" (the first of ", problems.size(), " problems)");
+    if (start.trained_for && record.problems.empty())
+      record.innovation = start.trained_for->innovation;
     for (auto& problem : record.problems)
       if (start.trained_for) problem.innovation = start.trained_for->innovation_of(problem);
     now_.trained.trained_for = now_.average.mean.trained_for = record;
@@ -143,7 +151,8 @@ class Trainer {
     if (const std::size_t left = itinerary_.not_reached(); left > 0 && processes_.rank() == 0)
       notice(to_text("Trainer: ", left, " of ", problems.size(), " problems are not reached in ",
                      config.updates, " updates; take more updates, more groups or a shorter stay"));
-    origin_ = training_origin(problems, start, learners_.front().fingerprint(now_.groups.front()));
+    origin_ = training_origin(problems, start, learners_.front().fingerprint(now_.groups.front()),
+                              loss_fingerprint<Network>(Loss{}));
   }
 
   /// One unroll of every run and one update of the parameters; returns the RMSE from the target.

@@ -41,10 +41,10 @@ class DistanceBackground {
     require_size(name, "deviations", deviations.size(), size(), "state element");
     require_positive(name, "length", length);
     require_positive(name, "scale", scale);
-    for (const double deviation : span_of(deviations))
-      if (!(deviation >= 0 && std::isfinite(deviation)))
-        throw ConfigError(to_text(name, ": a deviation is ", deviation,
-                                  ", expected finite numbers, none negative"));
+    for (std::size_t i = 0; i < size(); ++i)
+      if (!(deviations[i] >= 0 && std::isfinite(deviations[i])))
+        throw ConfigError(to_text(name, ": deviations[", i, "] is ", deviations[i],
+                                  ", expected a finite number, not negative"));
     Parts parts;
     for (std::size_t p = 0; p < Geometry::points; ++p) {
       double squares = 0;
