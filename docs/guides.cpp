@@ -56,13 +56,13 @@ void cycling(const std::string& observations) {
   const Mine problem;
   const Filter filter(problem, {.inflation = {.factor = 1.03}});
   const CycleTimes times{.interval = 0.05};
-  const auto table = load_observations<Grid>(observations);
+  const auto table = load_observations<Grid>(observations);  // <Grid, 2>: of two channels
 
   const char* state = "letkf.safetensors";
   const auto begin = [&]() -> Resumed<Filter> {
     if (std::filesystem::exists(state)) return load_carried(filter, state);
     Filter::FirstGuessBatch guess;
-    guess.fill(2.3);
+    guess.fill(2.3);  // the climate's mean and below its deviation; of channels each its own
     return {filter.start(guess, 3.6, {.seed = 1}), 0};
   };
   auto [carried, cycle] = begin();

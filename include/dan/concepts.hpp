@@ -76,9 +76,9 @@ concept ObservationOperator = HasState<N> &&
     requires(const N operation, const double* x, double* y, const detail::Side* s, detail::Side* t,
              bool* mask, const RandomKey& key) {
   { N::slots } -> std::convertible_to<std::size_t>;
-  operation.observe(x, y);  // write: template <class T> void observe(const T* x, T* y) const
-  operation.observe(s, t);  // write: template <class T> void observe(const T* x, T* y) const
-  operation.available(key, mask);
+  operation.observe(x, y);         // write: template <class T> void observe(const T* x, T* y) const
+  operation.observe(s, t);         // write: template <class T> void observe(const T* x, T* y) const
+  operation.available(key, mask);  // write: void available(const RandomKey&, bool* mask) const
 };
 
 /// An observation operator with tangent and adjoint, that says whether it is linear.

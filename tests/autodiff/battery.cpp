@@ -3,12 +3,17 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <string>
 #include <vector>
 
+#include "dan/geometry/ring.hpp"
+#include "dan/integrate/rk4.hpp"
+#include "dan/models/black_box.hpp"
 #include "dan/models/lorenz63.hpp"
+#include "dan/observe/places.hpp"
 
 using namespace dan;
 
@@ -175,4 +180,86 @@ TEST_CASE("battery: what is not written and what is not a number") {
              "in element 4 of its output at x, expected numbers"));
   CHECK_THROWS_WITH_AS((void)check_equation(Lorenz63{}, std::vector<double>{1, HUGE_VAL, 2}),
                        "check_equation: x[1] is inf, expected a number", ConfigError);
+}
+
+namespace {
+/// Forgets an element of its tendency.
+struct Forgetful {
+  static constexpr std::size_t points = 4, channels = 1;
+  template <class T>
+  void tendency(const T* from, T* dxdt) const {
+    for (std::size_t i = 0; i < 3; ++i) dxdt[i] = -from[i];
+  }
+};
+/// In C, and forgets one of its step; or adds what it had before.
+struct ForgetfulStep {
+  static constexpr std::size_t points = 4, channels = 1;
+  static void step(const double* from, double* y) {
+    for (std::size_t i = 0; i < 3; ++i) y[i] = 0.5 * from[i];
+  }
+};
+struct Remembering {
+  static constexpr std::size_t points = 2, channels = 1;
+  mutable double before = 0;
+  template <class T>
+  void step(const T* from, T* y) const {
+    const T a = from[0], b = from[1];
+    y[0] = a + before, y[1] = b;
+    before += 1;
+  }
+};
+/// Sees element 2 j of a state with two channels, or says that it does.
+template <std::size_t Step>
+struct EverySecond {
+  static constexpr std::size_t points = 4, channels = 2, slots = 4;
+  static constexpr bool linear = true;
+  template <class T>
+  void observe(const T* from, T* y) const {
+    for (std::size_t j = 0; j < 4; ++j) y[j] = from[2 * j];
+  }
+  template <class T>
+  void observe_tangent(const T*, const T* dx, T* dy) const {
+    observe(dx, dy);
+  }
+  template <class T>
+  void observe_adjoint(const T*, const T* d_y, T* d_x) const {
+    for (std::size_t j = 0; j < 4; ++j) d_x[2 * j] += d_y[j];
+  }
+  static void available(const RandomKey&, bool* mask) { std::fill_n(mask, slots, true); }
+  static std::size_t element(std::size_t slot) { return Step * slot; }
+};
+struct Fourth {
+  static constexpr std::size_t points = 3, channels = 1, slots = 3;
+  template <class T>
+  void observe(const T* from, T* y) const {
+    for (std::size_t j = 0; j < 3; ++j) y[j] = from[j] * from[j] * from[j] * from[j];
+  }
+  static void available(const RandomKey&, bool* mask) { std::fill_n(mask, slots, true); }
+};
+}  // namespace
+
+TEST_CASE("battery: the cause is said, not what follows from it") {
+  const std::vector<double> four{1, 2, 3, 4};
+  CHECK(check_model(Rk4<Forgetful>{}, four).words() ==
+        "tendency leaves what stood in element 3 of its output; it must write all 4, with = and "
+        "not +=\n");
+  CHECK(check_model(BlackBox<ForgetfulStep>{}, four).words() ==
+        "step gives nan in element 3 of its output at x, expected numbers\n");
+  CHECK(check_model(Remembering{}, std::vector<double>{1, 2}).words() ==
+        "step gives another number in element 0 when it is called again; it must not keep "
+        "anything from call to call\n");
+  CHECK(says(check_operator(Differentiated<Fourth>{}, std::vector<double>(3)),
+             "observe_tangent is zero at x, so that nothing is checked; give a typical state"));
+  CHECK(check_operator(Differentiated<Fourth>{}, x).words().empty());
+}
+
+TEST_CASE("battery: the element that a slot says it sees") {
+  const std::vector<double> eight{1, 2, 3, 4, 5, 6, 7, 9};
+  CHECK(check_operator(EverySecond<2>{}, eight).words().empty());
+  CHECK(says(check_operator(EverySecond<1>{}, eight),
+             "element(1) is 1, but slot 1 does not see that element"));
+  CHECK(says(check_operator(EverySecond<4>{}, eight), "element(1) is 4, but slot 1"));
+  CHECK_THROWS_WITH_AS((void)place_of<Ring<4>>(EverySecond<4>{}, 3),
+                       doctest::Contains("element(3) of the operator is 12, expected less than 8"),
+                       ConfigError);
 }

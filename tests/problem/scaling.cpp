@@ -9,8 +9,15 @@
 #include <cstddef>
 #include <span>
 
+#include "dan/autodiff/derivatives.hpp"
+#include "dan/core/random.hpp"
+#include "dan/integrate/rk4.hpp"
+#include "dan/models/lorenz96.hpp"
+#include "dan/network/analysis_network.hpp"
 #include "dan/observe/all.hpp"
+#include "dan/problem/observation_deviations.hpp"
 #include "dan/problem/problem.hpp"
+#include "dan/problem/truth.hpp"
 
 using namespace dan;
 
@@ -60,4 +67,35 @@ TEST_CASE("scale_inputs: a channel that never changes is refused") {
       scale_inputs(Problem<Still, ObserveAll<size>, Constant>{}, network),
       doctest::Contains("scale_inputs: channel 0 of the truth is 0.27 at every point and time"),
       ConfigError);
+}
+
+namespace {
+/// Radiance of a state in kelvin, W/m².
+struct Radiance {
+  static constexpr std::size_t points = 8, channels = 1, slots = 8;
+  template <class T>
+  void observe(const T* x, T* y) const {
+    for (std::size_t i = 0; i < 8; ++i) y[i] = 5.67e-8 * (x[i] * x[i]) * (x[i] * x[i]);
+  }
+  static void available(const RandomKey&, bool* mask) { std::fill_n(mask, slots, true); }
+};
+}  // namespace
+
+TEST_CASE("scaling: a nonlinear operator's precision is that of its slope in the climate") {
+  using World = Problem<Rk4<Lorenz96<8>>, Differentiated<Radiance>>;
+  using Network = NetworkFor<World, NetworkShape{.filters = 2, .blocks = 1, .sub_blocks = 1}>;
+  const World world{.noise = DiagonalNoise<8>(5.5 * 5.5)};
+  Network network;
+  network.input_mean = {290}, network.input_deviation = {5};
+  // dy/dT = 4 σ T³ = 5.53 W/m²/K at 290 K, so that an error of 5.5 W/m² is one of 1 K.
+  for (const double s : observation_deviations(world, network))
+    CHECK(s == doctest::Approx(5.5 / 5.53).epsilon(0.01));
+}
+
+TEST_CASE("truth: a model without a step, or with one backwards, is refused") {
+  using World = Problem<Rk4<Lorenz96<8>>, ObserveAll<8>>;
+  CHECK_THROWS_WITH_AS((TwinTruth<World, 1>(World{.model = {.steps = 0}}, {.seed = 1})),
+                       doctest::Contains("RungeKutta: steps is 0"), ConfigError);
+  CHECK_THROWS_WITH_AS((TwinTruth<World, 1>(World{.model = {.time_step = -0.1}}, {.seed = 1})),
+                       doctest::Contains("RungeKutta: time_step is -0.1"), ConfigError);
 }

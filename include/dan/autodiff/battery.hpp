@@ -3,6 +3,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -131,6 +132,17 @@ requires Timed<Ode>
 /// that is not finite.
 template <DynamicalModel Model>
 [[nodiscard]] BatteryReport check_model(const Model& model, std::span<const double> x) {
+  if constexpr (requires { requires DifferentialEquation<decltype(model.ode)>; }) {
+    // What its tendency leaves unwritten is whatever the integrator had there before.
+    using Ode = std::decay_t<decltype(model.ode)>;
+    if constexpr (!Timed<Ode> && Ode::points == Model::points && Ode::channels == Model::channels)
+      if (x.size() == Model::points * Model::channels) {
+        const detail::TendencyOf<Ode> tendency{model.ode};
+        BatteryReport report;
+        if (!detail::battery_outputs(detail::Battery<detail::TendencyOf<Ode>>{tendency, x}, report))
+          return report;
+      }
+  }
   auto report = detail::battery(detail::StepOf<Model>{model}, x, "check_model");
   if (!report.written) return report;
   const auto compare = [&](const char* name, const auto& apart, const auto& in_place) {
@@ -164,7 +176,8 @@ requires Timed<Model>
 }
 
 /// An observation operator: scalars and, where it has some, derivatives at x, a typical state; says
-/// truly whether it is linear; the same slots report whenever the key is the same. Throws
+/// truly whether it is linear, and which element a slot sees, if it does; the same slots report
+/// whenever the key is the same. Throws
 /// ShapeError for an x of another size.
 template <ObservationOperator Operator>
 [[nodiscard]] BatteryReport check_operator(const Operator& observe, std::span<const double> x) {
@@ -172,8 +185,25 @@ template <ObservationOperator Operator>
   if (!report.written) return report;
   if constexpr (DifferentiableOperator<Operator>)
     if (report.taylor.passes() && report.taylor.at_round_off != Operator::linear)
-      report.say(to_text("observe is ", Operator::linear ? "not " : "",
-                         "linear at x, but linear is ", Operator::linear ? "true" : "false"));
+      report.say(
+          to_text("observe is ", Operator::linear ? "not " : "", "linear at x, but linear is ",
+                  Operator::linear ? "true" : "false",
+                  "; write static constexpr bool linear = ", Operator::linear ? "false" : "true"));
+  if constexpr (DifferentiableOperator<Operator> && requires {
+                  { observe.element(0) } -> std::same_as<std::size_t>;
+                })
+    for (std::size_t j = 0; j < Operator::slots; ++j) {
+      const std::size_t element = observe.element(j);
+      std::vector<double> unit(x.size()), dy(Operator::slots);
+      if (element < x.size()) {
+        unit[element] = 1;
+        observe.observe_tangent(x.data(), unit.data(), dy.data());
+      }
+      if (dy[j] != 0) continue;
+      report.say(to_text("element(", j, ") is ", element, ", but slot ", j,
+                         " does not see that element of the state, point · channels + channel"));
+      break;
+    }
   std::array<bool, Operator::slots> once{}, again{};
   bool same = true;
   for (std::uint64_t cycle = 0; cycle < 20; ++cycle) {

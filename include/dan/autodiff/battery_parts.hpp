@@ -126,8 +126,13 @@ struct Battery {
 template <class Call>
 [[nodiscard]] bool battery_output(const Call& call, const std::string& name, const char* where,
                                   BatteryReport& report) {
-  const std::vector<double> one = call(1.0), two = call(2.0);
+  const std::vector<double> one = call(1.0), two = call(2.0), again = call(1.0);
   for (std::size_t i = 0; i < one.size(); ++i) {
+    if (std::bit_cast<std::uint64_t>(one[i]) != std::bit_cast<std::uint64_t>(again[i])) {
+      report.say(to_text(name, " gives another number in element ", i,
+                         " when it is called again; it must not keep anything from call to call"));
+      return false;
+    }
     if (two[i] - one[i] == 1) {
       report.say(to_text(name, " leaves what stood in element ", i,
                          " of its output; it must write all ", one.size(), ", with = and not +="));
@@ -169,6 +174,12 @@ void battery_derivatives(const Battery<Map>& at, BatteryReport& report) {
   for (std::uint64_t run = 0; run < 3; ++run) {
     const double error = dot_product_error(tangent, adjoint, battery_numbers(at.in_units, 10 + run),
                                            battery_numbers(out_weights, 20 + run));
+    if (std::isnan(error)) {  // 0/0, since the tangent's outputs are numbers
+      report.say(to_text(Map::name,
+                         "_tangent is zero at x, so that nothing is checked; give a "
+                         "typical state"));
+      return;
+    }
     if (!(error <= 1e-13)) {
       report.say(to_text(Map::name, "_adjoint is not the transpose of ", Map::name,
                          "_tangent: the dot products differ by ", error,

@@ -42,6 +42,13 @@ struct RungeKutta {
   double time_step = 0.05;
   std::size_t steps = 1;
 
+  /// Throws ConfigError unless the time step is positive and there is a step: what a truth asks
+  /// for.
+  void require_valid() const {
+    require_positive("RungeKutta", "time_step", time_step);
+    require_at_least("RungeKutta", "steps", steps, 1);
+  }
+
   /// Length of one cycle in time units of the equation.
   [[nodiscard]] double cycle_length() const { return time_step * static_cast<double>(steps); }
 

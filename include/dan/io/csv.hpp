@@ -73,7 +73,8 @@ inline std::vector<std::string_view> fields_of(std::string_view line) {
       fail(" has no name for column ", table.columns.size() + 1,
            ", expected the names of all columns");
     if (std::ranges::count(table.columns, name) > 0)
-      fail(" names the column '", name, "' twice, expected different names");
+      fail(" names the column '", name,
+           "' twice, expected different names; does the file begin without them?");
     table.columns.emplace_back(name);
   }
   std::vector<double> numbers;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <limits>
 
 #include "dan/core/at_time.hpp"
 #include "dan/core/memory.hpp"
@@ -42,6 +44,8 @@ struct BlackBox {
     Scratch<double> in(size, Unset{}), out(size, Unset{});
     for (std::size_t l = 0; l < lanes_of<T>; ++l) {
       for (std::size_t i = 0; i < size; ++i) in[i] = static_cast<double>(lane_of(x[i], l));
+      // What the model forgets to write is no number, instead of one of an earlier step.
+      std::ranges::fill(out, std::numeric_limits<double>::quiet_NaN());
       model.step(static_cast<const double*>(in.data()), out.data(), time...);
       for (std::size_t i = 0; i < size; ++i) lane_of(y[i], l) = static_cast<real_t<T>>(out[i]);
     }

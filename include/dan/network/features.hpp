@@ -27,7 +27,8 @@ struct Features {
     if constexpr (Shape.sees_place) {
       static_assert(
           requires { Geometry::marks(0); },
-          "Features: this geometry is the same everywhere, sees_place must be false");
+          "Features: this geometry does not say where its points differ, so sees_place must be "
+          "false; or derive one of yours from it, with `static std::array<double, N> marks(p)`");
       return std::tuple_size_v<decltype(Geometry::marks(0))>;
     }
     return std::size_t{0};

@@ -194,13 +194,17 @@ struct Located : Operator {
   [[nodiscard]] Place<Dimensions> place(std::size_t slot) const { return places[slot]; }
 };
 
-/// Where a slot of the operator is.
+/// Where a slot of the operator is; throws ConfigError for an element that the state does not have.
 template <class Geometry, LocatedOperator Operator>
 [[nodiscard]] Place<Geometry::dimensions> place_of(const Operator& operation, std::size_t slot) {
   if constexpr (requires { operation.place(slot); }) {
     return operation.place(slot);
   } else {
     const std::size_t element = operation.element(slot);
+    if (element >= Operator::points * Operator::channels)
+      throw ConfigError(to_text("place_of: element(", slot, ") of the operator is ", element,
+                                ", expected less than ", Operator::points * Operator::channels,
+                                ", the elements of the state: point · channels + channel"));
     return {Geometry::position(element / Operator::channels), element % Operator::channels};
   }
 }

@@ -25,8 +25,8 @@
 
 namespace dan {
 
-/// One observation.
-template <std::size_t Dimensions>
+/// One observation of a state with so many channels.
+template <std::size_t Dimensions, std::size_t Channels = 1>
 struct ObservationRow {
   double time = 0;
   Place<Dimensions> place{};
@@ -41,7 +41,7 @@ template <class Geometry_, std::size_t Channels = 1>
 class ObservationTable {
  public:
   using Geometry = Geometry_;
-  using Row = ObservationRow<Geometry::dimensions>;
+  using Row = ObservationRow<Geometry::dimensions, Channels>;
   static constexpr std::size_t channels = Channels;
 
   /// Throws ConfigError, with the number of the row, counted from 1, where `fault` finds one.
@@ -168,8 +168,9 @@ template <class Table>
 /// Throws ConfigError if there are more rows than slots, and what the other `set_observations`
 /// throw; `to` is then unchanged.
 template <std::floating_point Real, std::size_t Slots, std::size_t Lanes, class Places>
-void set_observations(PlacedObservations<Real, Slots, Lanes, Places>& to, std::size_t lane,
-                      std::span<const ObservationRow<Places::Geometry::dimensions>> rows) {
+void set_observations(
+    PlacedObservations<Real, Slots, Lanes, Places>& to, std::size_t lane,
+    std::span<const ObservationRow<Places::Geometry::dimensions, Places::channels>> rows) {
   if (rows.size() > Slots)
     throw ConfigError(to_text("set_observations: rows has ", rows.size(),
                               " observations, expected at "
@@ -186,6 +187,17 @@ void set_observations(PlacedObservations<Real, Slots, Lanes, Places>& to, std::s
   }
   set_observations(to, lane, std::span<const double>(values), std::span<const double>(variances),
                    std::span<const typename Places::PlaceType>(places), MissingValues::unobserved);
+}
+
+/// Not from the table of a state with other channels.
+template <std::floating_point Real, std::size_t Slots, std::size_t Lanes, class Places,
+          std::size_t Dimensions, std::size_t Channels>
+requires(Channels != Places::channels) void set_observations(
+    PlacedObservations<Real, Slots, Lanes, Places>&, std::size_t,
+    std::span<const ObservationRow<Dimensions, Channels>>) {
+  static_assert(Channels == Places::channels,
+                "set_observations: the table is one of states with other channels; take "
+                "load_observations<Geometry, Channels>, or ObservationTable<Geometry, Channels>");
 }
 
 /// Adds what reports in lane `lane` of the observations of a cycle, with its place and error, so

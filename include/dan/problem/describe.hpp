@@ -58,7 +58,9 @@ template <class Problem, class Network>
       }
     }
     auto y = x;
-    at_time(problem.model, 0).step(y.data(), y.data());
+    // Of a model that is told the time at many of them.
+    constexpr std::array<double, states / lanes> times{0, 13, 101, 337, 733, 1009, 2003, 5003};
+    at_time(problem.model, times[first / lanes]).step(y.data(), y.data());
     for (std::size_t i = 0; i < size; ++i)
       for (std::size_t l = 0; l < lanes; ++l) changes.push_back(y.at(i, l) - x.at(i, l));
   }

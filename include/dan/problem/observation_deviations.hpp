@@ -11,23 +11,27 @@
 namespace dan {
 
 namespace detail {
-/// How precisely each element of the state is observed, Σ_j H_ji² / R_jj with every slot reporting;
-/// where places come with the observations, every element of a channel as its most precise slot.
+/// How precisely each element of the state is observed, Σ_j H_ji² / R_jj with every slot reporting,
+/// H the tangent at `x`; where places come with the observations, every element of a channel as its
+/// most precise slot.
 template <class Problem>
-[[nodiscard]] std::vector<double> element_precision(const Problem& problem) {
+[[nodiscard]] std::vector<double> element_precision(const Problem& problem,
+                                                    const std::vector<double>& x) {
   constexpr std::size_t size = Problem::size, slots = Problem::slots;
   constexpr std::size_t channels = Problem::channels;
   constexpr bool moves = MovingOperator<typename Problem::Operator>;
-  std::vector<double> precision(size), x(size), unit(slots), row(size);
+  std::vector<double> precision(size), unit(slots), row(size);
   for (std::size_t j = 0; j < slots; ++j) {
     std::ranges::fill(row, 0.0);
     unit[j] = 1;
     problem.observe.observe_adjoint(x.data(), unit.data(), row.data());
     unit[j] = 0;
     for (std::size_t i = 0; i < size; ++i)
-      if (moves && row[i] != 0) {
+      if (moves && row[i] != 0 && std::isfinite(row[i])) {
+        const double slope =
+            Problem::Operator::linear ? 1 : row[i] * row[i];  // no weight of places
         double& best = precision[i % channels];
-        best = std::max(best, problem.noise.precision(j));
+        best = std::max(best, slope * problem.noise.precision(j));
       } else if (!moves && std::isfinite(row[i])) {
         precision[i] += row[i] * row[i] * problem.noise.precision(j);
       }
@@ -40,7 +44,8 @@ template <class Problem>
 /// The deviations s in whose units a learned analysis of this problem sees observations and gives
 /// increments:
 ///   s_i = 1/√(largest (Hᵀ R⁻¹ H)_kk of the taps k of i, of the same channel),
-/// with H the tangent at a state of zeros and every slot reporting.
+/// with every slot reporting and H the tangent, of a nonlinear operator the mean of (Hᵀ R⁻¹ H)
+/// where the network's climate is one deviation above its mean and one below, as far as finite.
 ///
 /// For H = I and one variance that is the deviation of the observations' errors. Errors of the
 /// state are much alike from point to point, even where those of observations are not: beside a
@@ -54,7 +59,17 @@ template <class Network, class Problem>
                                                          const Network& network) {
   constexpr std::size_t size = Problem::size, channels = Problem::channels;
   constexpr std::size_t width = Network::shape.kernel;
-  const auto precision = detail::element_precision(problem);
+  const auto at = [&](double deviations) {
+    std::vector<double> x(size);
+    for (std::size_t i = 0; i < size; ++i)
+      x[i] = network.input_mean[i % channels] + deviations * network.input_deviation[i % channels];
+    return detail::element_precision(problem, x);
+  };
+  auto precision = at(1);
+  if constexpr (!Problem::Operator::linear) {
+    const auto below = at(-1);
+    for (std::size_t i = 0; i < size; ++i) precision[i] = (precision[i] + below[i]) / 2;
+  }
   std::vector<double> out(size);
   double squares = 0, count = 0;
   for (std::size_t i = 0; i < size; ++i) {

@@ -13,7 +13,8 @@ namespace dan {
 /// which are not counted.
 template <class S>
 concept TruthStart = requires(const S start, const RandomKey& key, std::span<double> x) {
-  start(key, x);
+  start(key, x);  // write: void operator()(const RandomKey& key, std::span<double> x) const
+  // write: std::size_t spin_up = 400;
   { start.spin_up } -> std::convertible_to<std::size_t>;
 };
 

@@ -45,6 +45,7 @@ class TwinTruth {
   TwinTruth(const Problem& problem, std::uint64_t seed,
             const std::array<std::uint64_t, Runs>& lanes)
       : problem_(problem), seed_(seed), lanes_(lanes) {
+    if constexpr (requires { problem.model.require_valid(); }) problem.model.require_valid();
     std::vector<double> start(size);
     for (std::size_t g = 0; g < groups; ++g) {
       for (std::size_t l = 0; l < width; ++l) {
