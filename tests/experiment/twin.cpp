@@ -269,6 +269,40 @@ TEST_CASE("twin: a smoothed state is scored at the time it belongs to") {
   CHECK(smoother.smoothing_interval.high < smoother.interval.low);
 }
 
+namespace {
+/// Two fields that stay as they begin, the second a million times smaller.
+struct TwoSizes {
+  static constexpr std::size_t points = 4, channels = 2;
+  template <class T>
+  void step(const T* x, T* y) const {
+    if (x != y) std::copy_n(x, 8, y);
+  }
+};
+struct TwoStarts {
+  std::size_t spin_up = 0;
+  void operator()(const RandomKey& key, std::span<double> x) const {
+    fill_normal<double>(key, x);
+    for (std::size_t i = 1; i < 8; i += 2) x[i] *= 1e-6;
+  }
+};
+}  // namespace
+
+TEST_CASE("twin: channels in units that do not suit them are told, where progress is shown") {
+  using World = Problem<TwoSizes, ObserveAll<4, 2>, TwoStarts>;
+  std::vector<std::string> said;
+  const auto before = set_notice_handler([&](const std::string& what) { said.push_back(what); });
+  const TwinConfig config{.runs = 2, .cycles = 3, .burn_in = 0};
+  const auto run = [&](const World& world) {
+    (void)run_twin(world, EnkfN<World, 5>(world), config);
+    return said.size();
+  };
+  CHECK(run({.norm = {{1, 1e-6}}}) == 0);
+  CHECK(run({}) == 1);
+  set_notice_handler(before);
+  CHECK(said[0].find("channel 0 of the state varies by ") == 0);
+  CHECK(said[0].find("(Problem::norm)") != std::string::npos);
+}
+
 TEST_CASE("twin: bad configurations") {
   const auto run = [](const TwinConfig& config) {
     (void)run_twin(Lorenz{}, Climatology<Lorenz>(climate()), config);

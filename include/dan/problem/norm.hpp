@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dan/core/error.hpp"
+#include "dan/core/notice.hpp"
 #include "dan/geometry/concepts.hpp"
 
 namespace dan {
@@ -43,5 +44,25 @@ struct Norm {
     return one;
   }
 };
+
+/// A `notice` where channels that vary by these `deviations` are a thousand times more unlike than
+/// their units.
+template <std::size_t Channels>
+[[gnu::cold]] void notice_of_units(const Norm<Channels>& norm,
+                                   const std::array<double, Channels>& deviations) {
+  std::size_t least = 0, most = 0;
+  const auto share = [&](std::size_t c) { return deviations[c] / norm.units[c]; };
+  for (std::size_t c = 1; c < Channels; ++c) {
+    if (share(c) < share(least)) least = c;
+    if (share(c) > share(most)) most = c;
+  }
+  if (share(most) > 1000 * share(least))
+    notice(to_text("channel ", most, " of the state varies by ", three_digits(deviations[most]),
+                   ", channel ", least, " by ", three_digits(deviations[least]),
+                   ", and their units in the norm are ", norm.units[most], " and ",
+                   norm.units[least],
+                   "; give the problem units in which they are alike (Problem::norm), and "
+                   "observations errors for each channel (Problem::noise)"));
+}
 
 }  // namespace dan
