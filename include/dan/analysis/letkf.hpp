@@ -122,7 +122,7 @@ class Letkf : public EnsembleFilter<Problem, Members> {
   /// The part of a domain in S and b where errors are correlated; Y and δ are not whitened.
   void add_correlated(typename Base::Space& space, const LocalDomain& domain,
                       const Observed& observed, const Aligned<T>& y,
-                      const std::array<double, Base::slots>& departure) const {
+                      const std::vector<double>& departure) const {
     std::vector<LocalDomain::Observation> near;
     for (const auto& one : domain.observations)
       if (observed.precision[one.slot] != 0) near.push_back(one);
