@@ -11,6 +11,7 @@
 #include "dan/analysis/inflation.hpp"
 #include "dan/analysis/localisation.hpp"
 #include "dan/core/linalg.hpp"
+#include "dan/core/memory.hpp"
 #include "dan/geometry/ring.hpp"
 
 namespace dan {
@@ -77,7 +78,7 @@ class Letkf : public EnsembleFilter<Problem, Members> {
     Base::observe_members("Letkf::analyse", carried, observed);
     auto& space = carried.space;
     auto& y = carried.observed;  // H(x_i) becomes Y
-    std::vector<double> departure(Base::slots);
+    Scratch<double> departure(Base::slots);
     for (std::size_t j = 0; j < Base::slots; ++j)
       departure[j] = observed.values[j] - Base::centre(y[j], y[j]);
     if constexpr (CorrelatedOperator<typename Problem::Operator>) {
@@ -90,7 +91,7 @@ class Letkf : public EnsembleFilter<Problem, Members> {
     for (const LocalDomain& domain : domains(observed)) {
       space.clear();
       if constexpr (CorrelatedOperator<typename Problem::Operator>)
-        add_correlated(space, domain, observed, y, departure);
+        add_correlated(space, domain, observed, y, departure.data());
       else
         for (const auto& [slot, taper] : domain.observations)
           if (observed.precision[slot] != 0)
@@ -121,7 +122,7 @@ class Letkf : public EnsembleFilter<Problem, Members> {
   /// The part of a domain in S and b where errors are correlated; Y and δ are not whitened.
   void add_correlated(typename Base::Space& space, const LocalDomain& domain,
                       const Observed& observed, const Aligned<T>& y,
-                      const std::vector<double>& departure) const {
+                      const double* departure) const {
     std::vector<LocalDomain::Observation> near;
     for (const auto& one : domain.observations)
       if (observed.precision[one.slot] != 0) near.push_back(one);
