@@ -284,7 +284,7 @@ def robustness(folder):
     rows = [row for row in results if row["events"]]
     shocks, methods = (list(dict.fromkeys(row[key] for row in rows)) for key in ("shock", "method"))
     never = 900  # where those stand that do not come back
-    figure, ax = plt.subplots(figsize=(10, (0.1 * len(methods) + 0.1) * len(shocks) + 1.5), constrained_layout=True)
+    figure, ax = plt.subplots(figsize=(10, (0.06 * len(methods) + 0.1) * len(shocks) + 1.5), constrained_layout=True)
     style = {method: {"color": f"C{n % 10}", "marker": "so^vDPX<>*"[n % 10]} for n, method in enumerate(methods)}
     for row in rows:
         height = shocks.index(row["shock"]) + 0.8 * (methods.index(row["method"]) + 0.5) / len(methods) - 0.4
