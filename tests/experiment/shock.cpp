@@ -32,6 +32,9 @@ struct Believer : AnalysisTypes<Lorenz, double, 4> {
         if (observed.precision.at(j, l) > 0) carried.state.at(j, l) = observed.values.at(j, l);
   }
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
+  static auto& element(Carried& carried, std::size_t, std::size_t i, std::size_t l) {
+    return carried.state.at(i, l);
+  }
 };
 const Lorenz precise{.noise = DiagonalNoise<12>(0.01)};
 const ShockConfig config{.runs = 6, .cycles = 100, .threads = 1};
@@ -143,4 +146,8 @@ TEST_CASE("shock: bad configurations") {
   CHECK_THROWS_AS((void)run_shock(precise, Believer{}, {.every = 5, .gap = 5}, config),
                   ConfigError);
   CHECK_THROWS_AS((void)run_shock(precise, Believer{}, {.noise = 0}, config), ConfigError);
+  const Climatology<Lorenz> nothing(climatology_of(precise, {.cycles = 5}));
+  CHECK_THROWS_WITH_AS(
+      (void)run_shock(precise, nothing, {.event = ShockEvent::jump, .size = 1}, config),
+      doctest::Contains("where the states of the method stand"), ConfigError);
 }

@@ -11,6 +11,7 @@
 
 #include "dan/autodiff/derivatives.hpp"
 #include "dan/core/random.hpp"
+#include "dan/integrate/repeated.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/network/analysis_network.hpp"
@@ -93,6 +94,11 @@ TEST_CASE("scaling: a nonlinear operator's precision is that of its slope in the
 }
 
 TEST_CASE("truth: a model without a step, or with one backwards, is refused") {
+  using Twice = Problem<Repeated<Rk4<Lorenz96<8>>>, ObserveAll<8>>;
+  CHECK_THROWS_WITH_AS((TwinTruth<Twice, 1>(Twice{.model = {.count = 0}}, {.seed = 1})),
+                       doctest::Contains("Repeated: count is 0"), ConfigError);
+  CHECK_THROWS_WITH_AS((TwinTruth<Twice, 1>(Twice{.model = {.model = {.steps = 0}}}, {.seed = 1})),
+                       doctest::Contains("RungeKutta: steps is 0"), ConfigError);
   using World = Problem<Rk4<Lorenz96<8>>, ObserveAll<8>>;
   CHECK_THROWS_WITH_AS((TwinTruth<World, 1>(World{.model = {.steps = 0}}, {.seed = 1})),
                        doctest::Contains("RungeKutta: steps is 0"), ConfigError);

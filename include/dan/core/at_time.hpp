@@ -25,7 +25,7 @@ concept Timed = requires(const M& it, const double* x, double* y, double time) {
 namespace detail {
 /// A time that becomes a double and nothing else: an int would be cut off without a word.
 struct TimeOnly {
-  operator double() const;
+  operator double() const;  // NOLINT(google-explicit-constructor): it is what is tried
   template <class T>
   requires(!std::same_as<T, double>) operator T() const = delete;
 };

@@ -30,6 +30,13 @@ struct Repeated {
   Model model{};
   std::size_t count = 1;
 
+  /// Throws ConfigError unless there is a step and the model is valid, if it knows: what a truth
+  /// asks for.
+  void require_valid() const {
+    require_at_least("Repeated", "count", count, 1);
+    if constexpr (requires { model.require_valid(); }) model.require_valid();
+  }
+
   /// Length of one cycle in time units of the equation, if the model knows its own.
   [[nodiscard]] double cycle_length() const requires requires(const Model& m) { m.cycle_length(); }
   { return model.cycle_length() * static_cast<double>(count); }

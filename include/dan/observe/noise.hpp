@@ -26,7 +26,8 @@ class DiagonalNoise {
   /// One variance per slot; throws ConfigError for one that is not positive and finite.
   explicit DiagonalNoise(const std::array<double, Slots>& variances) : variances_(variances) {
     for (std::size_t j = 0; j < Slots; ++j)
-      require_valid(variances[j], to_text("variances[", j, "]"));
+      if (const double v = variances[j]; !(v > 0 && std::isfinite(v) && std::isfinite(1 / v)))
+        require_valid(v, to_text("variances[", j, "]"));
   }
 
   [[nodiscard]] double variance(std::size_t slot) const { return variances_[slot]; }
