@@ -319,21 +319,6 @@ class Method {
   std::atomic<bool> busy_ = false;
 };
 
-/// A member function that is called by reference: pybind11 then says what an object without
-/// `__init__`, of `Method.__new__`, is not, where a pointer would be null.
-template <class Returned, class... Arguments>
-auto by_reference(Returned (Method::*member)(Arguments...)) {
-  return [member](Method& method, Arguments... arguments) -> Returned {
-    return (method.*member)(std::forward<Arguments>(arguments)...);
-  };
-}
-template <class Returned, class... Arguments>
-auto by_reference(Returned (Method::*member)(Arguments...) const) {
-  return [member](const Method& method, Arguments... arguments) -> Returned {
-    return (method.*member)(std::forward<Arguments>(arguments)...);
-  };
-}
-
 py::dict problems() {
   py::dict all;
   for (const auto& problem : menu_of_bindings().problems()) {
@@ -520,12 +505,12 @@ PYBIND11_MODULE(_dan, module) {
       .def(py::init<const std::string&, const std::string&, const std::optional<py::function>&,
                     const std::optional<std::size_t>&>(),
            "problem"_a, "method"_a, "model"_a = py::none(), "runs"_a = py::none())
-      .def_property_readonly("problem", by_reference(&Method::problem), "As it was named.")
-      .def_property_readonly("method", by_reference(&Method::method), "As it was named.")
-      .def_property_readonly("interval", by_reference(&Method::interval),
+      .def_property_readonly("problem", &Method::problem, "As it was named.")
+      .def_property_readonly("method", &Method::method, "As it was named.")
+      .def_property_readonly("interval", &Method::interval,
                              "From analysis to analysis, in units of the problem, or None where "
                              "it does not say.")
-      .def_property_readonly("runs", by_reference(&Method::runs),
+      .def_property_readonly("runs", &Method::runs,
                              "How many were asked for side by side, or None.")
       .def_property_readonly(
           "size", [](const Method& m) { return m.sizes().size(); }, "Elements of a state.")
@@ -541,8 +526,8 @@ PYBIND11_MODULE(_dan, module) {
           "cycle", [](const Method& m) { return m.sizes().cycle(); }, "Analyses since the start.")
       .def_property_readonly(
           "seed", [](const Method& m) { return m.sizes().seed(); }, "That of the start.")
-      .def("start", by_reference(&Method::start), "A first guess with an error of this deviation.",
-           "guess"_a, "deviation"_a = 1.0, "seed"_a = 1)
+      .def("start", &Method::start, "A first guess with an error of this deviation.", "guess"_a,
+           "deviation"_a = 1.0, "seed"_a = 1)
       .def(
           "start_from_climate",
           [](Method& m, std::uint64_t seed) {
@@ -553,17 +538,17 @@ PYBIND11_MODULE(_dan, module) {
           "forecast", [](Method& m) { m.alone([](app::Cycler& cycler) { cycler.forecast(); }); },
           "Advances by one cycle. Where a model raises, the method has no state any more.")
       .def(
-          "analyse", by_reference(&Method::analyse),
+          "analyse", &Method::analyse,
           "values: one for each slot, NaN where nothing was observed; variances: of their errors, "
           "else the problem's; places: slots x coordinates, where they come with the observations.",
           "values"_a, "variances"_a = py::none(), "places"_a = py::none())
-      .def("estimate", by_reference(&Method::estimate),
+      .def("estimate", &Method::estimate,
            "The state, as an array: a new one, or `out` (contiguous doubles).",
            "out"_a = py::none())
-      .def_property_readonly("spread", by_reference(&Method::spread),
+      .def_property_readonly("spread", &Method::spread,
                              "The method's own estimate of its error, NaN if it has none.")
       .def_property(
-          "states", by_reference(&Method::states), by_reference(&Method::set_states),
+          "states", &Method::states, &Method::set_states,
           "What a forecast is made of (members x size, or 1 x size, of each run): a copy to be "
           "read, and "
           "to be replaced as a whole by forecasts of another model instead of forecast().")
