@@ -106,7 +106,9 @@ concept Analysis = HasState<A> &&
 };
 
 /// Says where the states stand that its forecasts are made of: a reference to number `element` of
-/// the state of `member` (0 of a method without `members`) of run `lane`.
+/// the state of `member` (0 of a method without `members`) of run `lane`. A method with
+/// `keeps_past` carries something that belongs to them (a window, a covariance), so that they
+/// cannot be replaced alone.
 template <class A>
 concept HasElements = Analysis<A> && requires(typename A::Carried& carried, std::size_t member,
                                               std::size_t element, std::size_t lane) {

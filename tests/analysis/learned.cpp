@@ -242,6 +242,8 @@ TEST_CASE("learned: the way back is 3D-Var with the variance that the innovation
   method.spread(carried, spread);
   CHECK(spread[0] > 3);
   CHECK(spread[1] < 1);
+  method.spread(method.start(guess, 1, {}), spread);  // nothing was analysed yet
+  CHECK(std::isnan(spread[0]));
 }
 
 namespace {

@@ -32,9 +32,6 @@ struct Believer : AnalysisTypes<Lorenz, double, 4> {
         if (observed.precision.at(j, l) > 0) carried.state.at(j, l) = observed.values.at(j, l);
   }
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
-  static auto& element(Carried& carried, std::size_t, std::size_t i, std::size_t l) {
-    return carried.state.at(i, l);
-  }
 };
 const Lorenz precise{.noise = DiagonalNoise<12>(0.01)};
 const ShockConfig config{.runs = 6, .cycles = 100, .threads = 1};

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "../support/temporary_folder.hpp"
@@ -25,6 +26,14 @@ Small scaled(const Full& problem) {
   scale_inputs(problem, network);
   return network;
 }
+/// Ten times the usual one.
+struct OtherLoss {
+  template <std::size_t Members, class T>
+  double add(const T* states, const T* truth, std::span<const double> norm, double weight,
+             double limit, T* d_states) const {
+    return SupervisedLoss{}.add<Members>(states, truth, norm, 10 * weight, limit, d_states);
+  }
+};
 }  // namespace
 
 TEST_CASE("trainer: saved after any update and resumed, it ends with the same bits") {
@@ -77,6 +86,10 @@ TEST_CASE("trainer: saved after any update and resumed, it ends with the same bi
   T wide(problem, network, config);
   CHECK_THROWS_WITH_AS(wide.resume(folder / "narrow"),
                        doctest::Contains("holds training.simd = [1,1], expected ["), FileError);
+  // Of another loss.
+  Trainer<Full, Small, lanes, NoTeacher, Keep::everything, float, OtherLoss> unlike(
+      problem, network, config);
+  CHECK_THROWS_WITH_AS(unlike.resume(file), doctest::Contains("holds training.loss = "), FileError);
   // Of other kernels, or of a version that knew no others.
   Trainer<Full, Small, lanes, NoTeacher, Keep::everything, float, SupervisedLoss, OneProcess,
           Kernels::direct>
@@ -138,6 +151,11 @@ TEST_CASE("trainer: trained weights are a start") {
   random.run(), same.run();
   CHECK(same.trained().parameters == random.trained().parameters);
   CHECK(same.report().rmse == random.report().rmse);
+
+  // What was usual in the first training is the beginning of a further one.
+  auto known = random.trained();
+  known.trained_for->innovation = 3;
+  CHECK(T(problem, known, config).trained().trained_for->innovation == 3);
 
   const test::TemporaryFolder folder;
   const auto file = folder / "checkpoint.safetensors";

@@ -107,11 +107,6 @@ class BackwardKalman : public AnalysisTypes<Problem_, double, 1> {
   /// That of the last analysis, inflated.
   void spread(const Carried& carried, std::span<double> to) const { to[0] = carried.spread; }
 
-  /// Number i of the state of run l.
-  [[nodiscard]] static auto& element(Carried& carried, std::size_t, std::size_t i, std::size_t l) {
-    return carried.state.at(i, l);
-  }
-
   /// What of it outlives a process, see save_carried.
   template <class Archive>
   void transfer(Carried& carried, Archive& archive) const {

@@ -53,8 +53,7 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
   using Columns = typename Problem::template States<double, size>;
   using T = typename Columns::T;
 
-  /// What it carries belongs to the states, which cannot be replaced alone.
-  static constexpr bool keeps_past = true;
+  static constexpr bool keeps_past = true;  ///< see HasElements
   static constexpr std::string_view method = "Ekf";
 
   struct Carried {
@@ -140,11 +139,6 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
   }
 
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
-
-  /// Number i of the state of run l.
-  [[nodiscard]] static auto& element(Carried& carried, std::size_t, std::size_t i, std::size_t l) {
-    return carried.state.at(i, l);
-  }
 
   /// What of it outlives a process, see save_carried.
   template <class Archive>

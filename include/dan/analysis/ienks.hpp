@@ -93,8 +93,7 @@ class Ienks : public EnsembleFilter<Problem, Members> {
   using typename Base::Ensemble, typename Base::Estimate, typename Base::FirstGuessBatch,
       typename Base::Observed, typename Base::Space, typename Base::T;
   using Rows = typename Space::Rows;
-  /// What it carries belongs to the states, which cannot be replaced alone.
-  static constexpr bool keeps_past = true;
+  static constexpr bool keeps_past = true;  ///< see HasElements
   static constexpr std::string_view method = "Ienks";
   static_assert(
       Problem::perfect_model,

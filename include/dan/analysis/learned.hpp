@@ -251,14 +251,16 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   /// and those of the problem are nobody's: s is that of the training, if it is known. A network
   /// that sees the scales has those of the problem, which should suit the observations.
   static std::vector<double> units(const Problem& problem, const Trained<Network, Real_>& trained) {
-    auto s = observation_deviations(problem, trained.network);
     if constexpr (MovingOperator<typename Problem::Operator> && !Network::shape.sees_scales)
-      if (trained.trained_for)
+      if (trained.trained_for) {
+        std::vector<double> s(size);
         for (std::size_t i = 0; i < size; ++i) {
           s[i] = trained.trained_for->deviation(i % channels);
           require_positive("Learned", "deviations of trained_for", s[i]);
         }
-    return s;
+        return s;
+      }
+    return observation_deviations(problem, trained.network);
   }
 
   /// v of the static analysis in the lanes whose innovations contradict the forecast x, else zero;

@@ -50,11 +50,6 @@ class Oi : public AnalysisTypes<Problem, double, Runs> {
     update_.analyse(carried, observed, key);
   }
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
-  /// Number i of the state of run l.
-  [[nodiscard]] static auto& element(Carried& carried, std::size_t, std::size_t i, std::size_t l) {
-    return carried.state.at(i, l);
-  }
-
   template <class Archive>
   void transfer(Carried& carried, Archive& archive) const {
     update_.transfer(carried, archive);

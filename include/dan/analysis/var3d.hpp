@@ -130,11 +130,6 @@ class Var3d : public AnalysisTypes<Problem_, double, Runs> {
 
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
 
-  /// Number i of the state of run l.
-  [[nodiscard]] static auto& element(Carried& carried, std::size_t, std::size_t i, std::size_t l) {
-    return carried.state.at(i, l);
-  }
-
   /// What of it outlives a process, see save_carried; a factor is made anew.
   template <class Archive>
   void transfer(Carried& carried, Archive& archive) const {

@@ -81,8 +81,7 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
   using Types::size, Types::slots;
   using States = typename Problem::template States<double, Runs>;
   using T = lanes_t<double, Runs>;
-  /// What it carries belongs to the states, which cannot be replaced alone.
-  static constexpr bool keeps_past = true;
+  static constexpr bool keeps_past = true;  ///< see HasElements
   static constexpr std::string_view method = "Var4d";
   using Numbers = Aligned<T>;
 
@@ -159,11 +158,6 @@ class Var4d : public AnalysisTypes<Problem_, double, Runs> {
   }
 
   void estimate(const Carried& carried, Estimate& to) const { to = carried.state; }
-
-  /// Number i of the state of run l.
-  [[nodiscard]] static auto& element(Carried& carried, std::size_t, std::size_t i, std::size_t l) {
-    return carried.state.at(i, l);
-  }
 
   /// What of it outlives a process, see save_carried.
   template <class Archive>

@@ -416,17 +416,15 @@ class CyclerOf : public Cycler {
     }
   }
 
+  /// Lanes after the last run are as this one.
   void require_finite_estimate(std::string_view function, const Carried& carried,
                                std::size_t g) const {
-    typename Method::Estimate estimate;
-    method_.estimate(carried, estimate);
-    for (std::size_t r = g * lanes; r < end_of(g); ++r)
-      for (std::size_t i = 0; i < Problem::size; ++i)
-        if (!std::isfinite(estimate.at(i, r % lanes)))
-          throw NumericalError(
-              to_text(function, ": the estimate", runs_ > 1 ? to_text(" of run ", r) : "",
-                      " is not finite; the analysis has diverged, or a state or an observation "
-                      "cannot be"));
+    dan::detail::require_finite_estimate(
+        method_, carried, [&](std::size_t lane, std::size_t, double) {
+          throw NumericalError(to_text(
+              function, ": the estimate", runs_ > 1 ? to_text(" of run ", g * lanes + lane) : "",
+              " is not finite; the analysis has diverged, or a state or an observation cannot be"));
+        });
   }
   void require_started(std::string_view function) const {
     if (carried_.empty())

@@ -110,23 +110,6 @@ typename Method::FirstGuessBatch first_guess(const Problem& problem, const Twin&
   return true;
 }
 
-/// The deviation of each channel of a batch over points and lanes.
-template <class B>
-[[nodiscard]] std::array<double, B::channels> deviations_of(const B& batch) {
-  std::array<double, B::channels> deviations{};
-  for (std::size_t c = 0; c < B::channels; ++c) {
-    double mean = 0, variance = 0, count = B::points * B::lanes;
-    for (const bool second : {false, true})
-      for (std::size_t p = 0; p < B::points; ++p)
-        for (std::size_t l = 0; l < B::lanes; ++l) {
-          const double x = batch.at(p * B::channels + c, l);
-          (second ? variance : mean) += (second ? (x - mean) * (x - mean) : x) / count;
-        }
-    deviations[c] = std::sqrt(variance);
-  }
-  return deviations;
-}
-
 /// Runs the group of `runs` ≤ Method::runs runs that begins with run `first`; returns why each
 /// ended early, nothing if it did not.
 template <class Problem, class Method, class... Recorders>

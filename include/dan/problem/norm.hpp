@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <span>
 #include <type_traits>
@@ -44,6 +45,22 @@ struct Norm {
     return one;
   }
 };
+
+/// The deviation of each channel of a Batch over points and lanes.
+template <class States>
+[[nodiscard]] std::array<double, States::channels> deviations_of(const States& states) {
+  constexpr std::size_t channels = States::channels;
+  constexpr double count = States::points * States::lanes;
+  std::array<double, channels> mean{}, deviations{};
+  const auto each = [&](const auto& use) {
+    for (std::size_t i = 0; i < States::size; ++i)
+      for (std::size_t l = 0; l < States::lanes; ++l) use(i % channels, states.at(i, l));
+  };
+  each([&](std::size_t c, double x) { mean[c] += x / count; });
+  each([&](std::size_t c, double x) { deviations[c] += (x - mean[c]) * (x - mean[c]) / count; });
+  for (double& deviation : deviations) deviation = std::sqrt(deviation);
+  return deviations;
+}
 
 /// A `notice` where channels that vary by these `deviations` are a thousand times more unlike than
 /// their units.

@@ -84,6 +84,14 @@ struct AnalysisTypes {
   using Observed = observed_t<typename Problem::Operator, Real, Runs>;  ///< what `analyse` reads
   using FirstGuessBatch = Batch<double, points, channels, Runs>;        ///< what `start` reads
   using Estimate = Batch<double, points, channels, Runs>;               ///< what `estimate` writes
+
+  /// Number i of the state of run l, of a method that carries one state for each run, `state`; see
+  /// HasElements.
+  template <class Carried>
+  requires requires(Carried& carried) { carried.state.at(0, 0); }
+  [[nodiscard]] static auto& element(Carried& carried, std::size_t, std::size_t i, std::size_t l) {
+    return carried.state.at(i, l);
+  }
 };
 
 }  // namespace dan
