@@ -341,12 +341,10 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
     require_positive("EnsembleFilter::start", "deviation", deviation);
     Carried carried;
     carried.key = key;
-    std::vector<double> error(size * Members);
-    fill_normal<double>(key.with(Purpose::ensemble), error);
+    const auto error = problem_.errors(key.with(Purpose::ensemble), deviation, Members);
     for (std::size_t m = 0; m < Members; ++m)
       for (std::size_t i = 0; i < size; ++i)
-        carried.ensemble.at(i, m) =
-            guess.at(i, 0) + deviation * problem_.unit(i) * error[m * size + i];
+        carried.ensemble.at(i, m) = guess.at(i, 0) + error[m * size + i];
     carried.ensemble.repeat_last_lane();
     return carried;
   }

@@ -118,11 +118,9 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
   void start_lane(Carried& carried, std::size_t lane, std::span<const double, size> guess,
                   double deviation, const RandomKey& key) const {
     carried.keys[lane] = key;
-    std::vector<double> error(Members * size);
-    fill_normal<double>(key.with(Purpose::ensemble), error);
+    const auto error = problem_.errors(key.with(Purpose::ensemble), deviation, Members);
     for (std::size_t n = 0; n < error.size(); ++n)
-      carried.ensemble.at(n, lane) =
-          static_cast<Real_>(guess[n % size] + deviation * problem_.unit(n % size) * error[n]);
+      carried.ensemble.at(n, lane) = static_cast<Real_>(guess[n % size] + error[n]);
   }
 
   /// Every member one cycle on.

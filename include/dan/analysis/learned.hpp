@@ -109,14 +109,11 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     Carried carried{{},       std::make_unique<typename Cycle::template Cache<T>>(), {}, {}, {},
                     key.cycle};
     carried.usual.fill(1);
-    std::vector<double> error(Cycle::states);
     for (std::size_t l = 0; l < Runs; ++l) {
-      if constexpr (members > 1)
-        fill_normal<double>(RandomKey{key.seed, Purpose::ensemble, key.run + l, key.cycle},
-                            std::span(error));
+      const auto error = problem_.errors({key.seed, Purpose::ensemble, key.run + l, key.cycle},
+                                         members > 1 ? deviation : 0, members);
       for (std::size_t i = 0; i < Cycle::states; ++i)
-        carried.values.at(i, l) = static_cast<Real_>(
-            guess.at(i % Types::size, l) + deviation * problem_.unit(i % Types::size) * error[i]);
+        carried.values.at(i, l) = static_cast<Real_>(guess.at(i % Types::size, l) + error[i]);
     }
     carried.values.repeat_last_lane();
     return carried;

@@ -147,12 +147,11 @@ class CycleTrajectory {
                   double deviation = 1)
       : cycle_(cycle), problem_(problem), twin_(problem, truth) {
     const RandomKey key = twin_.key(0);
-    std::vector<double> noise(Problem::size);
-    fill_normal<double>(key.with(Purpose::first_guess), std::span(noise));
+    const auto error = problem.errors(key.with(Purpose::first_guess), deviation);
     typename Cycle::Method::FirstGuessBatch guess;
     for (std::size_t i = 0; i < Problem::size; ++i)
       for (std::size_t l = 0; l < tangent_lanes; ++l)
-        guess.at(i, l) = twin_.truth().at(i, 0) + deviation * problem.unit(i) * noise[i];
+        guess.at(i, l) = twin_.truth().at(i, 0) + error[i];
     x_ = cycle_.start(guess, deviation, key);
   }
 

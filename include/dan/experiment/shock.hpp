@@ -102,9 +102,8 @@ typename Method::FirstGuessBatch shock_guess(const Problem& problem, const Shock
                                              const Twin& twin, const Twin& other,
                                              std::span<const double> climate) {
   typename Method::FirstGuessBatch guess;
-  std::vector<double> normal(Twin::size);
   for (std::size_t l = 0; l < Twin::runs; ++l) {
-    fill_normal<double>(twin.key(l).with(Purpose::first_guess), normal);
+    const auto error = problem.errors(twin.key(l).with(Purpose::first_guess), shock.deviation);
     for (std::size_t i = 0; i < Twin::size; ++i) switch (shock.start) {
         case FirstGuess::climate:
           guess.at(i, l) = climate[i];
@@ -116,7 +115,7 @@ typename Method::FirstGuessBatch shock_guess(const Problem& problem, const Shock
           guess.at(i, l) = shock.size;
           break;
         default:
-          guess.at(i, l) = twin.truth().at(i, l) + shock.deviation * problem.unit(i) * normal[i];
+          guess.at(i, l) = twin.truth().at(i, l) + error[i];
       }
   }
   guess.repeat_last_lane();

@@ -93,11 +93,9 @@ template <class Method, class Problem, class Twin>
 typename Method::FirstGuessBatch first_guess(const Problem& problem, const Twin& twin,
                                              double deviation) {
   typename Method::FirstGuessBatch guess;
-  std::vector<double> error(Twin::size);
   for (std::size_t l = 0; l < Twin::runs; ++l) {
-    fill_normal<double>(twin.key(l).with(Purpose::first_guess), error);
-    for (std::size_t i = 0; i < Twin::size; ++i)
-      guess.at(i, l) = twin.truth().at(i, l) + deviation * problem.unit(i) * error[i];
+    const auto error = problem.errors(twin.key(l).with(Purpose::first_guess), deviation);
+    for (std::size_t i = 0; i < Twin::size; ++i) guess.at(i, l) = twin.truth().at(i, l) + error[i];
   }
   guess.repeat_last_lane();
   return guess;

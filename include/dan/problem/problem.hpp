@@ -7,6 +7,7 @@
 
 #include "dan/concepts.hpp"
 #include "dan/core/batch.hpp"
+#include "dan/core/random.hpp"
 #include "dan/geometry/concepts.hpp"
 #include "dan/observe/noise.hpp"
 #include "dan/observe/observations.hpp"
@@ -56,6 +57,16 @@ struct Problem {
   /// The weights of the norm, points × channels numbers.
   [[nodiscard]] std::vector<double> weights() const {
     return norm.template weights<Geometry, points>();
+  }
+
+  /// Errors of `states` states in a row, each size independent numbers: deviation · N(0, 1) units of
+  /// the norm. Those of the first states do not depend on how many there are.
+  [[nodiscard]] std::vector<double> errors(const RandomKey& key, double deviation,
+                                           std::size_t states = 1) const {
+    std::vector<double> error(states * size);
+    fill_normal<double>(key, error);
+    for (std::size_t n = 0; n < error.size(); ++n) error[n] *= deviation * unit(n % size);
+    return error;
   }
 
   /// `Lanes` states of this problem.

@@ -80,9 +80,8 @@ class Lessons {
   /// A teacher for this group, around first guesses.
   [[nodiscard]] Lesson start(const typename Runs::Group& group) const {
     typename Filter::FirstGuessBatch guess;
-    std::vector<double> one(Problem::size);
     for (std::size_t l = 0; l < Truth::lanes; ++l) {
-      find_guess(group, l, one);
+      const auto one = guess_of(group, l);
       for (std::size_t i = 0; i < Problem::size; ++i) guess.at(i, l) = one[i];
     }
     guess.repeat_last_lane();
@@ -187,16 +186,15 @@ class Lessons {
   }
 
   /// truth + noise.
-  void find_guess(const typename Runs::Group& group, std::size_t lane,
-                  std::vector<double>& guess) const {
-    fill_normal<double>(group.twin.key(lane).with(Purpose::restart), std::span(guess));
-    for (std::size_t i = 0; i < Problem::size; ++i)
-      guess[i] = group.twin.truth().at(i, lane) +
-                 config_.first_guess_deviation * problem_.unit(i) * guess[i];
+  [[nodiscard]] std::vector<double> guess_of(const typename Runs::Group& group,
+                                             std::size_t lane) const {
+    auto guess =
+        problem_.errors(group.twin.key(lane).with(Purpose::restart), config_.first_guess_deviation);
+    for (std::size_t i = 0; i < Problem::size; ++i) guess[i] += group.twin.truth().at(i, lane);
+    return guess;
   }
   void start_lane(Lesson& lesson, const typename Runs::Group& group, std::size_t lane) const {
-    std::vector<double> guess(Problem::size);
-    find_guess(group, lane, guess);
+    const auto guess = guess_of(group, lane);
     filter_.start_lane(lesson.carried, lane, std::span<const double, Problem::size>(guess),
                        config_.first_guess_deviation, group.twin.key(lane));
   }

@@ -163,13 +163,13 @@ class Runs {
   void set_lane(Group& group, std::size_t lane, Purpose purpose, double deviation,
                 const Centre& centre) const {
     constexpr std::size_t size = Problem::size, members = Network::members;
-    std::vector<double> error(size + (members > 1 ? members * size : 0));
-    fill_normal<double>(group.twin.key(lane).with(purpose), std::span(error));
+    // Of unit deviation: first the one of all members, then their own.
+    const auto error =
+        problem_.errors(group.twin.key(lane).with(purpose), 1, members > 1 ? 1 + members : 1);
     for (std::size_t i = 0; i < Cycle::states; ++i) {
       double noise = deviation * error[i % size];
       if constexpr (members > 1) noise += config_.first_guess_deviation * error[size + i];
-      lane_of(group.carried[i], lane) =
-          static_cast<Real>(centre(i % size) + problem_.unit(i % size) * noise);
+      lane_of(group.carried[i], lane) = static_cast<Real>(centre(i % size) + noise);
     }
   }
   static void forget(Group& group, std::size_t lane) {
