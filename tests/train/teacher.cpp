@@ -8,14 +8,19 @@
 #include <vector>
 
 #include "../support/temporary_folder.hpp"
+#include "dan/analysis/ekf.hpp"
 #include "dan/analysis/etkf.hpp"
 #include "dan/analysis/learned.hpp"
 #include "dan/analysis/letkf.hpp"
+#include "dan/autodiff/derivatives.hpp"
+#include "dan/diagnose/sampled_ensemble.hpp"
 #include "dan/experiment/twin.hpp"
+#include "dan/geometry/interval.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/observe/interpolate.hpp"
+#include "dan/problem/model_noise.hpp"
 #include "dan/train/filter_teacher.hpp"
 #include "dan/train/trainer.hpp"
 
@@ -267,4 +272,58 @@ TEST_CASE("teacher: a localised EnSRF of few members") {
       local);
   trainer.run();
   for (const double rmse : trainer.report().rmse) CHECK(std::isfinite(rmse));
+}
+
+namespace {
+/// Diffusion between walls: a linear model, the covariances of which are those of a Kalman filter.
+struct Diffusion {
+  using Geometry = Interval<16>;
+  static constexpr std::size_t points = 16, channels = 1;
+  template <class T>
+  void step(const T* x, T* y) const {
+    const auto at = [](std::size_t p, std::size_t k) { return Geometry::tap(p, k, 3); };
+    std::vector<T> next;
+    for (std::size_t p = 0; p < points; ++p)
+      next.push_back(T(0.96F) * (T(0.6F) * x[p] + T(0.2F) * (x[at(p, 0)] + x[at(p, 2)])));
+    std::ranges::copy(next, y);
+  }
+};
+}  // namespace
+
+TEST_CASE("teacher: at a wall, where several taps meet a point, the gain is the filter's") {
+  using World =
+      Problem<Differentiated<Diffusion>, ObserveAll<16>, GaussianStart, DiagonalModelNoise<16>>;
+  using Network = NetworkFor<
+      World, NetworkShape{
+                 .filters = 8, .blocks = 1, .sub_blocks = 1, .head = Head::gain, .gain_radius = 4}>;
+  const World world{.start = {0, 1, 100}, .model_noise = DiagonalModelNoise<16>(0.5)};
+  Network network;
+  scale_inputs(world, network);
+  Trainer<World, Network, lanes, EnsrfTeacher<32>> trainer(
+      world, network,
+      {.updates = 400, .groups = 1, .unroll = 4, .warm_up = 20, .taught = 1, .progress = false});
+  const Learned<World, Network, lanes> method(world, trainer.run());
+  const Ekf<World> kalman(world);
+  using Method = Learned<World, Network, lanes>;
+  auto carried = method.start({}, 1, {});
+  auto exact = kalman.start({}, 1, {});
+  typename Method::Observed observed;
+  TwinTruth<World, lanes> twin(world, {.seed = 9});
+  for (int k = 0; k < 50; ++k) {
+    twin.next();
+    convert_precision(twin.observed(), observed);
+    method.forecast(carried), method.analyse(carried, observed, {});
+    typename Ekf<World>::Observed one;
+    one.precision.fill(1);
+    kalman.forecast(exact), kalman.analyse(exact, one, {});  // covariances do not see the values
+  }
+  std::vector<double> variances(16);
+  method.variances(carried, 0, variances);
+  const Matrix p = analysis_covariance(method, carried, 0);
+  for (const std::size_t i : {0U, 1U, 5U, 8U, 15U}) {
+    // A network that is not quite the filter; with several taps of a full covariance each it has
+    // half as much again at the wall.
+    CHECK(p(i, i) == doctest::Approx(exact.covariance.at(i, i)).epsilon(0.12));
+    CHECK(variances[i] == doctest::Approx(p(i, i)).epsilon(1e-5));
+  }
 }

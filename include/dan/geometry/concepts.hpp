@@ -118,6 +118,15 @@ class Stencil {
       return flat ? seen / width / Spacing * Side + seen % width / Spacing : seen / Spacing;
     });
   }
+  /// use(k) for every tap k of p that is p itself: the one in the middle, and those that a wall
+  /// mirrors there.
+  template <class Use>
+  static void for_each_own(std::size_t p, const Use& use) {
+    if constexpr (taps_permute<Geometry>) return use(taps / 2);
+    const auto point = tap();
+    for (std::size_t k = 0; k < taps; ++k)
+      if (point(p, k) == p) use(k);
+  }
   [[nodiscard]] static auto source() requires(Spacing == 1) {
     return found([](std::size_t p, std::size_t k) { return tap_source<Geometry>(p, k, width); });
   }
@@ -146,6 +155,23 @@ class Stencil {
     }
   }
 };
+
+/// In how many parts tap k of p has what p has of that point: the number of its taps that meet it,
+/// more than one where a wall mirrors them. Points × taps numbers; none where no tap is mirrored.
+template <class Geometry>
+std::vector<std::uint32_t> tap_parts(std::size_t width) {
+  std::vector<std::uint32_t> parts;
+  if constexpr (!taps_permute<Geometry>) {
+    const std::size_t taps = Geometry::taps(width);
+    std::vector<std::uint32_t> met(Geometry::points);
+    for (std::size_t p = 0; p < Geometry::points; ++p) {
+      for (std::size_t k = 0; k < taps; ++k) ++met[Geometry::tap(p, k, width)];
+      for (std::size_t k = 0; k < taps; ++k) parts.push_back(met[Geometry::tap(p, k, width)]);
+      for (std::size_t k = 0; k < taps; ++k) met[Geometry::tap(p, k, width)] = 0;
+    }
+  }
+  return parts;
+}
 
 /// use(p, k) for every tap that goes across a pole or is mirrored at a wall.
 template <class Geometry, class Use>

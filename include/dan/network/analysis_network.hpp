@@ -258,13 +258,16 @@ struct AnalysisNetwork {
     return cache.raw_out.data() + m * Head::per_point + gain_at(i);
   }
 
-  /// u_{i,0}, mean of the members, in the last `forward`: the variance, in units of s_i², that a
-  /// gain head taught by covariances gives the error of its analysis at element i of the state.
+  /// Σ_j u_{i,j} over the taps that are i, mean of the members, in the last `forward`: the
+  /// variance, in units of s_i², that a gain head taught by covariances gives the error of its
+  /// analysis at element i of the state.
   template <class T>
   static T variance(const Cache<T>& cache, std::size_t i) requires gain {
     T sum(real_t<T>(0));
-    for (std::size_t m = 0; m < members; ++m)
-      sum += gain_row(cache, m, i)[row / channels / 2 * channels + i % channels];
+    Head::Taps::for_each_own(i / channels, [&](std::size_t j) {
+      for (std::size_t m = 0; m < members; ++m)
+        sum += gain_row(cache, m, i)[j * channels + i % channels];
+    });
     return sum * T(static_cast<real_t<T>>(1.0 / static_cast<double>(members)));
   }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -70,6 +71,8 @@ class Lessons {
         deviations_(deviations.begin(), deviations.end()) {
     for (std::size_t i = 0; i < Problem::size; ++i)
       mean_square_ += norm_[i] * deviations_[i] * deviations_[i] / Problem::size;
+    if constexpr (teaches_gain)
+      parts_ = detail::tap_parts<typename Network::Grid>(Network::Head::width);
   }
 
   /// Whether update number `update` is taught.
@@ -199,7 +202,7 @@ class Lessons {
                        config_.first_guess_deviation, group.twin.key(lane));
   }
 
-  /// P^a_{i,k} ← P^a_{i,k} / (s_i s_k).
+  /// P^a_{i,k} ← P^a_{i,k} / (s_i s_k), and of that a part for each tap that meets the same point.
   void in_units_of_errors(T* covariances) const {
     using Grid = typename Network::Grid;
     constexpr std::size_t channels = Problem::channels, width = Network::Head::width;
@@ -207,16 +210,19 @@ class Lessons {
       for (std::size_t j = 0; j < Grid::taps(width); ++j)
         for (std::size_t c = 0; c < channels; ++c, ++covariances) {
           const std::size_t k = Grid::tap(i / channels, j, width) * channels + c;
-          *covariances *= T(static_cast<Real>(1 / (deviations_[i] * deviations_[k])));
+          double unit = deviations_[i] * deviations_[k];
+          if (!parts_.empty()) unit *= parts_[i / channels * Grid::taps(width) + j];
+          *covariances *= T(static_cast<Real>(1 / unit));
         }
   }
 
   Filter filter_;
   Problem problem_;
   TrainConfig config_;
-  std::vector<double> norm_;        ///< weights of the norm
-  std::vector<double> deviations_;  ///< s
-  double mean_square_ = 0;          ///< of s, in the norm
+  std::vector<double> norm_;            ///< weights of the norm
+  std::vector<double> deviations_;      ///< s
+  double mean_square_ = 0;              ///< of s, in the norm
+  std::vector<std::uint32_t> parts_{};  ///< see tap_parts
 };
 
 /// No lessons.

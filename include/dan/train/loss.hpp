@@ -58,7 +58,8 @@ struct SupervisedLoss {
 /// error, in units of the observation errors' deviations s.
 ///
 /// It adds weight/2 · Σ_ij (u_{i,j} − P^a_{i,j})² to the loss, for every member's gain; i an
-/// element, j a neighbour. In a training the weight is w s̄² r / (runs · cycles · size), with w
+/// element, j a neighbour; where a wall mirrors several taps to a point, each has its part of P^a.
+/// In a training the weight is w s̄² r / (runs · cycles · size), with w
 /// `TrainConfig::taught_gain`, s̄² the mean of s² in the norm and r ≤ 1 from `gain_trust`.
 template <class T>
 struct GainTarget {
@@ -82,7 +83,9 @@ T gain_trust(const T* states, const T* truth, std::span<const double> norm, cons
   for (std::size_t i = 0; i < Network::size; ++i) {
     const T scaled = T(static_cast<Real>(1 / deviations[i])) * error[i];
     squares += scaled * scaled;
-    variance += covariance[(i * window + window / 2) * channels + i % channels];
+    Network::Head::Taps::for_each_own(i / channels, [&](std::size_t j) {
+      variance += covariance[(i * window + j) * channels + i % channels];
+    });
   }
   return variance / maximum(variance, squares);
 }
