@@ -25,6 +25,14 @@ struct ThreeEighths {
       {{}, {{{1, 3}}}, {{{-1, 3}, {1, 1}}}, {{{1, 1}, {-1, 1}, {1, 1}}}}};
   static constexpr std::array<Fraction, 4> b{{{1, 8}, {3, 8}, {3, 8}, {1, 8}}};
 };
+/// Of weather models (Wicker and Skamarock, Mon. Weather Rev. 130 (2002) 2088–2097): only the last
+/// stage has a weight.
+struct ThreeStages {
+  static constexpr const char* name = "Wicker–Skamarock";
+  static constexpr std::size_t stages = 3, order = 2;
+  static constexpr std::array<std::array<Fraction, 3>, 3> a{{{}, {{{1, 3}}}, {{{}, {1, 2}}}}};
+  static constexpr std::array<Fraction, 3> b{{{}, {}, {1, 1}}};
+};
 
 /// A pendulum: a tendency and nothing else.
 struct Pendulum {
@@ -57,7 +65,8 @@ double error(std::size_t steps) {
 }  // namespace
 
 TEST_CASE_TEMPLATE("runge_kutta: order, and the derivatives of its discrete step", Tableau,
-                   EulerTableau, HeunTableau, MidpointTableau, ClassicalTableau, ThreeEighths) {
+                   EulerTableau, HeunTableau, MidpointTableau, ClassicalTableau, ThreeEighths,
+                   ThreeStages) {
   const double order = std::log2(error<Tableau>(16) / error<Tableau>(32));
   CHECK(std::abs(order - Tableau::order) < 0.2);
   test::check_model(RungeKutta<Lorenz63, Tableau>{.time_step = 0.01, .steps = 3},

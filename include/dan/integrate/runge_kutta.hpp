@@ -227,7 +227,11 @@ struct RungeKutta {
                                     Tableau::b.begin());
   }
   /// The first stage with a weight.
-  static constexpr std::size_t first_weight = Tableau::b[0] != zero ? 0 : 1;
+  static constexpr std::size_t first_weight = static_cast<std::size_t>(
+      std::ranges::find_if(Tableau::b, [](const Fraction& b) { return b != Fraction{}; }) -
+      Tableau::b.begin());
+  static_assert(first_weight < stages,
+                "RungeKutta: all weights b of the tableau are zero; a step would change nothing");
 
   template <class T>
   void one_step(Stages<T>& k, const T* x, T* y, double start) const {
