@@ -188,6 +188,21 @@ TEST_CASE("enkf_n: silent slots change nothing") {
                            EnkfN<test::Silent, 5>(test::Silent{}));
 }
 
+TEST_CASE("enkf_n: where nothing is observed the ensemble stays as it is, with every prior") {
+  const EnkfN<test::Half, 7>::Observed nothing{};
+  for (const auto prior : {HyperPrior::plain, HyperPrior::mode_corrected})
+    for (const bool radial : {false, true}) {
+      const EnkfN<test::Half, 7> filter(test::Half{}, {.prior = prior, .radial_hessian = radial});
+      auto carried = filter.start({}, 1, {.seed = 3});
+      const auto before = carried;
+      filter.analyse(carried, nothing, {});
+      for (std::size_t i = 0; i < 8; ++i)
+        for (std::size_t m = 0; m < 7; ++m)
+          CHECK(carried.ensemble.at(i, m) ==
+                doctest::Approx(before.ensemble.at(i, m)).epsilon(1e-12));
+    }
+}
+
 TEST_CASE("enkf_n: bad values and a diverged ensemble are errors") {
   CHECK_THROWS_WITH_AS((EnkfN<test::Half, 5>(test::Half{}, {.xn = -1})),
                        "EnkfN: xn is -1, expected a finite number greater than zero", ConfigError);

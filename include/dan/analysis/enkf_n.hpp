@@ -177,12 +177,13 @@ class EnkfN : public EnsembleFilter<Problem, Members> {
     space.decompose("EnkfN::analyse");
     const auto [a, g] = finite_size_prior(config_.prior, config_.xn, space.values());
     const double zeta =
-        config_.form == EnkfNForm::dual
+        space.empty() ? Members - 1  // a forecast: the ensemble stays as it is
+        : config_.form == EnkfNForm::dual
             ? finite_size_zeta(space.values(), space.projections(), a, g)
             : finite_size_zeta_primal<Members>(space.values(), space.projections(), a, g);
     const double factor = std::sqrt(Members - 1.0);
     space.find_weights(zeta);
-    if (config_.radial_hessian) {
+    if (config_.radial_hessian && !space.empty()) {
       space.decompose_radial("EnkfN::analyse", zeta, 2 * zeta * zeta / g);
       space.find_root(0, factor);
     } else {

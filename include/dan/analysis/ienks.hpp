@@ -294,7 +294,7 @@ class Ienks : public EnsembleFilter<Problem, Members> {
 
   /// ζ at the present w; space: decomposed.
   [[nodiscard]] double find_zeta(const Space& space, const T& w) const {
-    if (!config_.finite_size) return Members - 1;
+    if (!config_.finite_size || space.empty()) return Members - 1;
     const auto [a, g] = finite_size_prior(config_.prior, config_.xn, space.values());
     return g / (a + sum_lanes(w * w));
   }
