@@ -7,11 +7,14 @@
 
 #include "dan/analysis/ensrf.hpp"
 #include "dan/analysis/etkf.hpp"
+#include "dan/analysis/ienks.hpp"
 #include "dan/analysis/var3d.hpp"
+#include "dan/analysis/var4d.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
 #include "dan/observe/random.hpp"
+#include "dan/problem/background/distance.hpp"
 
 using namespace dan;
 
@@ -147,4 +150,18 @@ TEST_CASE("shock: bad configurations") {
   CHECK_THROWS_WITH_AS(
       (void)run_shock(precise, nothing, {.event = ShockEvent::jump, .size = 1}, config),
       doctest::Contains("where the states of the method stand"), ConfigError);
+}
+
+TEST_CASE("shock: what forecasts anew from the start of a window is not moved, and says so") {
+  const Shock jump{.event = ShockEvent::jump, .size = 3};
+  CHECK_THROWS_WITH_AS((void)run_shock(precise, Ienks<Lorenz, 10>(precise), jump, config),
+                       doctest::Contains("forecasts anew from the start of its window"),
+                       ConfigError);
+  const Vector deviations(std::array<std::size_t, 1>{12}, 1.0);
+  const DistanceBackground<Ring<12>, 1> background(deviations, 2, 0.1);
+  CHECK_THROWS_AS(
+      (void)run_shock(precise,
+                      Var4d<Lorenz, 1, DistanceBackground<Ring<12>, 1>>(precise, background), jump,
+                      config),
+      ConfigError);
 }

@@ -15,6 +15,7 @@
 #include "dan/core/error.hpp"
 #include "dan/core/interrupt.hpp"
 #include "dan/core/parallel.hpp"
+#include "dan/experiment/record.hpp"
 #include "dan/experiment/score.hpp"
 #include "dan/problem/climate.hpp"
 #include "dan/problem/truth.hpp"
@@ -248,9 +249,10 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
 /// Truth and observations are those of `problem`, but for `Shock::noise`; the method may hold
 /// another model. Runs and chances are the same for every method: keyed by (seed, run, cycle). A
 /// jump or shift is added to what the method carries after its forecast: to all members of an
-/// ensemble, to the state and not the memory of a learned analysis (a smoother's window stays as it
-/// is). Throws ConfigError for no runs, too few cycles, and a jump or shift of a method that does
-/// not say where its states are (HasElements), Interrupted when told to stop. Cost:
+/// ensemble, to the state and not the memory of a learned analysis. Throws ConfigError for no runs,
+/// too few cycles, and a jump or shift of a method that does not say where its states are
+/// (HasElements) or forecasts them anew from the start of a window (IEnKS, 4D-Var: there would be
+/// nothing to recover from), Interrupted when told to stop. Cost:
 /// truth and analysis, and for `FirstGuess::climate` the model steps of a climatology.
 template <class Problem, class Method>
 [[nodiscard]] ShockOutcome run_shock(const Problem& problem, const Method& method,
@@ -259,10 +261,16 @@ template <class Problem, class Method>
   require_at_least("run_shock", "cycles", config.cycles, 50);
   require_at_least("run_shock", "shock.every", shock.every, shock.gap + 1);
   require_positive("run_shock", "shock.noise", shock.noise);
-  if (!HasElements<Method> && (shock.event == ShockEvent::jump || shock.event == ShockEvent::shift))
-    throw ConfigError(
-        "run_shock: a jump or shift needs to know where the states of the method stand, expected "
-        "one with element(carried, member, i, run)");
+  if (shock.event == ShockEvent::jump || shock.event == ShockEvent::shift) {
+    if (!HasElements<Method>)
+      throw ConfigError(
+          "run_shock: a jump or shift needs to know where the states of the method stand, expected "
+          "one with element(carried, member, i, run)");
+    if (Smoother<Method> && requires { Method::keeps_past; })
+      throw ConfigError(
+          "run_shock: a jump or shift does nothing to a method that forecasts anew from the start "
+          "of its window, expected another method, or a gap, an outlier or a bad start");
+  }
   std::vector<double> climate;
   if (shock.start == FirstGuess::climate) {
     const auto mean = climate_moments_of(problem).mean;
