@@ -3,11 +3,16 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 
 #include "dan/core/linalg.hpp"
+#include "dan/integrate/rk4.hpp"
+#include "dan/models/lorenz96.hpp"
+#include "dan/observe/all.hpp"
 #include "dan/observe/nonlinear.hpp"
 #include "support/battery.hpp"
 #include "support/ensemble.hpp"
@@ -103,4 +108,46 @@ TEST_CASE("enkf: bad input") {
                        doctest::Contains("Enkf: inflation.relax_spread is 2"), ConfigError);
   test::check_divergence(Filter(Lorenz{}), "Enkf::analyse");
   test::check_observations(Filter(Lorenz{}), "Enkf::analyse");
+}
+
+namespace {
+/// Stays as it is, on a ring that is longer than the tapers.
+struct Still {
+  using Geometry = Ring<200>;
+  static constexpr std::size_t points = 200, channels = 1;
+  template <class T>
+  void step(const T* x, T* y) const {
+    if (x != y) std::copy_n(x, points, y);
+  }
+};
+}  // namespace
+
+TEST_CASE(
+    "enkf: a localised covariance is positive definite, also where observations are precise") {
+  // Errors alike everywhere, so that the covariance is the taper's. Without weights below 1e-3 its
+  // least eigenvalue is −0.001.
+  using World = Problem<Still, ObserveAll<200>>;
+  const World world{.noise = DiagonalNoise<200>(1e-4)};
+  const Enkf<World, 20> filter(world, {.localisation = {.radius = 16}});
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    auto carried = filter.start({}, 1, {.seed = seed});
+    for (std::size_t i = 1; i < 200; ++i)
+      for (std::size_t m = 0; m < 20; ++m) carried.ensemble.at(i, m) = carried.ensemble.at(0, m);
+    Enkf<World, 20>::Observed observed;
+    observed.values.fill(0.1);
+    observed.precision.fill(1e4);
+    CHECK_NOTHROW(filter.analyse(carried, observed, {.seed = 1, .cycle = 1}));
+  }
+  // A taper that closes upon itself on a ring is none.
+  using Short = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
+  const Short wrapped{.noise = DiagonalNoise<40>(1e-6)};
+  const Enkf<Short, 20> wide(wrapped, {.localisation = {.radius = 12}});
+  auto carried = wide.start({}, 1, {.seed = 1});
+  for (std::size_t i = 1; i < 40; ++i)
+    for (std::size_t m = 0; m < 20; ++m) carried.ensemble.at(i, m) = carried.ensemble.at(0, m);
+  Enkf<Short, 20>::Observed observed;
+  observed.precision.fill(1e6);
+  CHECK_THROWS_WITH_AS(wide.analyse(carried, observed, {.seed = 1, .cycle = 1}),
+                       doctest::Contains("with a radius of less than a seventh of the domain"),
+                       NumericalError);
 }

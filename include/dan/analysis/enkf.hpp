@@ -46,7 +46,8 @@ class Enkf : public EnsembleFilter<Problem, Members> {
 
   explicit Enkf(const Problem& problem, const EnkfConfig& config = {})
       : Base(problem, config.inflation, false, config.forecast),
-        reaches_("Enkf", problem, config.localisation) {
+        // Not a weight is left out, so that the localised covariances stay positive definite.
+        reaches_("Enkf", problem, config.localisation, 0) {
     config.inflation.require_valid("Enkf");
   }
 
@@ -167,8 +168,8 @@ class Enkf : public EnsembleFilter<Problem, Members> {
           to_text("Enkf::analyse: the localised covariance of the observations is "
                   "not positive definite (",
                   e.what(),
-                  "); take tapers::gaspari_cohn, a larger radius or "
-                  "another method"));
+                  "); take tapers::gaspari_cohn with a radius of less than a seventh of the "
+                  "domain, or another method"));
     }
     return solve_linear(c, b);
   }

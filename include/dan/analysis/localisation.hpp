@@ -23,14 +23,14 @@ struct Localisation {
   /// Whether it reaches everything.
   [[nodiscard]] bool global() const { return std::isinf(radius) && radius > 0; }
 
-  /// The weight at a distance, 0 where it is at most 1e-3. Throws ConfigError unless the taper is
-  /// finite there.
-  [[nodiscard]] double weight(double distance) const {
+  /// The weight at a distance, 0 where it is at most `least`. Throws ConfigError unless the taper
+  /// is finite there.
+  [[nodiscard]] double weight(double distance, double least = 1e-3) const {
     const double found = taper(distance, radius);
     if (!std::isfinite(found))
       throw ConfigError(to_text("Localisation: the taper is ", found, " at the distance ", distance,
                                 ", expected a finite number; give a taper that is 0 far away"));
-    return found > 1e-3 ? found : 0;
+    return found > least ? found : 0;
   }
 
   /// Throws ConfigError, in the name of `function`, unless the radius is above zero and there is a

@@ -30,7 +30,8 @@ struct Reach {
   std::vector<Near> points, slots;
 };
 
-/// What each of the observations at these positions reaches, of the slots only those that follow.
+/// What each of the observations at these positions reaches, with a weight above `least`, of the
+/// slots only those that follow.
 ///
 /// `positions`: one list for each lane of `Weight` that counts (the other lanes are as the last).
 /// Throws ConfigError for a taper that is not finite. Cost: points + slots distances per position;
@@ -38,14 +39,15 @@ struct Reach {
 template <class Geometry, class Weight>
 [[nodiscard]] std::vector<Reach<Weight>> reaches(
     const Localisation& localisation,
-    const std::vector<std::vector<std::array<double, Geometry::dimensions>>>& positions) {
+    const std::vector<std::vector<std::array<double, Geometry::dimensions>>>& positions,
+    double least = 1e-3) {
   std::vector<Reach<Weight>> out(positions[0].size());
   /// Keeps the pair if it is near in any lane.
   const auto add = [&](auto& to, std::size_t index, const auto& distance) {
     typename Reach<Weight>::Near near{index, Weight(real_t<Weight>(0))};
     bool any = false;
     for (std::size_t l = 0; l < lanes_of<Weight>; ++l) {
-      const double taper = localisation.weight(distance(std::min(l, positions.size() - 1)));
+      const double taper = localisation.weight(distance(std::min(l, positions.size() - 1)), least);
       lane_of(near.taper, l) = static_cast<real_t<Weight>>(taper);
       any = any || taper > 0;
     }
@@ -96,10 +98,11 @@ class SlotReaches {
   using Weight = std::conditional_t<moving, T, real_t<T>>;
   using List = std::vector<Reach<Weight>>;
 
-  /// Throws ConfigError, in the name of `function`, for a localisation that is not valid, or where
-  /// slots have no place or positions no distance.
-  SlotReaches(std::string_view function, const Problem& problem, const Localisation& localisation)
-      : localisation_(localisation) {
+  /// `least`: weights up to this are taken for zero. Throws ConfigError, in the name of `function`,
+  /// for a localisation that is not valid, or where slots have no place or positions no distance.
+  SlotReaches(std::string_view function, const Problem& problem, const Localisation& localisation,
+              double least = 1e-3)
+      : localisation_(localisation), least_(least) {
     localisation.require_valid(function);
     if (localisation.global()) return;
     if constexpr (!possible)
@@ -109,9 +112,10 @@ class SlotReaches {
           "geometry have distance_between(a, b), and the operator place(slot) or "
           "element(slot) (see Located)"));
     else if constexpr (!moving)
-      fixed_ = reaches<Geometry, Weight>(localisation, {positions_of(unwhitened(problem.observe))});
+      fixed_ = reaches<Geometry, Weight>(localisation, {positions_of(unwhitened(problem.observe))},
+                                         least);
     else  // a taper that is no number shows up here, not in the first cycle
-      (void)reaches<Geometry, real_t<T>>(localisation, {positions_of(problem.observe)});
+      (void)reaches<Geometry, real_t<T>>(localisation, {positions_of(problem.observe)}, least);
   }
 
   /// Whether everything reaches everything.
@@ -128,7 +132,7 @@ class SlotReaches {
         const auto places = observed.places.of_lane(l);
         positions.push_back(positions_of(problem.observe.at(places)));
       }
-      return reaches<Geometry, Weight>(localisation_, positions);
+      return reaches<Geometry, Weight>(localisation_, positions, least_);
     } else {
       return (fixed_);
     }
@@ -163,6 +167,7 @@ class SlotReaches {
   }
 
   Localisation localisation_;
+  double least_;
   List fixed_;
 };
 

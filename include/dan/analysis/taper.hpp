@@ -27,8 +27,9 @@ namespace dan {
 /// about the same for all, as in DAPPER.
 using Taper = double (*)(double distance, double radius);
 
-/// Only Gaspari–Cohn is a correlation function; with the others a localised covariance may have
-/// eigenvalues below zero, which matters to the stochastic EnKF (it says so) and to no other
+/// Only Gaspari–Cohn is a correlation function, where a domain closes upon itself as long as it
+/// ends within half of it: radius < size / 7.28 of a ring. Otherwise a localised covariance may
+/// have eigenvalues below zero, which matters to the stochastic EnKF (it says so) and to no other
 /// method.
 namespace tapers {
 
