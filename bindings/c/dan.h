@@ -86,7 +86,7 @@ DAN_API dan_status dan_analyse(dan_method* method, const double* values, const d
                        const double* places);
 /* x: runs × dan_size numbers. */
 DAN_API dan_status dan_estimate(const dan_method* method, double* x);
-/* The method's own estimate of its error, one number for each run, NaN if it has none. */
+/* The method's own estimate of its error, one number for each run, NaN where it knows none. */
 DAN_API dan_status dan_spread(const dan_method* method, double* spread);
 
 /* State n of the forecast, n < runs × dan_states: an analysis' input (dan_size numbers). A model that runs elsewhere writes

@@ -3,10 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
 #include <numbers>
+#include <span>
 #include <vector>
 
 #include "dan/analysis/ekf.hpp"
@@ -213,6 +216,54 @@ TEST_CASE("belief recorder: agrees with the scores of the experiment for every m
   check_against_scores(Ekf<Lorenz>(problem, {.inflation = 1.05}), many);
   const auto trained = test::small_increments<Network>();
   check_against_scores(Learned<Lorenz, Network, 2>(problem, trained), many);
+}
+
+namespace {
+/// All or nothing, by turns of chance.
+struct Sometimes : ObserveAll<12> {
+  static void available(const RandomKey& key, bool* mask) {
+    std::array<double, 1> chance;
+    fill_uniform<double>(key, std::span<double>(chance));
+    std::fill_n(mask, 12, chance[0] < 0.5);
+  }
+};
+/// What a network says of itself in cycles with observations and without.
+struct Silent : EmptyRecorder {
+  double silent = 0, spreads = 0, known = 0;
+  void after_analysis(const auto& view) {
+    if (!view.scored()) return;
+    std::array<double, 2> spread;
+    std::vector<double> variances(12);
+    view.method.spread(view.carried, spread);
+    for (std::size_t l = 0; l < view.runs; ++l) {
+      view.method.variances(view.carried, l, variances);
+      const bool none = !(view.observed.precision.at(0, l) > 0);
+      CHECK(std::isnan(spread[l]) == none);
+      CHECK(std::isnan(variances[3]) == none);
+      silent += none;
+      if (!none) spreads += spread[l], ++known;
+    }
+  }
+  void merge(const Silent& next) {
+    silent += next.silent, spreads += next.spreads, known += next.known;
+  }
+};
+}  // namespace
+
+TEST_CASE("belief recorder: what a network does not know in a gap is no belief") {
+  using World = Problem<Rk4<Lorenz96<12>>, Sometimes>;
+  const World world;
+  const Learned<World, Network, 2> method(world, test::small_increments<Network>(),
+                                          {.way_back = false});
+  Silent seen;
+  BeliefRecorder<MeanCrps> crps;
+  const auto scores = run_twin(
+      world, method, {.runs = 4, .cycles = 30, .burn_in = 5, .threads = 1, .progress = false}, seen,
+      crps);
+  CHECK(seen.silent > 20);
+  CHECK(seen.known > 20);
+  CHECK(scores.spread == doctest::Approx(seen.spreads / seen.known).epsilon(1e-12));
+  CHECK(crps.score.count() == static_cast<std::size_t>(12 * seen.known));
 }
 
 TEST_CASE("belief recorder: threads change no bit") {

@@ -3,9 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "dan/experiment/twin.hpp"
@@ -40,6 +43,7 @@ struct Plainly : EmptyRecorder {
     if (!view.scored()) return;
     const auto& trained = view.method.trained();
     for (std::size_t l = 0; l < view.runs; ++l) {
+      if (!(view.observed.precision.at(0, l) > 0)) continue;
       const auto in = LearnedIncrement<Network, float>::input(view.carried, l);
       auto collapsed = in;
       for (std::size_t i = 0; i < 40; ++i)
@@ -95,11 +99,24 @@ TEST_CASE("collapse: of two ensembles of two members, by hand") {
   CHECK(one.correlation() == doctest::Approx(2.5 / 4.5));
 }
 
-TEST_CASE("collapse: of a network's increments, pair by pair") {
+namespace {
+/// All or nothing, by turns of chance.
+struct Sometimes : ObserveAll<40> {
+  static void available(const RandomKey& key, bool* mask) {
+    std::array<double, 1> chance;
+    fill_uniform<double>(key, std::span<double>(chance));
+    std::fill_n(mask, 40, chance[0] < 0.5);
+  }
+};
+}  // namespace
+
+TEST_CASE_TEMPLATE("collapse: of a network's increments, pair by pair", Operator, ObserveAll<40>,
+                   Sometimes) {
+  using World = Problem<Rk4<Lorenz96<40>>, Operator>;
   Plainly plainly;
   CollapseRecorder collapse;
-  const Lorenz problem;
-  const Learned<Lorenz, Network, 4> method(problem, some_weights(), {.way_back = false});
+  const World problem;
+  const Learned<World, Network, 4> method(problem, some_weights(), {.way_back = false});
   const TwinConfig twin{
       .runs = 6, .cycles = 8, .burn_in = 5, .first_guess_deviation = 1, .progress = false};
   (void)run_twin(problem, method, twin, collapse, plainly);

@@ -75,6 +75,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     std::array<double, Runs> excess{}, usual{};  ///< s and u of the way back
     std::size_t cycle = 0;                       ///< at which the next forecast begins
     bool analysed = false;                       ///< since the start, or since it was loaded
+    std::array<bool, Runs> silent{};             ///< nothing reported in the last analysis
   };
 
   Learned(const Problem& problem, const Trained<Network, Real_>& trained,
@@ -132,6 +133,10 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     require_valid_observations("Learned::analyse", observed);
     T* values = carried.values.data();
     carried.analysed = true;
+    carried.silent.fill(true);
+    for (std::size_t j = 0; j < slots; ++j)
+      for (std::size_t l = 0; l < Runs; ++l)
+        if (observed.precision.at(j, l) > 0) carried.silent[l] = false;
     const auto here = cycle(observed);
     const bool anywhere = config_.way_back && find_lost(values, observed, carried);
     if (!anywhere) {
@@ -160,7 +165,9 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   /// √ of the mean variance of the analysis' error according to the network's own gain, a number
   /// for each run, 0 if that is negative; worth as much as the gain was taught
   /// (`TrainConfig::taught_gain`). Where the last analysis was static, that of B. In the problem's
-  /// norm. NaN before there is an analysis, since a start or since it was loaded.
+  /// norm. NaN, not known, before there is an analysis, since a start or since it was loaded, and
+  /// after one in which nothing reported: the gain, which was not used, does not tell of a
+  /// forecast.
   void spread(const Carried& carried, std::span<double> to) const requires(Network::gain) {
     if (!carried.analysed) {
       std::ranges::fill(to, std::numeric_limits<double>::quiet_NaN());
@@ -173,14 +180,19 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     for (std::size_t l = 0; l < Runs; ++l) {
       const double v = carried.static_variance[l];
       const double mean = static_cast<double>(lane_of(sum, l)) / Types::size;
-      to[l] = std::sqrt(v > 0 ? v * climate_variance_ : std::max(mean, 0.0));
+      to[l] = carried.silent[l] ? std::numeric_limits<double>::quiet_NaN()
+                                : std::sqrt(v > 0 ? v * climate_variance_ : std::max(mean, 0.0));
     }
   }
 
-  /// The variance of each element of lane `run`'s last analysis as in `spread`; 0 where the gain's
-  /// is negative.
+  /// The variance of each element of lane `run`'s last analysis, not known (NaN) where `spread` is
+  /// not; 0 where the gain's is negative.
   void variances(const Carried& carried, std::size_t run, std::span<double> to) const
       requires(Network::gain) {
+    if (!carried.analysed || carried.silent[run]) {
+      std::ranges::fill(to, std::numeric_limits<double>::quiet_NaN());
+      return;
+    }
     const double v = carried.static_variance[run];
     for (std::size_t i = 0; i < Types::size; ++i) {
       const T own = Network::variance(carried.cache->network, i);

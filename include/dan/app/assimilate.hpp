@@ -71,12 +71,12 @@ class AnalysesFile {
 /// Assimilates the observations of a file, from the climate or from where an earlier call stopped,
 /// with a cycler of one run into the folder `task.out`: run.json, what the run is of; analyses.csv:
 /// time, observations, the root mean square of their innovations y − H(x^f) (nan without any),
-/// spread (nan if the method has none) and the estimate of every element, a line for each cycle;
-/// assimilated.csv: the observations up to there; state.safetensors. They are written at the end
-/// and once a minute; meanwhile no other process may write there. A `notice` says what looks wrong:
-/// observations before the first analysis, which are not used, cycles without any, others than a
-/// network was trained for, and innovations that do not suit the observations. Interrupted, it
-/// keeps what it has; where the analysis cannot go on, the analyses before.
+/// spread (nan where the method knows none) and the estimate of every element, a line for each
+/// cycle; assimilated.csv: the observations up to there; state.safetensors. They are written at the
+/// end and once a minute; meanwhile no other process may write there. A `notice` says what looks
+/// wrong: observations before the first analysis, which are not used, cycles without any, others
+/// than a network was trained for, and innovations that do not suit the observations. Interrupted,
+/// it keeps what it has; where the analysis cannot go on, the analyses before.
 ///
 /// Returns {"cycles": …, "last_cycle": …, "observations": …, "innovation_rms": …, "error_rms": …};
 /// the last two, of the innovations and of the observations' errors, are of the last three quarters

@@ -50,9 +50,10 @@ struct Belief {
 /// Scores what a method believes of every element after every scored analysis of a twin experiment.
 ///
 /// Belief: the members of a method that has some (HasMembers), else N(estimate, variances)
-/// (HasVariances). Element i is multiplied by √w_i, w the weights of the problem's norm, so that
-/// all are in one unit and a mean square is that of the norm. `uniform` is keyed by (seed, run,
-/// cycle, element). Cost: that of the score for each element; memory: that of the score.
+/// (HasVariances); analyses whose variances are not known (NaN) are left out. Element i is
+/// multiplied by √w_i, w the weights of the problem's norm, so that all are in one unit and a mean
+/// square is that of the norm. `uniform` is keyed by (seed, run, cycle, element). Cost: that of the
+/// score for each element; memory: that of the score.
 template <class Score>
 struct BeliefRecorder : EmptyRecorder {
   Score score;
@@ -98,6 +99,7 @@ struct BeliefRecorder : EmptyRecorder {
         score.add(Belief::of(std::span(rows).subspan(i * members, members)), truth(i), uniform[i]);
     } else {
       view.method.variances(view.carried, lane, numbers);
+      if (std::isnan(numbers[0])) return;
       for (std::size_t i = 0; i < size; ++i)
         score.add(
             {std::sqrt(view.weights[i]) * view.estimate.at(i, lane), view.weights[i] * numbers[i]},

@@ -14,6 +14,7 @@ namespace dan::detail {
 inline constexpr std::size_t lost_length = 100;
 
 /// What is known of one run, cycle by cycle; spread and at_bounds: empty if the method tells none.
+/// A spread that is not known (NaN) counts like the error: it contradicts nothing.
 struct RunErrors {
   std::span<const double> error, spread, at_bounds;
 };
@@ -25,10 +26,13 @@ inline std::pair<std::size_t, std::string> first_lost_cycle(const RunErrors& run
   constexpr std::size_t length = lost_length;
   const std::size_t cycles = run.error.size();
   const bool has_spread = run.spread.size() == cycles, has_bounds = run.at_bounds.size() == cycles;
+  const auto spread_at = [&](std::size_t c) {
+    return std::isnan(run.spread[c]) ? run.error[c] : run.spread[c];
+  };
   double error = 0, spread = 0, at_bounds = 0;  // sums over `length` cycles
   for (std::size_t c = burn_in; c < cycles; ++c) {
     error += run.error[c];
-    if (has_spread) spread += run.spread[c];
+    if (has_spread) spread += spread_at(c);
     if (has_bounds) at_bounds += run.at_bounds[c];
     if (c + 1 < burn_in + length) continue;
     const auto mean = [&](double sum) { return sum / static_cast<double>(length); };
@@ -56,7 +60,7 @@ inline std::pair<std::size_t, std::string> first_lost_cycle(const RunErrors& run
                      ", more than any state is from another");
     const std::size_t first = c + 1 - length;
     error -= run.error[first];
-    if (has_spread) spread -= run.spread[first];
+    if (has_spread) spread -= spread_at(first);
     if (has_bounds) at_bounds -= run.at_bounds[first];
   }
   return {};

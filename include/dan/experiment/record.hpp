@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <array>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <string>
 #include <utility>
@@ -27,7 +29,8 @@
 
 namespace dan {
 
-/// An analysis that says how large it believes its error to be, a number for each run.
+/// An analysis that says how large it believes its error to be, a number for each run; NaN where it
+/// does not know.
 template <class A>
 concept HasSpread = Analysis<A> &&
     requires(const A analysis, const typename A::Carried& carried, std::span<double> to) {
@@ -180,6 +183,15 @@ struct RunSeries {
   /// Adds the runs that follow.
   void append(const RunSeries& next) {
     for (const auto& run : next.runs) runs.push_back(run);
+  }
+  /// The mean of all numbers after each run's first `burn_in` that are known, no NaN; NaN if none
+  /// is.
+  [[nodiscard]] double mean_known(std::size_t burn_in) const {
+    double sum = 0, count = 0;
+    for (const auto& run : after(burn_in))
+      for (const double x : run)
+        if (!std::isnan(x)) sum += x, ++count;
+    return count > 0 ? sum / count : std::numeric_limits<double>::quiet_NaN();
   }
   /// Each run without its first `burn_in` numbers; those that have no more are left out.
   [[nodiscard]] std::vector<std::span<const double>> after(std::size_t burn_in) const {

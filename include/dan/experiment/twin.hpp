@@ -70,9 +70,9 @@ struct TwinFailure {
 /// What a twin experiment found; not a number where there is nothing to average.
 struct TwinScores {
   double analysis_rmse = std::numeric_limits<double>::quiet_NaN();  ///< aRMSE
-  double forecast_rmse = analysis_rmse;   ///< the same of the forecasts (estimate before `analyse`)
-  double spread = analysis_rmse;          ///< time mean of the method's own spread after `analyse`
-  ConfidenceInterval interval;            ///< of the aRMSE, 95 %, see interval_of
+  double forecast_rmse = analysis_rmse;  ///< the same of the forecasts (estimate before `analyse`)
+  double spread = analysis_rmse;  ///< mean of the method's own spread after `analyse`, where known
+  ConfidenceInterval interval;    ///< of the aRMSE, 95 %, see interval_of
   double smoothing_rmse = analysis_rmse;  ///< the same of the oldest state in a smoother's window
   ConfidenceInterval smoothing_interval;  ///< of the smoothing_rmse
   std::vector<double> run_rmse;           ///< the aRMSE of each run that outlived the burn-in
@@ -272,7 +272,7 @@ struct Scoring {
     out.smoothing_interval = interval_of(smoother.series.after(0));
     out.smoothing_rmse = out.smoothing_interval.mean;
     out.forecast_rmse = mean_of(series.forecast);
-    out.spread = mean_of(series.spread);
+    out.spread = series.spread.mean_known(config.burn_in);
     out.went_back = mean_of(series.went_back);
     out.replaced = mean_of(series.replaced);
     const double deviation = climate.deviation();
