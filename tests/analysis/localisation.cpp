@@ -117,6 +117,16 @@ TEST_CASE("localisation: where a slot is") {
   static_assert(!LocatedOperator<Nonlinear<Whitened<ObserveAll<5>>, Square>>);
 }
 
+TEST_CASE("localisation: a place outside of the domain is refused") {
+  using Outside = Located<ObserveSubset<40, 1>, 1>;
+  for (const double place : {-1.0, 40.0, 100.0}) {
+    const Outside operation{ObserveSubset<40, 1>({3}), {{{{place}}}}};
+    CHECK_THROWS_WITH_AS((void)local_domains<Ring<40>>(operation, {.radius = 5}),
+                         doctest::Contains("place_of: place(0) of the operator is outside: Ring::"),
+                         ConfigError);
+  }
+}
+
 TEST_CASE("localisation: batches and their observations") {
   const ObserveSubset<10, 3, 2> network(std::array<std::size_t, 3>{0, 7, 19});  // points 0, 3, 9
   const auto domains = local_domains<Ring<10>>(network, {.radius = 0.7}, 4);    // reach 2.548

@@ -16,7 +16,9 @@
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
+#include "dan/observe/nonlinear.hpp"
 #include "dan/observe/subset.hpp"
+#include "dan/train/start.hpp"
 #include "support/networks.hpp"
 
 using namespace dan;
@@ -242,6 +244,36 @@ TEST_CASE("learned covariance: a head's own differs from the increment's by the 
       unbiased.trained.parameters[place.offset + row + m * Rich::Head::per_point] = 0;
   CHECK(distance(learned_covariance(unbiased.increment(), some.input),
                  head_covariance(unbiased.increment(), some.input)) < 1e-12);
+}
+
+TEST_CASE("uplift: of several members where the analysis linearises, at their mean") {
+  using World = Problem<Rk4<Lorenz96<12>>, Nonlinear<ObserveAll<12>, Square>>;
+  using Members =
+      NetworkFor<World, NetworkShape{.filters = 4, .blocks = 1, .sub_blocks = 1, .members = 3}>;
+  const World world{.noise = DiagonalNoise<12>(4)};
+  Members network;
+  network.input_mean = {2}, network.input_deviation = {3};
+  using Method = Learned<World, Members, 8>;
+  const Method method(world, random_start<float>(network, 3), {.way_back = false});
+  Method::FirstGuessBatch guess;
+  guess.fill(3);
+  auto carried = method.start(guess, 1, {.seed = 1});
+  Method::Observed observed;
+  observed.values.fill(9.5);
+  observed.precision.fill(0.25);
+  Method::Estimate forecast;
+  method.estimate(carried, forecast);
+  method.analyse(carried, observed, {});
+  const LearnedIncrement increment(method);
+  const auto in = increment.input(carried, 0);
+  const auto mean = increment.mean_state(in);
+  const auto uplift = uplift_of(world, observed, 0, std::span<const float>(mean));
+  for (std::size_t i = 0; i < 12; ++i) {
+    CHECK(mean[i] == doctest::Approx(forecast.at(i, 0)).epsilon(1e-5));
+    const double zeta = uplift.matrix(i, i) * (9.5 - std::pow(forecast.at(i, 0), 2));
+    CHECK(in[Members::zeta_at + i] ==
+          doctest::Approx(zeta * increment.deviations()[i]).epsilon(1e-4));
+  }
 }
 
 TEST_CASE("sampled gain: tends to the mean of the exact gain, and to the tangent at zero") {

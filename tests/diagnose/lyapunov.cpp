@@ -85,6 +85,10 @@ TEST_CASE("lyapunov: a rotation has exponents of zero, what is forgotten one of 
   CHECK(std::abs(forgetting.exponents[0].mean - std::log(0.5)) < 1e-14);
   CHECK(forgetting.exponents[1].mean == -INFINITY);
   CHECK(forgetting.failure.empty());
+  const auto growing = spectrum_of(MatrixModel<2>{{{{2, 1}, {0, 0}}}}, {.cycles = 100});
+  CHECK(growing.dimension.mean == 1);
+  CHECK(growing.dimension.low == doctest::Approx(1));
+  CHECK(growing.dimension.high == doctest::Approx(1));
 }
 
 TEST_CASE("lyapunov: the Kaplan-Yorke dimension") {

@@ -11,6 +11,7 @@
 #include "dan/analysis/etkf.hpp"
 #include "dan/analysis/learned.hpp"
 #include "dan/experiment/twin.hpp"
+#include "dan/geometry/interval.hpp"
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
@@ -59,6 +60,13 @@ using Method = Learned<Lorenz, Network, 2>;
 
 const TwinConfig config{
     .runs = 3, .cycles = 8, .burn_in = 2, .threads = 1, .first_guess_deviation = 0.1};
+
+/// Whether points near a point can be told on this geometry.
+template <class Grid>
+concept LooksAlike = requires(const Matrix& s) {
+  share_within<Grid>(s, 1.0);
+};
+static_assert(LooksAlike<Ring<12>> && !LooksAlike<Interval<12>>);
 }  // namespace
 
 TEST_CASE("covariance sensitivity: agrees with central differences of the covariance") {

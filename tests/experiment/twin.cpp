@@ -298,9 +298,12 @@ TEST_CASE("twin: channels in units that do not suit them are told, where progres
   };
   CHECK(run({.norm = {{1, 1e-6}}}) == 0);
   CHECK(run({}) == 1);
-  set_notice_handler(before);
   CHECK(said[0].find("channel 0 of the state varies by ") == 0);
   CHECK(said[0].find("(Problem::norm)") != std::string::npos);
+  notice_of_units(Norm<2>{}, std::array<double, 2>{3, 0});
+  CHECK(said.size() == 2);
+  CHECK(said.back().find("channel 1 of the state does not vary") == 0);
+  set_notice_handler(before);
 }
 
 TEST_CASE("twin: bad configurations") {

@@ -16,6 +16,8 @@
 #include "dan/models/lorenz96.hpp"
 #include "dan/network/analysis_network.hpp"
 #include "dan/observe/all.hpp"
+#include "dan/observe/interpolate.hpp"
+#include "dan/observe/nonlinear.hpp"
 #include "dan/problem/observation_deviations.hpp"
 #include "dan/problem/problem.hpp"
 #include "dan/problem/truth.hpp"
@@ -91,6 +93,31 @@ TEST_CASE("scaling: a nonlinear operator's precision is that of its slope in the
   // dy/dT = 4 σ T³ = 5.53 W/m²/K at 290 K, so that an error of 5.5 W/m² is one of 1 K.
   for (const double s : observation_deviations(world, network))
     CHECK(s == doctest::Approx(5.5 / 5.53).epsilon(0.01));
+}
+
+namespace {
+/// The identity, as a nonlinear observation.
+struct Same {
+  template <class T>
+  T value(const T& x) const {
+    return x;
+  }
+  template <class T>
+  T slope(const T&) const {
+    return T(real_t<T>(1));
+  }
+};
+}  // namespace
+
+TEST_CASE("scaling: of a nonlinear operator at moving places the slope counts, not the weights") {
+  using At = ObserveAt<Ring<40>, 2>;
+  const At between({Place<1>{{3.5}}, Place<1>{{7.25}}});
+  using World = Problem<Rk4<Lorenz96<40>>, Nonlinear<At, Same>>;
+  using Network = NetworkFor<World, NetworkShape{.filters = 2, .blocks = 1, .sub_blocks = 1}>;
+  const World world{.observe = Nonlinear<At, Same>{between}};
+  Network network;
+  network.input_mean = {2}, network.input_deviation = {3};
+  for (const double s : observation_deviations(world, network)) CHECK(s == 1);
 }
 
 TEST_CASE("truth: a model without a step, or with one backwards, is refused") {

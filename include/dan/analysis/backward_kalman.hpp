@@ -25,18 +25,18 @@ struct BackwardKalmanConfig {
 /// would have by now had it followed the trajectory that leads to the forecast.
 ///
 ///   x_0 = x^f,  x_−k = M⁻¹(x_−k+1), k = 1 … n;  P^a_−n = c I,
-///   P^f_−k+1 = M'(x_−k) P^a_−k M'(x_−k)ᵀ,  P^a = inflation² (I − K H) P^f with K of P^f, H and R,
-///   x^a = x^f + K_0 (y − H(x^f)).
-/// Only a state is carried from cycle to cycle. Along the trajectory the observation operator, and
-/// which slots report, are those of the present cycle. On the attractor of a chaotic system the
-/// covariance of a filter depends, after a while, on the trajectory alone: this analysis shows how
-/// much of it is in the forecast, with nothing but the equations.
-/// The model must have `backward()`: the library's Runge–Kutta integrators do, for an equation that
-/// is not told the time and knows of no decay that would explode.
-/// The constructor throws ConfigError unless cycles > 0, c > 0 and inflation > 0; `analyse` throws
-/// NumericalError as `Ekf::analyse`, and where the trajectory is not finite.
-/// Cost per cycle: n cycles of an `Ekf`. Memory: n states, and that of an `Ekf`.
-/// Source: after Sakov, arXiv:2411.14809 (2024), a variant.
+///   P^f_−k+1 = M'(x_−k) P^a_−k M'(x_−k)ᵀ + Q,  P^a = inflation² (I − K H) P^f with K of P^f, H and
+///   R, x^a = x^f + K_0 (y − H(x^f)).
+/// Q is the model's noise, if it has any. Only a state is carried from cycle to cycle. Along the
+/// trajectory the observation operator, and which slots report, are those of the present cycle; so
+/// where none does, the spread is that of n cycles of growth from c and says little. On the
+/// attractor of a chaotic system the covariance of a filter depends, after a while, on the
+/// trajectory alone: this analysis shows how much of it is in the forecast, with nothing but the
+/// equations. The model must have `backward()`: the library's Runge–Kutta integrators do, for an
+/// equation that is not told the time and knows of no decay that would explode. The constructor
+/// throws ConfigError unless cycles > 0, c > 0 and inflation > 0; `analyse` throws NumericalError
+/// as `Ekf::analyse`, and where the trajectory is not finite. Cost per cycle: n cycles of an `Ekf`.
+/// Memory: n states, and that of an `Ekf`. Source: after Sakov, arXiv:2411.14809 (2024), a variant.
 template <class Problem_>
 class BackwardKalman : public AnalysisTypes<Problem_, double, 1> {
  public:

@@ -114,11 +114,14 @@ struct Uplift {
   std::vector<double> deviations;  ///< one per reporting slot
 };
 
-/// What the observations `observed` of lane `lane` are to a problem, H the tangent at the state of
-/// an input: the uplift of δ. Slots that are silent are left out. Cost: an adjoint per slot.
+/// What the observations `observed` of lane `lane` are to a problem, H the tangent at a state: the
+/// uplift of δ. Slots that are silent are left out. Cost: an adjoint per slot.
+///
+/// `at`: the state, size elements, or an input of one member, which begins with it; of several
+/// `LearnedIncrement::mean_state(in)`, where a learned analysis linearises.
 template <class Problem, class Observed, class Real>
 [[nodiscard]] Uplift uplift_of(const Problem& problem, const Observed& observed, std::size_t lane,
-                               std::span<const Real> in) {
+                               std::span<const Real> at) {
   using T = lanes_t<typename decltype(observed.values)::Real, Observed::lanes>;
   constexpr std::size_t size = Problem::size;
   std::vector<std::size_t> reporting;
@@ -126,7 +129,7 @@ template <class Problem, class Observed, class Real>
     if (observed.precision.at(j, lane) > 0) reporting.push_back(j);
   Uplift out{zero_tensor<double>(size, reporting.size()), {}};
   Scratch<T> x(size, Unset{}), d_y(Problem::slots), row(size, Unset{});
-  for (std::size_t i = 0; i < size; ++i) x[i] = T(in[i]);
+  for (std::size_t i = 0; i < size; ++i) x[i] = T(at[i]);
   for (std::size_t n = 0; n < reporting.size(); ++n) {
     const auto precision = static_cast<double>(observed.precision.at(reporting[n], lane));
     std::ranges::fill(row, T(0));

@@ -75,6 +75,15 @@ class LearnedIncrement {
     for (std::size_t i = 0; i < inputs; ++i) in[i] = lane_of(carried.cache->network_in[i], lane);
     return in;
   }
+  /// The mean over the members of the states in an input, where a learned analysis linearises an
+  /// observation operator.
+  [[nodiscard]] static std::vector<Real> mean_state(std::span<const Real> in) {
+    std::vector<Real> mean(in.begin(), in.begin() + size);
+    for (std::size_t m = 1; m < members; ++m)
+      for (std::size_t i = 0; i < size; ++i) mean[i] += in[m * size + i];
+    for (Real& x : mean) x /= static_cast<Real>(members);
+    return mean;
+  }
   /// z, the part of an input that is the innovation's.
   template <class T>
   [[nodiscard]] static std::span<T> innovation(T* in) {

@@ -162,8 +162,8 @@ class GrowthRates {
     for (std::size_t b = 0; b < blocks; ++b)
       for (std::size_t k = 0; k < count; ++k) {
         sum[b] += series_[k][b];
-        if (k > whole) continue;
         const double weight = k < whole ? 1 : d - static_cast<double>(whole);
+        if (k > whole || weight == 0) continue;  // an exponent may be −∞
         dimension[b] -= weight * (series_[k][b] - lambda[k]) / lambda[whole];
       }
     to.sum = about(std::accumulate(lambda.begin(), lambda.end(), 0.0), sum);

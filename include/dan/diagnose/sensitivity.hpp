@@ -84,6 +84,9 @@ class SensitivityRecorder : public EmptyRecorder {
     static_assert(LearnedMethod<Method>,
                   "SensitivityRecorder: the method must be a Learned analysis");
     using Grid = typename Method::Network::Grid;
+    static_assert(detail::taps_permute<Grid>,
+                  "SensitivityRecorder: the geometry must look alike from every point, as Ring and "
+                  "Torus; on others take covariance_sensitivity point by point");
     if (points_ > Grid::points)
       throw ConfigError(to_text("SensitivityRecorder: count is ", points_, ", expected at most ",
                                 Grid::points, ", the points of the state"));
@@ -155,6 +158,7 @@ class SensitivityRecorder : public EmptyRecorder {
 /// The share of ΣS_ij² whose i and j are both within `radius` grid steps of the point, of a
 /// SensitivityRecorder's mean on this geometry, seen from point 0.
 template <GeometryLike Grid>
+requires detail::taps_permute<Grid>
 [[nodiscard]] double share_within(const Matrix& s, double radius, std::size_t channels = 1) {
   constexpr std::size_t width = SensitivityRecorder::widest<Grid>();
   require_size("share_within", "rows of S", s.shape()[0], Grid::taps(width) * channels,

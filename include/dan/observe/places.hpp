@@ -194,11 +194,19 @@ struct Located : Operator {
   [[nodiscard]] Place<Dimensions> place(std::size_t slot) const { return places[slot]; }
 };
 
-/// Where a slot of the operator is; throws ConfigError for an element that the state does not have.
+/// Where a slot of the operator is; throws ConfigError for an element that the state does not have,
+/// and for a place that a geometry of the library knows to be outside of its domain.
 template <class Geometry, LocatedOperator Operator>
 [[nodiscard]] Place<Geometry::dimensions> place_of(const Operator& operation, std::size_t slot) {
   if constexpr (requires { operation.place(slot); }) {
-    return operation.place(slot);
+    const auto place = operation.place(slot);
+    if constexpr (requires { Geometry::corners_of(place.position); }) try {
+        (void)Geometry::corners_of(place.position);
+      } catch (const ConfigError& e) {
+        throw ConfigError(
+            to_text("place_of: place(", slot, ") of the operator is outside: ", e.what()));
+      }
+    return place;
   } else {
     const std::size_t element = operation.element(slot);
     if (element >= Operator::points * Operator::channels)

@@ -73,7 +73,12 @@ template <std::size_t Channels>
     if (share(c) < share(least)) least = c;
     if (share(c) > share(most)) most = c;
   }
-  if (share(most) > 1000 * share(least))
+  if (deviations[least] == 0 && deviations[most] > 0)
+    notice(to_text("channel ", least, " of the state does not vary, while channel ", most,
+                   " varies by ", three_digits(deviations[most]),
+                   ": leave it out of the state, or begin with truths in which it varies "
+                   "(Problem::start)"));
+  else if (share(most) > 1000 * share(least))
     notice(to_text("channel ", most, " of the state varies by ", three_digits(deviations[most]),
                    ", channel ", least, " by ", three_digits(deviations[least]),
                    ", and their units in the norm are ", norm.units[most], " and ",

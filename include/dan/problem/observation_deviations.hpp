@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <vector>
@@ -13,7 +14,7 @@ namespace dan {
 namespace detail {
 /// How precisely each element of the state is observed, Σ_j H_ji² / R_jj with every slot reporting,
 /// H the tangent at `x`; where places come with the observations, every element of a channel as its
-/// most precise slot.
+/// most precise slot, H_j then the slope of a channel at the slot's place.
 template <class Problem>
 [[nodiscard]] std::vector<double> element_precision(const Problem& problem,
                                                     const std::vector<double>& x) {
@@ -26,15 +27,17 @@ template <class Problem>
     unit[j] = 1;
     problem.observe.observe_adjoint(x.data(), unit.data(), row.data());
     unit[j] = 0;
-    for (std::size_t i = 0; i < size; ++i)
-      if (moves && row[i] != 0 && std::isfinite(row[i])) {
-        const double slope =
-            Problem::Operator::linear ? 1 : row[i] * row[i];  // no weight of places
-        double& best = precision[i % channels];
-        best = std::max(best, slope * problem.noise.precision(j));
-      } else if (!moves && std::isfinite(row[i])) {
-        precision[i] += row[i] * row[i] * problem.noise.precision(j);
-      }
+    std::array<double, channels> slope{};
+    for (std::size_t i = 0; i < size; ++i) {
+      if (!std::isfinite(row[i])) continue;
+      slope[i % channels] += row[i];
+      if (!moves) precision[i] += row[i] * row[i] * problem.noise.precision(j);
+    }
+    for (std::size_t c = 0; moves && c < channels; ++c) {
+      // The weights of a place add up to one, but for rounding.
+      if (std::abs(slope[c] - 1) < 1e-12) slope[c] = 1;
+      precision[c] = std::max(precision[c], slope[c] * slope[c] * problem.noise.precision(j));
+    }
   }
   for (std::size_t i = channels; moves && i < size; ++i) precision[i] = precision[i - channels];
   return precision;

@@ -22,9 +22,10 @@ namespace dan {
 ///
 ///   x(k+1) = M(x(k)) + η(k),  η ~ N(0, Q),  y(k) = H_k(x(k)) + ε(k),  ε ~ N(0, R).
 /// Where the points of the state are is said by the model (`Model::Geometry`). By default the model
-/// is perfect, Q = 0. Truths have the noise. Of the methods the ensemble filters and the EKF know
-/// it; for 3D-Var, 4D-Var and learned analyses, which have a B or weights for all that a forecast
-/// is wrong by, M alone is the forecast; the IEnKS needs a perfect model (`without_model_noise`).
+/// is perfect, Q = 0. Truths have the noise. Of the methods the ensemble filters, the EKF and the
+/// BackwardKalman know it; for 3D-Var, 4D-Var and learned analyses, which have a B or weights for
+/// all that a forecast is wrong by, M alone is the forecast; the IEnKS needs a perfect model
+/// (`without_model_noise`).
 template <DynamicalModel Model_, ObservationOperator Operator_, TruthStart Start_ = GaussianStart,
           class ModelNoise_ = NoModelNoise>
 struct Problem {
@@ -59,8 +60,8 @@ struct Problem {
     return norm.template weights<Geometry, points>();
   }
 
-  /// Errors of `states` states in a row, each size independent numbers: deviation · N(0, 1) units of
-  /// the norm. Those of the first states do not depend on how many there are.
+  /// Errors of `states` states in a row, each size independent numbers: deviation · N(0, 1) units
+  /// of the norm. Those of the first states do not depend on how many there are.
   [[nodiscard]] std::vector<double> errors(const RandomKey& key, double deviation,
                                            std::size_t states = 1) const {
     std::vector<double> error(states * size);
