@@ -194,10 +194,11 @@ class SweepFigure {
           }
           const auto [trained, report] = dan::train<Network, Runs>(problem, recipe, file);
           if (!file.empty() && !quick)
-            dan::save_weights(std::filesystem::path(file.string() + ".safetensors"), trained,
-                              {{"command", command},
-                               {"training", dan::json_of_fields(recipe.training).dump()},
-                               {"training_seconds", dan::to_text(std::round(report.seconds))}});
+            dan::save_weights(
+                std::filesystem::path(file.string() + ".safetensors"), trained,
+                {{"command", command},
+                 {"training", dan::json_of_fields(recipe.training.shortened()).dump()},
+                 {"training_seconds", dan::to_text(std::round(report.seconds))}});
           auto row = measure(problem, Analysis(problem, trained), twin);
           add_training<Network>(row, recipe, report);
           return row;

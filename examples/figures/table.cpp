@@ -159,7 +159,7 @@ void train_row(const Row& row, const example::Options& options, const TableOptio
       table.from.empty() ? config.updates : table.updates,
       table.from.empty() ? "" : " --from " + std::filesystem::path(table.from).filename().string());
   notes["updates"] = updates;
-  notes["training"] = json_of_fields(config).dump();
+  notes["training"] = json_of_fields(config.shortened()).dump();
   notes["training_seconds"] = to_text(std::round(report.seconds));
   notes["restarts"] = to_text(report.restarts, ", the last one at update ", report.last_restart);
   save_weights(row.file(table.weights), trained, notes);

@@ -126,8 +126,7 @@ class Entry {
       Recipe<Teacher> mine = recipe;
       if (training.updates > 0) mine.training.updates = training.updates;
       mine.training.seed = training.seed;
-      for (const auto& [field, value] : training.fields)
-        set_field("train", mine.training, field, value);
+      set_fields("train", mine.training, training.fields);
       mine.training.threads = training.threads;
       if (!training.finish) mine.finish.share = 0;
       auto checkpoints = training.out;
@@ -204,7 +203,7 @@ class Entry {
                                                  .inflation = v[2]}));
                });
     }
-    if constexpr (!from_file)
+    if constexpr (!from_file && Problem::perfect_model)
       method("ienks", "IEnKS-N of 40 members: iterative, finite-size",
              {{"inflation", "factor of the anomalies", 1},
               {"lag", "cycles in a window", 1, {1, 3, 5}}},

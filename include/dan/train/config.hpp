@@ -72,6 +72,15 @@ struct TrainConfig {
         field("taught_gain", &C::taught_gain, Range::from_zero()), field("seed", &C::seed));
   }
 
+  /// The same with a beginning that suits few updates, as recipes train: `warm_up` at most a tenth
+  /// of them, `first_updates` three eighths.
+  [[nodiscard]] TrainConfig shortened() const {
+    TrainConfig config = *this;
+    config.warm_up = std::min(warm_up, updates / 10);
+    config.first_updates = std::min(first_updates, updates * 3 / 8);
+    return config;
+  }
+
   /// Throws ConfigError, in the name of `function`, for a value out of its range.
   void require_valid(std::string_view function) const {
     require_fields(function, *this);
@@ -121,5 +130,20 @@ struct TrainReport {
     archive.number("seconds", seconds);
   }
 };
+
+/// Sets fields of a recipe's training by name, as texts, and shortens its beginning. Throws
+/// ConfigError, in the name of `function`, as `set_field`, and for a field that `shortened()` would
+/// change.
+template <class Fields>
+void set_fields(std::string_view function, TrainConfig& config, const Fields& fields) {
+  for (const auto& [name, value] : fields) set_field(function, config, name, value);
+  const auto given = json_of_fields(config);
+  config = config.shortened();
+  const auto used = json_of_fields(config);
+  for (const auto& [name, value] : fields)
+    if (used[name] != given[name])
+      throw ConfigError(to_text(function, ": ", name, " is ", value, ", expected at most ",
+                                used[name].dump(), " of ", config.updates, " updates"));
+}
 
 }  // namespace dan

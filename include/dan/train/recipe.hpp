@@ -120,17 +120,14 @@ inline void make_folder_of(const std::filesystem::path& name) {
         to_text("train: cannot make the folder of ", name.string(), ": ", error.message()));
 }
 
-/// One training, as short as it is: a shorter one has a shorter beginning. Goes on from
-/// `checkpoint`, if there is one.
+/// One training, as `shortened()`. Goes on from `checkpoint`, if there is one.
 template <std::size_t Lanes, class Problems, class Start, class Teacher, class Ranks>
-auto train_once(const Problems& problem, const Start& start, TrainConfig config,
+auto train_once(const Problems& problem, const Start& start, const TrainConfig& config,
                 const Teacher& teacher, const std::filesystem::path& checkpoint,
                 const Ranks& processes) {
-  config.warm_up = std::min(config.warm_up, config.updates / 10);
-  config.first_updates = std::min(config.first_updates, config.updates * 3 / 8);
   Trainer<std::remove_cvref_t<decltype(first_of(problem))>, typename Start::Network, Lanes, Teacher,
           Keep::everything, typename Start::Real, SupervisedLoss, Ranks>
-      trainer(problem, start, config, teacher, processes);
+      trainer(problem, start, config.shortened(), teacher, processes);
   trainer.run(checkpoint);
   return std::pair(trainer.trained(), trainer.report());
 }
@@ -141,7 +138,8 @@ inline std::filesystem::path checkpoint_of(const std::filesystem::path& name, co
 }  // namespace detail
 
 /// Trains a network from the weights `start`, those of a neighbouring problem perhaps, as the
-/// recipe says, then its finish. The scaling of its inputs stays that of `start`.
+/// recipe says (`TrainConfig::shortened`), then its finish. The scaling of its inputs stays that of
+/// `start`.
 ///
 /// `problem`: a problem, or several in a vector for one network that shall serve all of them, see
 /// `Trainer`; it should then see the scales (`NetworkShape::sees_scales`).
