@@ -122,6 +122,10 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
     cycler.start_from_climate(task.seed);
   const std::size_t first = cycler.cycle(), last = last_cycle(table, task.times);
   if (first > 0) {
+    for (const auto& file : {task.out / "analyses.csv", assimilated})
+      if (!fs::exists(file))
+        throw FileError(to_text(file.string(), " is not there, as ", state.string(),
+                                " is; take another --out, or remove that to begin anew"));
     analyses.resume(first);
     const auto before = load_observations<Geometry, Channels>(assimilated);
     for (std::size_t k = 1; k <= first; ++k) {
@@ -137,6 +141,7 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
       std::max(first, task.cycles == 0 ? last : std::min(last, first + task.cycles));
   std::vector<double> x(cycler.size()), predicted(slots), values, variances, places;
   double spread = 0;
+  std::size_t far = 0;  // the first cycle with an observation that is far from its forecast
   std::size_t used = 0;
   Progress progress("assimilating", end - first, true);
   const auto save = [&] {
@@ -174,8 +179,14 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
       cycler.observe(places, predicted);
       if (!seen.empty()) {
         innovation = innovations.add(seen, predicted);
+        for (std::size_t j = 0; j < seen.size() && far == 0; ++j)
+          if (std::abs(seen[j].value - predicted[j]) > 100 * seen[j].deviation) far = cycle;
         if (!std::isfinite(innovation))
-          throw NumericalError("the innovations are not finite: look for a value that cannot be");
+          throw NumericalError(to_text(
+              "the innovations are not finite: look for a value that cannot be",
+              far > 0 ? to_text(", perhaps in cycle ", far,
+                                ", the first with an innovation of more than 100 deviations")
+                      : ""));
       }
       cycler.analyse(values, variances, places);
       cycler.estimate(x);
@@ -203,7 +214,26 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
           {"error_rms", sizes.error}};
 }
 
+namespace detail {
+/// Throws ConfigError where there is a file and `is_same` finds other contents, or cannot read it.
+template <class IsSame>
+void require_same_or_none(const std::filesystem::path& file, const IsSame& is_same) {
+  if (!std::filesystem::exists(file)) return;
+  bool same = false;
+  try {
+    same = is_same();
+  } catch (const std::exception&) {
+    same = false;
+  }
+  if (!same)
+    throw ConfigError(to_text("make: ", file.string(),
+                              " is there with other contents; give --out another folder, or remove "
+                              "it"));
+}
+}  // namespace detail
+
 /// Writes a twin experiment into a folder: observations.csv, and truth.npy (cycles × elements).
+/// Throws ConfigError where files of these names have other contents.
 template <class Problem>
 void make_observations(const Problem& problem, double interval, std::size_t cycles,
                        std::uint64_t seed, const std::filesystem::path& folder) {
@@ -217,8 +247,18 @@ void make_observations(const Problem& problem, double interval, std::size_t cycl
     for (std::size_t i = 0; i < Problem::size; ++i) states(k - 1, i) = twin.truth().at(i, 0);
     add_observations(table, interval * static_cast<double>(k), problem.observe, twin.observed());
   }
-  save_observations(folder / "observations.csv", table);
-  save_npy(folder / "truth.npy", states);
+  const auto observations = folder / "observations.csv", truth = folder / "truth.npy";
+  detail::require_same_or_none(observations, [&] {
+    using Table = decltype(table);
+    const auto there = load_observations<typename Table::Geometry, Table::channels>(observations);
+    return std::ranges::equal(there.rows(), table.rows());
+  });
+  detail::require_same_or_none(truth, [&] {
+    const auto there = load_npy<2>(truth);
+    return there.shape() == states.shape() && std::ranges::equal(there, states);
+  });
+  save_observations(observations, table);
+  save_npy(truth, states);
 }
 
 }  // namespace dan::app
