@@ -274,8 +274,10 @@ TEST_CASE("cycler: errors name the run; after one of an observation all is as be
   const auto make = maker(Full{}, Enkf<Full, 5>(Full{}, {}));
   const auto three = make(3), two = make(2);
   std::vector<double> y(3 * size, 8.0), x(3 * size), before(3 * size);
-  CHECK_THROWS_WITH_AS(three->forecast(), "forecast: there is no state yet; start it, or load one",
-                       ConfigError);
+  CHECK_THROWS_WITH_AS(
+      three->forecast(),
+      "forecast: there is no state, not yet or no more after an error; start it, or load one",
+      ConfigError);
   CHECK_THROWS_WITH_AS(three->start(std::vector<double>(size, 8.0), 1, 1),
                        "start: guess has shape (8), expected (24), one per state element of each "
                        "of 3 runs",
@@ -308,6 +310,37 @@ TEST_CASE("cycler: errors name the run; after one of an observation all is as be
     CHECK_MESSAGE(std::string(error.what()).starts_with("run 1: "), error.what());
   }
   CHECK_THROWS_AS(two->forecast(), ConfigError);
+}
+
+namespace {
+/// Lorenz 96 that cannot go on when it is told so.
+struct Fragile : Model {
+  const bool* breaks = nullptr;
+  template <class T>
+  void step(const T* x, T* y) const {
+    Model::step(x, y);
+    if (*breaks) throw NumericalError("the model broke");
+  }
+};
+}  // namespace
+
+TEST_CASE("cycler: after a forecast that failed all is as before") {
+  bool breaks = false;
+  using World = Problem<Fragile, ObserveAll<size>>;
+  World world;
+  world.model.breaks = &breaks;
+  app::CyclerOf<World, Etkf<World, 5>> cycler(world, Etkf<World, 5>(world));
+  cycler.start(std::vector<double>(size, 8.0), 1, 1);
+  std::vector<double> before(size), after(size);
+  cycler.state(2, before);
+  breaks = true;
+  CHECK_THROWS_WITH_AS(cycler.forecast(), doctest::Contains("the model broke"), NumericalError);
+  cycler.state(2, after);
+  CHECK(test::all_same_bits(after, before));
+  breaks = false;
+  cycler.forecast();
+  cycler.state(2, after);
+  CHECK_FALSE(test::all_same_bits(after, before));
 }
 
 TEST_CASE("cycler: correlated errors are those of the problem") {

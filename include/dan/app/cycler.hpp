@@ -165,13 +165,24 @@ class CyclerOf : public Cycler {
       guess.insert(guess.end(), climate.mean.begin(), climate.mean.end());
     start(guess, std::sqrt(square), seed);
   }
-  /// Where a model throws, some members are a cycle ahead of the others: there is no state then.
+  /// After an error all is as before, but where that takes a copy of a network's memory, or one of
+  /// several groups of runs was done: there is no state then.
   void forecast() override {
     require_started("forecast");
+    std::size_t done = std::is_copy_constructible_v<Carried> ? 0 : 1;
     try {
-      for_groups([&](std::size_t g) { method_.forecast(carried_[g]); });
+      for_groups([&](std::size_t g) {
+        if constexpr (std::is_copy_constructible_v<Carried>) {
+          Carried next = carried_[g];
+          method_.forecast(next);
+          carried_[g] = std::move(next);
+          ++done;
+        } else {
+          method_.forecast(carried_[g]);
+        }
+      });
     } catch (...) {
-      carried_.clear();
+      if (done > 0) carried_.clear();
       throw;
     }
   }
@@ -428,7 +439,9 @@ class CyclerOf : public Cycler {
   }
   void require_started(std::string_view function) const {
     if (carried_.empty())
-      throw ConfigError(to_text(function, ": there is no state yet; start it, or load one"));
+      throw ConfigError(
+          to_text(function,
+                  ": there is no state, not yet or no more after an error; start it, or load one"));
   }
   void require_runs_of(std::string_view function, std::string_view name, std::size_t found,
                        std::size_t each, std::string_view per) const {
