@@ -99,10 +99,12 @@ concept Analysis = HasState<A> &&
              const RandomKey& key) {
   { A::runs } -> std::convertible_to<std::size_t>;
   { A::slots } -> std::convertible_to<std::size_t>;
+  // write: Carried start(const FirstGuessBatch&, double deviation, const RandomKey&) const
   { analysis.start(guess, double(1), key) } -> std::same_as<typename A::Carried>;
-  analysis.forecast(carried);
-  analysis.analyse(carried, observed, key);
-  analysis.estimate(carried, estimate);
+  analysis.forecast(carried);  // write: void forecast(Carried&) const
+  analysis.analyse(carried, observed,
+                   key);  // … analyse(Carried&, const Observed&, const RandomKey&) const
+  analysis.estimate(carried, estimate);  // write: void estimate(const Carried&, Estimate&) const
 };
 
 /// Says where the states stand that its forecasts are made of: a reference to number `element` of

@@ -7,8 +7,8 @@
 // clang-format off
 // Numbers with lanes, storage, randomness, work in parallel.
 #include "dan/version.hpp"
-#include "dan/core/at_time.hpp"
 #include "dan/core/compiler.hpp"
+#include "dan/core/at_time.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/fields.hpp"
 #include "dan/core/scalar.hpp"

@@ -4,6 +4,8 @@
 /// \file
 /// What a compiler may not be told, or is known to get wrong.
 ///
+/// **C++20** is what everything is written in.
+///
 /// **Finite mathematics.** -Ofast, -ffast-math and -ffinite-math-only let the compiler assume that
 /// no number is NaN or infinite; every check of observations, noise and states is then gone without
 /// a word, and missing values are analysed as if they were there. That is refused here.
@@ -19,6 +21,11 @@
 /// packages (pkg-config, CMake, Meson) hand it on, with the macro that says so.
 /// Seen with g++ 12.2, not with 11.3, 12.4 and 13.3; 12.3 was not tried and counts as concerned.
 /// Source: GCC bug 108599.
+
+#if __cplusplus < 202002L
+#error "dan: needs C++20: add -std=c++20"
+#include <add -std=c++20>  // is no file, which ends the compilation here
+#endif
 
 #if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
 #error \

@@ -75,6 +75,15 @@ class Trainer {
   using Network = Network_;
   static_assert(Lanes % simd_width<Real> == 0,
                 "Trainer: Lanes must be a multiple of dan::simd_width<Real>");
+  static_assert(
+      std::is_same_v<Teacher, NoTeacher> ||
+          requires(const Teacher& teacher, const Problem& problem) {
+            teacher.template filter<Real, Lanes>(problem);
+          },
+      "Trainer: the fourth template argument is the teacher, which needs `filter<Real, Lanes>("
+      "problem)`, as EnsrfTeacher<64>; a loss is the seventh, after NoTeacher, Keep::everything "
+      "and "
+      "float");
   static constexpr std::size_t lanes = Lanes;
 
   /// Trains from random weights. Throws ConfigError for a value out of range.
@@ -246,7 +255,8 @@ class Trainer {
   /// uninterrupted run. Throws FileError, and changes nothing, if the file is missing, damaged, or
   /// of a training with another architecture or configuration.
   [[gnu::cold]] void resume(const std::filesystem::path& path) {
-    ArchiveReader reader("Trainer::resume", path);
+    ArchiveReader reader("Trainer::resume", path,
+                         "; it is of another training: remove it, or give this one another name");
     State saved = now_;
     transfer(saved, reader);
     reader.finish();
