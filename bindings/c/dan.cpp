@@ -67,6 +67,12 @@ std::span<double> span(double* array, const char* name, std::size_t size) {
 }  // namespace
 
 const char* dan_message(void) { return message.c_str(); }
+dan_status dan_refuse_size(const char* name, size_t found, size_t expected) {
+  return guarded([&] {
+    require(name, "name");
+    throw dan::ShapeError(dan::to_text(name, " has ", found, " numbers, expected ", expected));
+  });
+}
 const char* dan_version(void) {
   static const std::string version(dan::library_version);
   return version.c_str();

@@ -49,6 +49,8 @@ typedef void (*dan_step)(const double* x, double* y, void* user);
 
 /* What went wrong in the last call of this thread that did not return DAN_OK. */
 DAN_API const char* dan_message(void);
+/* For bindings that know the sizes of their arrays: says so in dan_message() and returns DAN_ARGUMENT. */
+DAN_API dan_status dan_refuse_size(const char* name, size_t found, size_t expected);
 DAN_API const char* dan_version(void);
 
 /* Makes a method; *method is NULL where it fails. A learned one needs its weights:

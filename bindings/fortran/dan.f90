@@ -16,9 +16,8 @@
 ! then have one more dimension at the end, guess(size, runs).
 !
 ! Every procedure takes an optional `status`, 0 if all is well; without it an error stops the program
-! with the message (see also dan_message); status 1 without a message is an array of another size. A
-! method is not copied: assignment, which would make two owners of one, stops the program. What a name
-! may be, and what each procedure does, is said in dan.h.
+! with the message (see also dan_message). A method is not copied: assignment, which would make two
+! owners of one, stops the program. What a name may be, and what each procedure does, is said in dan.h.
 module dan
   use, intrinsic :: iso_c_binding
   implicit none
@@ -68,6 +67,12 @@ module dan
       import :: c_ptr
       type(c_ptr) :: text
     end function c_message
+    function c_refuse_size(name, found, expected) bind(c, name='dan_refuse_size') result(status)
+      import :: c_int, c_char, c_size_t
+      character(kind=c_char), intent(in) :: name(*)
+      integer(c_size_t), value :: found, expected
+      integer(c_int) :: status
+    end function c_refuse_size
     function c_version() bind(c, name='dan_version') result(text)
       import :: c_ptr
       type(c_ptr) :: text
@@ -231,13 +236,8 @@ contains
     integer, intent(in) :: expected
     integer, intent(out), optional :: status
     fits = found == expected
-    if (fits) return
-    if (present(status)) then
-      status = 1
-    else
-      write (0, '(3a,i0,a,i0)') 'dan: ', name, ' has ', found, ' numbers, expected ', expected
-      error stop 1
-    end if
+    if (.not. fits) call finish(c_refuse_size(name//c_null_char, int(found, c_size_t), &
+                                              int(expected, c_size_t)), status)
   end function fits
 
   !> The same of every dimension.
