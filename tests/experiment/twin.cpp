@@ -303,6 +303,10 @@ TEST_CASE("twin: channels in units that do not suit them are told, where progres
   notice_of_units(Norm<2>{}, std::array<double, 2>{3, 0});
   CHECK(said.size() == 2);
   CHECK(said.back().find("channel 1 of the state does not vary") == 0);
+  notice_of_units(Norm<1>{}, std::array<double, 1>{8e-4});
+  CHECK(said.back().find("the state varies by 0.0008, and its unit in the norm is 1: ") == 0);
+  notice_of_units(Norm<1>{}, std::array<double, 1>{0.5});
+  CHECK(said.size() == 3);
   set_notice_handler(before);
 }
 

@@ -17,6 +17,7 @@ class Climatology : public AnalysisTypes<Problem_, double, Runs> {
   using typename Types::Estimate, typename Types::FirstGuessBatch, typename Types::Observed;
 
   static constexpr std::string_view method = "Climatology";
+  static constexpr bool follows_truth = false;  ///< so that no run is said to have lost it
 
   struct Carried {};
 

@@ -34,7 +34,8 @@ inline CLI::Validator whole_number(std::size_t least) {
             const bool digits = !value.empty() && value.size() < 19 &&
                                 value.find_first_not_of("0123456789") == std::string::npos;
             if (digits && std::stoull(value) >= least) return "";
-            return to_text("is ", value, ", expected a whole number, at least ", least);
+            return to_text("is ", value, ", expected a whole number, at least ", least,
+                           value.size() < 19 ? "" : ", of at most 18 digits");
           },
           "NUMBER"};
 }

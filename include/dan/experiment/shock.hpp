@@ -248,12 +248,10 @@ void run_shock_group(const Problem& problem, const Method& method, const Shock& 
 ///
 /// Truth and observations are those of `problem`, but for `Shock::noise`; the method may hold
 /// another model. Runs and chances are the same for every method: keyed by (seed, run, cycle). A
-/// jump or shift is added to what the method carries after its forecast: to all members of an
-/// ensemble, to the state and not the memory of a learned analysis. Throws ConfigError for no runs,
-/// too few cycles, and a jump or shift of a method that does not say where its states are
-/// (HasElements) or forecasts them anew from the start of a window (IEnKS, 4D-Var: there would be
-/// nothing to recover from), Interrupted when told to stop. Cost:
-/// truth and analysis, and for `FirstGuess::climate` the model steps of a climatology.
+/// jump or shift is added to what the method carries after its forecast: to all members, to the
+/// state and not the memory of a network. Throws ConfigError for no runs, too few cycles, and a
+/// jump or shift of a method that does not say where its states are (HasElements) or never sees it
+/// (IEnKS, 4D-Var), Interrupted when told to stop. Cost: truth and analysis.
 template <class Problem, class Method>
 [[nodiscard]] ShockOutcome run_shock(const Problem& problem, const Method& method,
                                      const Shock& shock, const ShockConfig& config = {}) {
@@ -269,7 +267,7 @@ template <class Problem, class Method>
     if (Smoother<Method> && requires { Method::keeps_past; })
       throw ConfigError(
           "run_shock: a jump or shift does nothing to a method that forecasts anew from the start "
-          "of its window, expected another method, or a gap, an outlier or a bad start");
+          "of its window, expected another event");
   }
   std::vector<double> climate;
   if (shock.start == FirstGuess::climate) {

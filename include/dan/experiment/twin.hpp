@@ -147,8 +147,7 @@ std::vector<std::string> run_twin_group(const Problem& problem, const Method& an
   const auto each = [&](const auto& call) {
     std::apply([&](auto&... recorder) { (call(recorder), ...); }, recorders);
   };
-  if constexpr (Problem::channels > 1)
-    if (first == 0 && config.progress) notice_of_units(problem.norm, deviations_of(twin.truth()));
+  if (first == 0 && config.progress) notice_of_units(problem.norm, deviations_of(twin.truth()));
   each([&](auto& recorder) { recorder.begin(group); });
   try {
     const auto guess = first_guess<Method>(problem, twin, config.first_guess_deviation);
@@ -276,12 +275,13 @@ struct Scoring {
     out.went_back = mean_of(series.went_back);
     out.replaced = mean_of(series.replaced);
     const double deviation = climate.deviation();
+    constexpr bool can_lose = !requires { requires !Method::follows_truth; };
     for (std::size_t r = 0; r < config.runs; ++r) {
       const auto& error = series.analysis.runs[r];
       if (!failures[r].empty()) out.failures.push_back({r, error.size() + 1, failures[r]});
       const auto [cycle, reason] = first_lost_cycle(
           {error, series.spread.runs[r], series.at_bounds.runs[r]}, config.burn_in, deviation);
-      if (cycle > 0) out.lost.push_back({r, cycle, reason});
+      if (can_lose && cycle > 0) out.lost.push_back({r, cycle, reason});
     }
     out.series = mean_over_runs(series.analysis, std::min(config.keep_series, config.cycles));
     out.truth = fields.truth;

@@ -112,10 +112,13 @@ class ArchiveReader {
  public:
   static constexpr bool reads = true;
 
-  /// `function` is named in errors, a literal. Throws FileError if the file is missing, damaged or
-  /// without a checksum.
-  ArchiveReader(std::string_view function, std::filesystem::path path)
-      : function_(function), path_(std::move(path)), file_(load_safetensors<double>(path_)) {
+  /// `function` is named in errors, a literal, as `advice`, for a file of something else. Throws
+  /// FileError if the file is missing, damaged or without a checksum.
+  ArchiveReader(std::string_view function, std::filesystem::path path, std::string_view advice = "")
+      : function_(function),
+        advice_(advice),
+        path_(std::move(path)),
+        file_(load_safetensors<double>(path_)) {
     if (!file_.checked) fail("has no checksum, expected one of what this library writes");
   }
 
@@ -127,9 +130,9 @@ class ArchiveReader {
     if (a.is_object() && b.is_object()) {
       const auto list = json_differences(a, b, whole);
       if (list.empty()) return;
-      fail("holds ", list);
+      fail("holds ", list, advice_);
     }
-    fail("holds ", whole, " = ", found, ", expected ", expected);
+    fail("holds ", whole, " = ", found, ", expected ", expected, advice_);
   }
   /// Whether there is a text, number or object of this name; of files that may lack it.
   [[nodiscard]] bool has(const std::string& name) const {
@@ -205,7 +208,7 @@ class ArchiveReader {
     return found.values;
   }
 
-  std::string_view function_;
+  std::string_view function_, advice_;
   std::filesystem::path path_;
   TensorFile<double> file_;
   detail::ArchiveNames names_;

@@ -135,7 +135,7 @@ void require_writable(std::size_t lane, std::span<const double> values, const Va
       throw NumericalError(
           to_text("set_observations: values[", i, "] is ", values[i],
                   ", expected a finite number, at most ", largest,
-                  "; pass MissingValues::unobserved to treat NaN as not observed"));
+                  there ? "" : "; pass MissingValues::unobserved to treat NaN as not observed"));
     if (there && !(std::isfinite(variance(i)) && variance(i) > 0))
       throw NumericalError(to_text("set_observations: the variance of slot ", i, " is ",
                                    variance(i),

@@ -63,7 +63,8 @@ template <class States>
 }
 
 /// A `notice` where channels that vary by these `deviations` are a thousand times more unlike than
-/// their units.
+/// their units, one does not vary, or all vary by less than a hundredth of their units: first
+/// guesses would be farther off than any state, and scores small whatever a method does.
 template <std::size_t Channels>
 [[gnu::cold]] void notice_of_units(const Norm<Channels>& norm,
                                    const std::array<double, Channels>& deviations) {
@@ -85,6 +86,12 @@ template <std::size_t Channels>
                    norm.units[least],
                    "; give the problem units in which they are alike (Problem::norm), and "
                    "observations errors for each channel (Problem::noise)"));
+  else if (share(most) > 0 && share(most) < 0.01)
+    notice(to_text("the state varies by ", three_digits(deviations[most]),
+                   ", and its unit in the norm is ", norm.units[most],
+                   ": first guesses are wrong by so many units; give the problem units as large as "
+                   "its states vary (Problem::norm), and observations errors in theirs "
+                   "(Problem::noise)"));
 }
 
 }  // namespace dan

@@ -56,7 +56,7 @@ void scale_inputs(const Problem& problem, Network& network, std::uint64_t seed =
                                 " at every point and time, expected one that changes; leave it "
                                 "out of the state, or give input_mean and input_deviation"));
   }
-  if constexpr (channels > 1) notice_of_units(problem.norm, network.input_deviation);
+  notice_of_units(problem.norm, network.input_deviation);
 }
 
 }  // namespace dan
