@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The programs of docs/extend.md in one: a model, an observation operator, a geometry, a layer, an
-// analysis and a recorder of one's own.
+// analysis, a recorder and a loss of one's own.
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -172,6 +172,34 @@ struct Innovations : EmptyRecorder {
   }
 };
 // [end]
+
+// [loss]
+/// The mean distance Σ_i w_i |x̄ᵃ_i − xᵗ_i|, which large errors pull less than their squares do.
+struct Distance {
+  template <std::size_t Members, class T>
+  double add(const T* states, const T* truth, std::span<const double> norm, double weight,
+             double /*limit*/, T* d_states) const {
+    using std::abs;
+    using Real = real_t<T>;
+    Scratch<T> error(norm.size(), Unset{});
+    squared_error<Members>(states, truth, norm, error.data());
+    T sum(Real(0));
+    for (std::size_t i = 0; i < norm.size(); ++i) {
+      const T w(static_cast<Real>(weight * norm[i]));
+      sum += w * abs(error[i]);
+      const T slope = where_positive(error[i], w, T(-w)) * T(Real(1) / Members);
+      for (std::size_t m = 0; m < Members; ++m) d_states[m * norm.size() + i] += slope;
+    }
+    return static_cast<double>(sum_lanes(sum));
+  }
+};
+template <class Problem, class Network>
+using ByDistance = Trainer<Problem, Network, 16, NoTeacher, Keep::everything, float, Distance>;
+// [end]
+template double Distance::add<1, lanes_t<float, 16>>(const lanes_t<float, 16>*,
+                                                     const lanes_t<float, 16>*,
+                                                     std::span<const double>, double, double,
+                                                     lanes_t<float, 16>*) const;
 
 int main() {
   // [battery]
