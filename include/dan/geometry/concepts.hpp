@@ -63,10 +63,24 @@ template <class Model>
 struct GeometryOf {
   using type = NoGeometry;
 };
+namespace detail {
 template <class Model>
-requires requires { typename Model::Geometry; }
+concept NamesGeometry = requires {
+  typename Model::Geometry;
+};
+}  // namespace detail
+template <detail::NamesGeometry Model>
 struct GeometryOf<Model> {
   using type = typename Model::Geometry;
+  static_assert(GeometryLike<type>,
+                "the Geometry that the model names lacks something: a geometry has points, "
+                "dimensions, fits, taps, tap, back, position, distance and area, see the head of "
+                "geometry/concepts.hpp");
+};
+template <detail::NamesGeometry Model>
+requires std::same_as<typename Model::Geometry, NoGeometry>
+struct GeometryOf<Model> {
+  using type = NoGeometry;
 };
 template <class Model>
 using geometry_of = typename GeometryOf<Model>::type;
