@@ -49,6 +49,7 @@ TEST_CASE("app::Menu: what is not given keeps its default, what is not there is 
     }
   };
   refuses("torus", "filter", "there is no problem 'torus', expected one of: ring");
+  refuses("filter", "ring", "which is a method; a problem stands before it: ring filter");
   refuses("ring", "filer", "expected one of: filter, network");
   refuses("ring", "filter:inflaton=1", "expected one of: inflation, members");
   refuses("ring:variance=1x", "filter", "ring: variance is '1x', expected a finite number");

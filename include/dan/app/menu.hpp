@@ -217,6 +217,13 @@ class Menu {
 
   [[nodiscard]] const std::vector<ProblemEntry>& problems() const { return problems_; }
   [[nodiscard]] const ProblemEntry& problem(const Name& name) const {
+    const auto called = [&](const auto& entry) { return entry.name == name.name; };
+    if (!std::ranges::any_of(problems_, called))
+      for (const ProblemEntry& entry : problems_)
+        if (std::ranges::any_of(entry.methods, called))
+          throw ConfigError(to_text(
+              "there is no problem '", name.name,
+              "', which is a method; a problem stands before it: ", entry.name, " ", name.name));
     return detail::named(problems_, name.name, "problem");
   }
 
