@@ -7,6 +7,7 @@ import argparse
 import json
 import pathlib
 import sys
+import textwrap
 
 try:
     import matplotlib
@@ -185,11 +186,13 @@ def sphere(folder):
                          for row in own]).T
         ax.errorbar(at, value, [value - ends[0], ends[1] - value], fmt="osD^vP"[n % 6], capsize=2,
                     label=method)
-    ax.set_xticks(np.arange(len(settings)) + 0.06 * (len(methods) - 1), settings)
+    ax.set_xticks(np.arange(len(settings)) + 0.06 * (len(methods) - 1),
+                  [textwrap.fill(setting, 14) for setting in settings])
     ax.set(xlabel="observed", ylabel="aRMSE in deviations of the climate, 95 % interval",
-           title="Barotropic flow on the sphere, T21, every twelve hours", ylim=(0, None))
-    ax.grid(alpha=0.3)
-    ax.legend(fontsize=9)
+           title="Barotropic flow on the sphere, T21, every twelve hours where nothing else is said",
+           yscale="log")
+    ax.grid(alpha=0.3, which="both")
+    ax.legend(fontsize=8, ncols=2)
     figures = [("sphere", figure)]
     for setting in settings:
         own = [row for row in rows if row["observed"] == setting and row.get("kinetic_energy")]

@@ -28,10 +28,10 @@ template <class Operator, class Shown = dan::OwnFields>
 using Flow = dan::Problem<dan::OnGrid<Harmonics, dan::Rk4<dan::QuasiGeostrophic<Harmonics>>, Shown>,
                           Operator, dan::SphereStart<Harmonics>>;
 
-/// Vorticity every twelve hours, with an error of 0.28 of its climate's deviation.
+/// Vorticity every so many hours, with an error of 0.28 of its climate's deviation.
 template <class Operator>
-Flow<Operator> flow_observed_by(const Operator& operation) {
-  return {.model = {{dan::one_level<Harmonics>(), 3600, 12}},
+Flow<Operator> flow_observed_by(const Operator& operation, std::size_t hours = 12) {
+  return {.model = {{dan::one_level<Harmonics>(), 3600, hours}},
           .observe = operation,
           .noise = dan::DiagonalNoise<Operator::slots>(5.6e-11),
           .norm = {{vorticity_deviation}}};
