@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../support/map_battery.hpp"
+#include "dan/geometry/ring.hpp"
 
 using namespace dan;
 
@@ -18,6 +19,7 @@ struct Network {
   static constexpr std::size_t size = 4, members = 2, channels = 1;
   struct Head {
     static constexpr std::size_t window = 3;
+    using Taps = detail::Stencil<Ring<4>, 3>;
   };
 };
 }  // namespace
