@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../support/map_battery.hpp"
+#include "dan/geometry/concepts.hpp"
 #include "dan/geometry/ring.hpp"
 
 using namespace dan;
