@@ -192,7 +192,7 @@ def sphere(folder):
            title="Barotropic flow on the sphere, T21, every twelve hours where nothing else is said",
            yscale="log")
     ax.grid(alpha=0.3, which="both")
-    ax.legend(fontsize=8, ncols=2)
+    ax.legend(fontsize=9, ncol=3, loc="upper center", bbox_to_anchor=(0.5, -0.22))
     figures = [("sphere", figure)]
     for setting in settings:
         own = [row for row in rows if row["observed"] == setting and row.get("kinetic_energy")]
