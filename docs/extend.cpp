@@ -196,10 +196,19 @@ struct Distance {
 template <class Problem, class Network>
 using ByDistance = Trainer<Problem, Network, 16, NoTeacher, Keep::everything, float, Distance>;
 // [end]
-template double Distance::add<1, lanes_t<float, 16>>(const lanes_t<float, 16>*,
-                                                     const lanes_t<float, 16>*,
-                                                     std::span<const double>, double, double,
-                                                     lanes_t<float, 16>*) const;
+/// Whether its gradient is that of its value, which is linear between its edges.
+bool has_its_gradient() {
+  const std::vector<double> truth{0, 1, 2}, norm{1, 2, 0.5}, along{0.3, -0.2, 0.4};
+  std::vector<double> x{1, 0.5, 2.5, 2, 0, 3}, d(6), unused(6);  // of two members
+  const auto value = [&](std::vector<double>& gradient) {
+    return Distance{}.add<2>(x.data(), truth.data(), std::span<const double>(norm), 0.25, 1.0,
+                             gradient.data());
+  };
+  const double before = value(d);
+  double slope = 0;
+  for (std::size_t i = 0; i < 6; ++i) slope += d[i] * along[i % 3], x[i] += 0.1 * along[i % 3];
+  return std::abs(value(unused) - before - 0.1 * slope) < 1e-14;
+}
 
 int main() {
   // [battery]
@@ -211,6 +220,10 @@ int main() {
     return 1;
   }
   // [end]
+  if (!has_its_gradient()) {
+    std::printf("the gradient of Distance is not that of its value\n");
+    return 1;
+  }
 
   // [use]
   using Chain16 = Problem<Rk4<Pendulums>, Differentiated<Heights>>;

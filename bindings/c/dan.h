@@ -80,8 +80,8 @@ DAN_API size_t dan_cycle(const dan_method* method);       /* analyses since the 
 DAN_API dan_status dan_start(dan_method* method, const double* guess, double deviation, uint64_t seed);
 /* The same that knows the climate of the model only; takes 32,000 model steps. */
 DAN_API dan_status dan_start_from_climate(dan_method* method, uint64_t seed);
-/* After an error all is as before, but a network, or where another one of several runs was done, has no
- * state any more. */
+/* After an error all is as before; a network, and a method of several runs of which one was done, have
+ * no state then. */
 DAN_API dan_status dan_forecast(dan_method* method);
 /* values: runs × dan_slots numbers, NaN where nothing was observed; variances of their errors, or NULL
  * for the problem's; places: runs × dan_slots × dan_coordinates numbers, or NULL where there are none.

@@ -536,8 +536,9 @@ PYBIND11_MODULE(_dan, module) {
           "A first guess that knows the climate of the model only.", "seed"_a = 1)
       .def(
           "forecast", [](Method& m) { m.alone([](app::Cycler& cycler) { cycler.forecast(); }); },
-          "Advances by one cycle. Where a model raises all is as before, but a network, or one of "
-          "several groups of runs that were done, has no state any more.")
+          "Advances by one cycle. Where a model raises all is as before; a network, and a method "
+          "of "
+          "several runs of which one was done, have no state then.")
       .def(
           "analyse", &Method::analyse,
           "values: one for each slot, NaN where nothing was observed; variances: of their errors, "

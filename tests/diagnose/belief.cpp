@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -25,6 +24,7 @@
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
 #include "support/networks.hpp"
+#include "support/sometimes.hpp"
 
 using namespace dan;
 using test::normal;
@@ -219,14 +219,6 @@ TEST_CASE("belief recorder: agrees with the scores of the experiment for every m
 }
 
 namespace {
-/// All or nothing, by turns of chance.
-struct Sometimes : ObserveAll<12> {
-  static void available(const RandomKey& key, bool* mask) {
-    std::array<double, 1> chance;
-    fill_uniform<double>(key, std::span<double>(chance));
-    std::fill_n(mask, 12, chance[0] < 0.5);
-  }
-};
 /// What a network says of itself in cycles with observations and without.
 struct Silent : EmptyRecorder {
   double silent = 0, spreads = 0, known = 0;
@@ -251,7 +243,7 @@ struct Silent : EmptyRecorder {
 }  // namespace
 
 TEST_CASE("belief recorder: what a network does not know in a gap is no belief") {
-  using World = Problem<Rk4<Lorenz96<12>>, Sometimes>;
+  using World = Problem<Rk4<Lorenz96<12>>, test::Sometimes<12>>;
   const World world;
   const Learned<World, Network, 2> method(world, test::small_increments<Network>(),
                                           {.way_back = false});

@@ -3,12 +3,9 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "dan/experiment/twin.hpp"
@@ -17,6 +14,7 @@
 #include "dan/observe/all.hpp"
 #include "dan/problem/scaling.hpp"
 #include "dan/train/start.hpp"
+#include "support/sometimes.hpp"
 
 using namespace dan;
 
@@ -99,19 +97,8 @@ TEST_CASE("collapse: of two ensembles of two members, by hand") {
   CHECK(one.correlation() == doctest::Approx(2.5 / 4.5));
 }
 
-namespace {
-/// All or nothing, by turns of chance.
-struct Sometimes : ObserveAll<40> {
-  static void available(const RandomKey& key, bool* mask) {
-    std::array<double, 1> chance;
-    fill_uniform<double>(key, std::span<double>(chance));
-    std::fill_n(mask, 40, chance[0] < 0.5);
-  }
-};
-}  // namespace
-
 TEST_CASE_TEMPLATE("collapse: of a network's increments, pair by pair", Operator, ObserveAll<40>,
-                   Sometimes) {
+                   test::Sometimes<40>) {
   using World = Problem<Rk4<Lorenz96<40>>, Operator>;
   Plainly plainly;
   CollapseRecorder collapse;

@@ -309,6 +309,7 @@ TEST_CASE("teacher: at a wall, where several taps meet a point, the gain is the 
   auto exact = kalman.start({}, 1, {});
   typename Method::Observed observed;
   TwinTruth<World, lanes> twin(world, {.seed = 9});
+  std::vector<double> variances(16), mean(16);
   for (int k = 0; k < 50; ++k) {
     twin.next();
     convert_precision(twin.observed(), observed);
@@ -316,14 +317,19 @@ TEST_CASE("teacher: at a wall, where several taps meet a point, the gain is the 
     typename Ekf<World>::Observed one;
     one.precision.fill(1);
     kalman.forecast(exact), kalman.analyse(exact, one, {});  // covariances do not see the values
+    for (std::size_t l = 0; k >= 20 && l < lanes; ++l) {
+      method.variances(carried, l, variances);
+      for (std::size_t i = 0; i < 16; ++i)
+        mean[i] += variances[i] / static_cast<double>(30 * lanes);
+    }
   }
-  std::vector<double> variances(16);
   method.variances(carried, 0, variances);
   const Matrix p = analysis_covariance(method, carried, 0);
-  for (const std::size_t i : {0U, 1U, 5U, 8U, 15U}) {
-    // A network that is not quite the filter; with several taps of a full covariance each it has
-    // half as much again at the wall.
-    CHECK(p(i, i) == doctest::Approx(exact.covariance.at(i, i)).epsilon(0.12));
-    CHECK(variances[i] == doctest::Approx(p(i, i)).epsilon(1e-5));
+  for (std::size_t i = 0; i < 16; ++i) {
+    // Of a network of 400 updates, which is not quite the filter: the ratios were 0.90 to 1.03.
+    // With a full covariance for each of several taps they were 1.57 to 1.76 beside the walls.
+    const double ratio = mean[i] / exact.covariance.at(i, i);
+    CHECK_MESSAGE(std::abs(ratio - 1) < 0.2, "point ", i, ": ", ratio);
+    CHECK(std::abs(variances[i] / p(i, i) - 1) < 1e-5);
   }
 }

@@ -124,7 +124,7 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
   if (first > 0) {
     for (const auto& file : {task.out / "analyses.csv", assimilated})
       if (!fs::exists(file))
-        throw FileError(to_text(file.string(), " is not there, as ", state.string(),
+        throw FileError(to_text(file.string(), " is not there, but ", state.string(),
                                 " is; take another --out, or remove that to begin anew"));
     analyses.resume(first);
     const auto before = load_observations<Geometry, Channels>(assimilated);
@@ -222,8 +222,7 @@ void require_same_or_none(const std::filesystem::path& file, const IsSame& is_sa
   bool same = false;
   try {
     same = is_same();
-  } catch (const std::exception&) {
-    same = false;
+  } catch (const std::exception&) {  // what cannot be read is another file
   }
   if (!same)
     throw ConfigError(to_text("make: ", file.string(),

@@ -165,8 +165,8 @@ class CyclerOf : public Cycler {
       guess.insert(guess.end(), climate.mean.begin(), climate.mean.end());
     start(guess, std::sqrt(square), seed);
   }
-  /// After an error all is as before, but where that takes a copy of a network's memory, or one of
-  /// several groups of runs was done: there is no state then.
+  /// After an error all is as before. Of a network, which cannot be copied, and where one of
+  /// several groups of runs was done, there is no state then.
   void forecast() override {
     require_started("forecast");
     std::size_t done = std::is_copy_constructible_v<Carried> ? 0 : 1;
