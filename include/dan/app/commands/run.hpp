@@ -15,7 +15,7 @@ namespace dan::app {
 /// `run PROBLEM METHOD`: a twin experiment, or with `--observations` those of a file.
 inline void add_run(CLI::App& app, const Program& program) {
   struct Options {
-    std::string problem, method, observations, out = ".";
+    std::string problem, method, observations, out;
     TwinOptions twin;
     Output output;
     double start = 0;
@@ -36,9 +36,12 @@ inline void add_run(CLI::App& app, const Program& program) {
           ->add_option("--observations", o->observations,
                        "Table time,place,value,deviation (.csv, .npy, .nc) instead of a twin")
           ->check(some_text());
-  command->add_option("--out", o->out, "Folder for run.json, analyses.csv and state.safetensors")
-      ->needs(file)
-      ->check(some_text());
+  auto* folder =
+      command
+          ->add_option("--out", o->out, "Folder for run.json, analyses.csv and state.safetensors")
+          ->needs(file)
+          ->check(some_text());
+  file->needs(folder);
   command
       ->add_option("--interval", o->interval,
                    "Time from analysis to analysis; as long as a forecast unless it is given")
