@@ -54,21 +54,20 @@ TEST_CASE("conjugate_gradients: LAPACK's solution in every lane, each with its o
 }
 
 TEST_CASE("conjugate_gradients: ends at the tolerance or after the iterations") {
-  const auto a = some_matrix();
+  // I − the second difference, of nine eigenvalues.
   std::size_t products = 0;
   const auto apply = [&](const double* p, double* out) {
     ++products;
-    for (std::size_t i = 0; i < n; ++i) {
-      out[i] = 0;
-      for (std::size_t k = 0; k < n; ++k) out[i] += a(i, k) * p[k];
-    }
+    for (std::size_t i = 0; i < n; ++i)
+      out[i] = 3 * p[i] - (i > 0 ? p[i - 1] : 0) - (i + 1 < n ? p[i + 1] : 0);
   };
   std::vector<double> b(n, 1), x(n), left(n);
   CHECK(conjugate_gradients(n, apply, b.data(), x.data(), 2, 1e-30) == 2);
   CHECK(products == 2);
   for (std::size_t i = 0; i < n; ++i) b[i] = static_cast<double>(i);
+  std::size_t used = 0;
   const auto residual_after = [&](double tolerance) {
-    conjugate_gradients(n, apply, b.data(), x.data(), 30, tolerance);
+    used = conjugate_gradients(n, apply, b.data(), x.data(), 30, tolerance);
     apply(x.data(), left.data());
     double square = 0, first = 0;
     for (std::size_t i = 0; i < n; ++i) {
@@ -78,6 +77,12 @@ TEST_CASE("conjugate_gradients: ends at the tolerance or after the iterations") 
     return std::sqrt(square / first);
   };
   CHECK(residual_after(1) == 1);
-  CHECK(residual_after(0.3) <= 0.3);
+  CHECK(used == 0);
+  const double soon = residual_after(0.3);
+  CHECK(soon <= 0.3);
+  CHECK(soon > 1e-3);
+  CHECK(used <= 3);
   CHECK(residual_after(1e-10) <= 1e-10);
+  CHECK(used > 3);
+  CHECK(used <= n);
 }

@@ -223,7 +223,8 @@ TEST_CASE("truth: states that live elsewhere need a start there, and are told so
   const Warm problem{.start = {.mean = 272}};
   const TwinTruth<Warm, 2> twin(problem, {});
   for (std::size_t i = 0; i < 40; ++i) CHECK(std::abs(twin.truth().at(i, 1) - 270) < 20);
-  CHECK(climatology_of(problem, {.cycles = 200}).mean[0] == doctest::Approx(272.3).epsilon(0.003));
+  // 200 cycles of 16 runs, of which each has some ten independent values of deviation 3.6: 0.3.
+  CHECK(std::abs(climatology_of(problem, {.cycles = 200}).mean[0] - 272.34) < 4 * 0.3);
   CHECK_THROWS_WITH_AS((TwinTruth<Warm, 2>(Warm{}, {})),
                        doctest::Contains("give the problem a start in the units of the model"),
                        NumericalError);

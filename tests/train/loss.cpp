@@ -49,7 +49,7 @@ TEST_CASE("loss: half the mean square, logarithmic for a lost lane, with the rig
     for (std::size_t i = 0; i < 4; ++i)
       expected += norm[i] * std::pow((x[i] + x[4 + i] + x[8 + i]) / 3 - truth[i], 2) / 8;
     std::vector<double> d(12);
-    CHECK(loss(x, d) == doctest::Approx(expected));
+    CHECK(loss(x, d) == doctest::Approx(expected).epsilon(1e-12).scale(0));
   }
 }
 
@@ -65,6 +65,6 @@ TEST_CASE("loss: a gain's target counts less where the analysis is farther off t
     return gain_trust<Network>(x.data(), teacher.data(), norm, covariance.data(), s);
   };
   CHECK(trust(2) == 1);  // (2 / 2)² is less than 4 · 0.5
-  CHECK(trust(4) == doctest::Approx(2.0 / 4));
-  CHECK(trust(8) == doctest::Approx(2.0 / 16));
+  CHECK(trust(4) == doctest::Approx(2.0 / 4).epsilon(1e-14).scale(0));
+  CHECK(trust(8) == doctest::Approx(2.0 / 16).epsilon(1e-14).scale(0));
 }

@@ -41,11 +41,12 @@ TEST_CASE("optimiser: Muon steps along an orthogonal matrix, Adam takes the rest
       double dot = 0;
       for (std::size_t r = 0; r < rows; ++r)
         dot += x[offset + r * columns + i] * x[offset + r * columns + j];
-      CHECK(std::abs(dot - (i == j ? 1 : 0)) < 0.7);  // singular values within 0.6 to 1.3
+      // Singular values t within 0.6 to 1.3: t² within 0.36 to 1.69, their mean on the diagonal.
+      CHECK(std::abs(dot - (i == j ? 1.02 : 0)) < 0.67);
       if (i == j) along += dot;
     }
   }
-  CHECK(along / columns == doctest::Approx(0.9).epsilon(0.3));
+  CHECK(along / columns == doctest::Approx(0.9).epsilon(0.3).scale(0));
   double descent = 0;
   for (std::size_t i = 0; i < rows * columns; ++i) descent -= x[offset + i] * gradient[offset + i];
   CHECK(descent > 0);
@@ -160,6 +161,6 @@ TEST_CASE("optimiser: orthogonalising is the published iteration, for any shape"
     }
     CAPTURE(columns);
     CHECK(error < 1e-12);
-    CHECK(error_single < 1e-3);
+    CHECK(error_single < 1e-5);
   }
 }

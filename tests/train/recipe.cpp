@@ -30,12 +30,12 @@ TEST_CASE("recipe: a finish is the second part of a training") {
   CHECK(second.first_unroll == 0);
   CHECK(second.renew_every == 50);
   CHECK(second.upsets.first == 0.5);
-  CHECK(second.learning_rate == doctest::Approx(5e-4));
+  CHECK(second.learning_rate == 1e-2 / 20);
   CHECK(second.taught == 0);
   CHECK(second.seed == 8);
   const auto again = finish.again(first, 99);
   CHECK(again.updates == 99);
-  CHECK(again.learning_rate == doctest::Approx(1e-4));
+  CHECK(again.learning_rate == 1e-2 / 20 / 5);
   CHECK(again.seed == 18);
   auto stored = first;
   stored.stored.number = 32;  // that is all there is to learn from
