@@ -458,6 +458,14 @@ std::pair<Tensor<float, 1>, double> trained_fields() {
   using Table = Problem<Differentiated<TwoFields<unit>>, ObserveAt<Ring<8>, 10, 2>, InUnits<unit>>;
   const Learned<Table, Network, 1> by_table(Table{}, trained);
   for (std::size_t i = 0; i < 16; ++i) CHECK(by_table.deviations()[i] == s[i]);
+  // Trained for several problems, it saw each in the units of its own errors.
+  const Table elsewhere{.noise = DiagonalNoise<10>(9)};
+  auto several = trained, other = trained;
+  several.trained_for->join(*trained.trained_for);
+  CHECK(Learned<Table, Network, 1>(elsewhere, several).deviations()[0] == s[0]);  // all alike
+  other.trained_for->least_variance *= 4, other.trained_for->most_variance *= 4;
+  several.trained_for->join(*other.trained_for);
+  CHECK(Learned<Table, Network, 1>(elsewhere, several).deviations()[0] == 3);
   const auto scores = run_twin(world, Learned<World, Network, 4>(world, trained),
                                {.runs = 4, .cycles = 50, .burn_in = 10, .threads = 1});
   return {trained.parameters, scores.analysis_rmse};

@@ -258,13 +258,15 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
  private:
   /// s, see `observation_deviations`. Where places come with the observations so do their errors,
   /// and those of the problem are nobody's: s is that of the training, if it is known. A network
-  /// that sees the scales has those of the problem, which should suit the observations.
+  /// that sees the scales, or was trained for several problems with unlike errors, has that of the
+  /// problem, which should suit the observations.
   static std::vector<double> units(const Problem& problem, const Trained<Network, Real_>& trained) {
     if constexpr (MovingOperator<typename Problem::Operator> && !Network::shape.sees_scales)
-      if (trained.trained_for) {
+      if (const auto& known = trained.trained_for;
+          known && known->one_unit()) {
         std::vector<double> s(size);
         for (std::size_t i = 0; i < size; ++i) {
-          s[i] = trained.trained_for->deviation(i % channels);
+          s[i] = known->deviation(i % channels);
           require_positive("Learned", "deviations of trained_for", s[i]);
         }
         return s;

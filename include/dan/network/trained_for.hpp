@@ -73,6 +73,11 @@ struct TrainedFor {
     return at == problems.end() ? 1 : at->innovation;
   }
 
+  /// Whether `deviation` was its unit in all problems of the training: their errors are alike.
+  [[nodiscard]] bool one_unit() const {
+    return std::ranges::all_of(problems,
+                               [&](const auto& p) { return p.variance == problems[0].variance; });
+  }
   /// The unit in which the network sees observations of a channel whose places come with them.
   [[nodiscard]] double deviation(std::size_t channel) const {
     return channel < deviations.size() ? deviations[channel] : std::sqrt(least_variance);
