@@ -176,3 +176,30 @@ TEST_CASE("model noise: a problem without it is the same but for it; the fingerp
   started.start.spin_up = 401;
   CHECK(fingerprint(started) != without);
 }
+
+namespace {
+/// In units where N(0, 1) is no state, with a forcing that is nothing at time 0.
+struct Warm {
+  static constexpr std::size_t points = 4, channels = 1;
+  using Geometry = Ring<4>;
+  double rate = 1, season = 0;
+  template <class T>
+  void step(const T* x, T* y, double time) const {
+    using std::log, std::sin;
+    for (std::size_t i = 0; i < 4; ++i)
+      y[i] = x[i] + T(real_t<T>(season * sin(0.06 * time))) -
+             T(real_t<T>(rate)) * log(x[i] / T(real_t<T>(270)));
+  }
+};
+}  // namespace
+
+TEST_CASE("fingerprint: of a model that knows no N(0, 1), at several times") {
+  const auto of = [](Warm model) {
+    return fingerprint(
+        Problem<Warm, ObserveAll<4>>{.model = model, .start = {.mean = 270, .spin_up = 3}});
+  };
+  const auto found = of({});
+  for (const double number : found) CHECK(std::isfinite(number));
+  CHECK(of({.rate = 1.1})[0] != found[0]);
+  CHECK(of({.season = 1})[0] != found[0]);
+}

@@ -18,22 +18,26 @@
 namespace dan {
 
 /// Numbers that change with a problem's model, observation operator, noise, start or norm, and with
-/// the order of their numbers: one step from a fixed state, its observations, the errors of one
-/// cycle, the slots that report in several, a first state, weights and units, and the model's noise
-/// in one cycle, if it has any.
+/// the order of their numbers: a first state, a step from it at several times, its observations,
+/// the errors of one cycle, the slots that report in several, weights and units, and the model's
+/// noise in one cycle, if it has any.
 template <class Problem>
 [[nodiscard, gnu::cold]] std::vector<double> fingerprint(const Problem& problem) {
   std::vector<double> x(Problem::size), y(Problem::slots), errors(Problem::slots);
+  std::vector<double> next(Problem::size);
   std::array<bool, Problem::slots> mask;
-  fill_normal<double>({1, Purpose::fingerprint}, x);
-  at_time(problem.model, 0).step(x.data(), x.data());
+  problem.start({1, Purpose::fingerprint}, x);  // the model knows such states, whatever its units
   problem.observe.observe(x.data(), y.data());
   problem.noise.sample({1, Purpose::fingerprint}, std::span<double, Problem::slots>(errors));
   std::vector<double> sums(8);
   const auto weighted = [](std::size_t i, double value) {
     return static_cast<double>(i + 1) * value;
   };
-  for (std::size_t i = 0; i < Problem::size; ++i) sums[0] += weighted(i, x[i]);
+  for (const double time : {0.0, 1.0, 7.0, 50.0}) {
+    at_time(problem.model, time).step(x.data(), next.data());
+    for (std::size_t i = 0; i < Problem::size; ++i)
+      sums[0] += weighted(time + 1, weighted(i, next[i] - x[i]));
+  }
   for (std::size_t j = 0; j < Problem::slots; ++j)
     sums[1] += weighted(j, y[j]), sums[2] += weighted(j, errors[j]);
   for (std::size_t cycle = 0; cycle < 8; ++cycle) {
@@ -41,7 +45,6 @@ template <class Problem>
     for (std::size_t j = 0; j < Problem::slots; ++j)
       sums[3] += weighted(cycle * Problem::slots + j, mask[j]);
   }
-  problem.start({1, Purpose::fingerprint}, x);
   sums[5] = static_cast<double>(problem.start.spin_up);
   const std::vector<double> weights = problem.weights();
   for (std::size_t i = 0; i < Problem::size; ++i)
