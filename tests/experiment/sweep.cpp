@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstddef>
 #include <filesystem>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -91,6 +92,32 @@ TEST_CASE("sweep: a row with one parameter more is another setting's") {
   CHECK(json["results"][1]["score"] == 4);
 }
 
+TEST_CASE("sweep: parameters that are not finite, and in another order, are known again") {
+  const test::TemporaryFolder folder;
+  const SweepConfig config{.threads = 1, .file = folder / "sweep.json"};
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  std::atomic<int> computed = 0;
+  const auto sweep = [&](bool turned) {
+    Sweep out("radii", {{"most", {1, -infinity}}}, config);
+    for (const double radius : {4.0, infinity}) {
+      const Json setting =
+          turned ? Json{{"n", 1}, {"radius", radius}} : Json{{"radius", radius}, {"n", 1}};
+      out.add("LETKF", setting, [&, radius] {
+        ++computed;
+        return Json{{"score", 1 / radius}};
+      });
+    }
+    return out.run();
+  };
+  (void)sweep(false);
+  const Json json = sweep(true);
+  CHECK(computed == 2);
+  REQUIRE(json["results"].size() == 2);
+  CHECK(json["results"][1]["radius"] == "inf");
+  CHECK(json["results"][1]["score"] == 0);
+  CHECK(json["config"]["most"][1] == "-inf");
+}
+
 TEST_CASE("sweep: a setting that fails is a row, another error passes and keeps the others") {
   const test::TemporaryFolder folder;
   const SweepConfig config{.threads = 1, .file = folder / "sweep.json"};
@@ -130,6 +157,16 @@ TEST_CASE("sweep: another sweep's file and a setting twice are refused") {
   CHECK(message_of<ConfigError>([&] {
           (void)colliding.run();
         }).find("has the result cycles, expected other names") != std::string::npos);
+
+  Sweep twofold("settings", {}, {.progress = false});
+  twofold.add("a", {{"n", 1}}, [] { return Json{{"setting", 100}}; });
+  CHECK(message_of<ConfigError>([&] {
+          (void)twofold.run();
+        }).find("has the result setting, expected other names") != std::string::npos);
+  for (const char* name : {"method", "setting", "seconds", "failed"})
+    CHECK(message_of<ConfigError>([&] {
+            twofold.add("b", {{name, 1}}, [] { return Json::object(); });
+          }).find("expected another name: rows have something else there") != std::string::npos);
 
   Sweep sweep("twice", {});
   sweep.add("a", {{"n", 1}}, [] { return Json::object(); });

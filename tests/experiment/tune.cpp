@@ -215,6 +215,20 @@ TEST_CASE("tune: the file of another analysis, problem or search is refused") {
   refused({.model = {.time_step = 0.06}}, {});
   refused({.model = {.ode = {.forcing = 8.1}}}, {});
   refused({.noise = DiagonalNoise<40>(0.9)}, {});
+  // Also where the first trial failed.
+  const auto search = [&](double least) {
+    TwinConfig twin = tuning_twin();
+    return tune_experiment({{"x", {0, 1, 2}}},
+                           [&](Values v, const TwinConfig&) {
+                             if (v[0] == 0) throw NumericalError("diverges");
+                             return std::abs(v[0] - least) + 0.1;
+                           },
+                           twin, {.threads = 1, .file = folder / "failing.json"});
+  };
+  CHECK(search(1).best.values[0] == 1);
+  CHECK(search(1).trials.size() == 3);
+  CHECK_THROWS_WITH_AS((void)search(2),
+                       doctest::Contains("holds trials of another problem or analysis"), FileError);
   // A table that is nobody's.
   write_json(folder / "trials.json", {{"problem", read_json(folder / "trials.json")["problem"]},
                                       {"names", {"inflation"}},

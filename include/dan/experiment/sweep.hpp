@@ -57,11 +57,12 @@ struct SweepConfig {
 ///       });
 ///     sweep.run();
 ///
-/// A setting is a method and its parameters. What it computes is a JSON object, which becomes, with
-/// `method`, the parameters under their names and the `seconds` that all of it took, its row in
-/// `results`; a result may not have the name of a parameter. Where it throws a NumericalError the
-/// row has `failed`, the message, instead. Settings run at the same time, each best with one
-/// thread.
+/// A setting is a method and its parameters, of which one that is not finite stands in the file as
+/// "inf", "-inf" or "nan". What it computes is a JSON object, which becomes, with `method`, the
+/// parameters under their names, `setting`, these names, and the `seconds` that all of it took (in
+/// the place of those that it has), its row in `results`; a result may not have the name of a
+/// parameter. Where it throws a NumericalError the row has `failed`, the message, instead. Settings
+/// run at the same time, each best with one thread.
 class Sweep {
  public:
   using Json = nlohmann::ordered_json;
@@ -69,7 +70,7 @@ class Sweep {
   /// `about`: what decides about all rows besides their parameters (seed, cycles); a file of
   /// another sweep is refused. Throws FileError then, and if it is damaged.
   Sweep(std::string name, Json about, SweepConfig config = {})
-      : name_(std::move(name)), about_(std::move(about)), config_(std::move(config)) {
+      : name_(std::move(name)), about_(readable(std::move(about))), config_(std::move(config)) {
     if (config_.file.empty() || !std::filesystem::exists(config_.file)) return;
     const auto fail = [&](const auto&... found) {
       throw FileError(to_text("Sweep: ", config_.file.string(), " ", found...,
@@ -91,11 +92,15 @@ class Sweep {
   }
 
   /// One setting more: `compute()` returns a JSON object. Throws ConfigError if there is such a
-  /// setting already.
+  /// setting already, and for a parameter with the name of something else in a row.
   template <class Compute>
   void add(std::string method, const Json& parameters, const Compute& compute) {
     Json setting{{"method", std::move(method)}};
-    setting.update(parameters);
+    for (const char* taken : {"method", "setting", "seconds", "failed"})
+      if (parameters.contains(taken))
+        throw ConfigError(to_text("Sweep: a parameter of ", setting["method"].dump(), " is ", taken,
+                                  ", expected another name: rows have something else there"));
+    setting.update(readable(parameters));
     for (const Setting& other : settings_)
       if (holds(setting, other.setting) || holds(other.setting, setting))
         throw ConfigError(to_text("Sweep: ", setting.dump(), " is added after ",
@@ -162,15 +167,27 @@ class Sweep {
     return std::max(1U, std::thread::hardware_concurrency());
   }
 
+  /// Numbers that JSON does not have, as texts.
+  [[nodiscard]] static Json readable(Json value) {
+    if (value.is_number_float() && !std::isfinite(value.get<double>()))
+      return to_text(value.get<double>());
+    if (value.is_structured())
+      for (auto& item : value) item = readable(std::move(item));
+    return value;
+  }
   [[nodiscard]] static Json names_of(const Json& setting) {
     Json names = Json::array();
     for (const auto& item : setting.items()) names.push_back(item.key());
     return names;
   }
+  [[nodiscard]] static bool same_names(Json some, Json others) {
+    std::sort(some.begin(), some.end()), std::sort(others.begin(), others.end());
+    return some == others;
+  }
   /// Whether a row is that of a setting, and of no other parameters (which rows of earlier versions
   /// do not tell from results).
   [[nodiscard]] static bool holds(const Json& row, const Json& setting) {
-    return (!row.contains("setting") || row["setting"] == names_of(setting)) &&
+    return (!row.contains("setting") || same_names(row["setting"], names_of(setting))) &&
            std::ranges::all_of(setting.items(), [&](const auto& item) {
              return row.contains(item.key()) && row[item.key()] == item.value();
            });
@@ -186,9 +203,10 @@ class Sweep {
     try {
       const Json found = setting.compute();
       for (const auto& [name, value] : found.items()) {
-        if (row.contains(name))
+        if (row.contains(name) || name == "setting" || name == "failed")
           throw ConfigError(to_text("Sweep: ", setting.setting.dump(), " has the result ", name,
-                                    ", expected other names than those of its parameters"));
+                                    ", expected other names than those of its parameters, setting "
+                                    "and failed"));
         row[name] = value;
       }
     } catch (const NumericalError& error) {

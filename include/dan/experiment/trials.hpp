@@ -61,7 +61,7 @@ void broadcast_trial(const Ranks& processes, Tuning::Trial& trial, std::size_t f
 /// with a checksum.
 ///
 /// `check(values)` is a cheap number that changes with all that a score depends on; it is kept for
-/// the first trial and must be the same, bit for bit, when a search goes on.
+/// the first trial of which it is finite and must be the same, bit for bit, when a search goes on.
 class TrialRecord {
  public:
   using Check = std::function<double(std::span<const double>)>;
@@ -109,7 +109,7 @@ class TrialRecord {
   void keep(const Tuning::Trial& trial) {
     const std::lock_guard lock(mutex_);
     if (find_locked(trial.values)) return;
-    if (writes_ && check_ && trials_.empty()) first_ = checked(trial.values);
+    if (writes_ && check_ && !std::isfinite(first_)) first_ = checked(trial.values);
     trials_.push_back(trial);
     if (!writes_) return;
     nlohmann::ordered_json json{
@@ -168,8 +168,11 @@ class TrialRecord {
       if (json.at("checksum") != checksum({with_sorted_keys(others).dump()}))
         fail("is damaged: it has another checksum than its trials");
       if (!check_ || trials_.empty()) return;
+      // Of the first trial that has one here; null where none had.
       first_ = score(json.at("check"));
-      const double now = checked(trials_.front().values);
+      double now = std::numeric_limits<double>::quiet_NaN();
+      for (std::size_t n = 0; n < trials_.size() && !std::isfinite(now); ++n)
+        now = checked(trials_[n].values);
       if (now != first_ && (std::isfinite(now) || std::isfinite(first_)))
         fail("holds trials of another problem or analysis, or of a program built in another way");
     } catch (const nlohmann::json::exception& e) {
@@ -205,7 +208,7 @@ class TrialRecord {
   bool writes_;
   std::string problem_;
   Check check_;
-  double first_ = 0;  ///< check_ of the first trial
+  double first_ = std::numeric_limits<double>::quiet_NaN();  ///< check_ of the first trial
   std::vector<Tuning::Trial> trials_;
   std::mutex mutex_;
 };
