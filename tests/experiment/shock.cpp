@@ -77,6 +77,9 @@ TEST_CASE("shock: events come and go") {
     CHECK(out.quantile(1) == 0);  // in the cycle of the event
     CHECK(std::abs(out.error - mean_error) < 4 * 0.001);
   }
+  CHECK_THROWS_WITH_AS((void)run_shock(precise, Believer{},
+                                       {.event = ShockEvent::jump, .size = 5, .every = 40}, config),
+                       doctest::Contains("cycles is 100, expected at least 119"), ConfigError);
   // It believes an outlier too, for one cycle: 100 deviations of one of 12 numbers.
   const auto outlier = events(ShockEvent::outlier, 100);
   CHECK(outlier.events == 18);
