@@ -89,8 +89,12 @@ TEST_CASE("csv: what could not be read again is not written") {
   CHECK_THROWS_WITH_AS(save({"a"}, 2), doctest::Contains("shape (2, 2), expected (2, 1)"),
                        ShapeError);
   CHECK_THROWS_AS(save({}, 0), ShapeError);
-  for (const char* name : {"", "b,c", " b", "b\n", "\"b\"", "a"})
+  for (const char* name : {"", "b,c", " b", "\tb", "b\t", "b\n", "\"b\"", "a"})
     CHECK_THROWS_WITH_AS(save({"a", name}, 2), doctest::Contains("the name of column "),
                          ConfigError);
+  CHECK_THROWS_AS(save({"\xEF\xBB\xBF"
+                        "a"},
+                       1),
+                  ConfigError);  // a mark that reading takes away
   CHECK(folder.files() == 0);
 }

@@ -25,6 +25,19 @@ TEST_CASE("file: bytes come back, and writing again replaces them") {
   }
 }
 
+TEST_CASE("file: of a symbolic link the file that it leads to is written, also a new one") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "disk");
+  std::filesystem::create_symlink("disk/a.bin", folder / "a.bin");
+  std::filesystem::create_symlink(folder / "a.bin", folder / "b.bin");
+  for (const char* bytes : {"new", "changed"}) {
+    write_file_atomically(folder / "b.bin", bytes);
+    CHECK(std::filesystem::is_symlink(folder / "a.bin"));
+    CHECK(std::filesystem::is_symlink(folder / "b.bin"));
+    CHECK(read_file("test", folder / "disk/a.bin") == bytes);
+  }
+}
+
 TEST_CASE("file: what cannot be read or written says so and leaves nothing behind") {
   const TemporaryFolder folder;
   CHECK_THROWS_AS(static_cast<void>(read_file("test", folder / "none")), FileError);

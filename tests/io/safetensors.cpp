@@ -9,8 +9,10 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "changed_byte.hpp"
+#include "dan/io/archive.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace dan;
@@ -203,4 +205,26 @@ TEST_CASE("safetensors: each kind of damage has its message") {
 
   save_safetensors(path, example<double>());
   CHECK_THROWS_AS(static_cast<void>(load_safetensors<float>(path)), FileError);
+}
+
+TEST_CASE("archive: empty arrays side by side come back, whatever their names") {
+  const TemporaryFolder folder;
+  std::vector<float> none, three{1, 2, 3};
+  ArchiveWriter writer;
+  for (const char* name : {"zeta", "middle", "alpha"}) writer.series(name, none);
+  writer.series("data", three);
+  writer.series("beta", none), writer.series("a", none);
+  writer.save(folder / "a.safetensors");
+  ArchiveReader reader("load", folder / "a.safetensors");
+  std::vector<float> found{7};
+  for (const char* name : {"zeta", "middle", "alpha"}) {
+    reader.series(name, found);
+    CHECK(found.empty());
+  }
+  reader.series("data", found);
+  CHECK(found == three);
+  CHECK_THROWS_WITH_AS(reader.series("gamma", found), doctest::Contains("expected gamma"),
+                       FileError);
+  reader.series("beta", found), reader.series("a", found);
+  reader.finish();
 }

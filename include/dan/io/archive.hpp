@@ -192,12 +192,21 @@ class ArchiveReader {
     const auto at = file_.metadata.find(name);
     return at == file_.metadata.end() ? std::string("nothing") : at->second;
   }
-  /// The next array, which must have this name: they are read in the order of writing.
+  /// The next array, which must have this name: they are read in the order of writing; of empty
+  /// ones, which stand at one place of the file, in any.
   const NamedTensor<double>& array(const std::string& name) {
-    const bool none = next_ == file_.tensors.size();
-    if (none || file_.tensors[next_].name != names_.of(name))
-      fail("holds ", none ? "no array" : file_.tensors[next_].name, ", expected ", names_.of(name));
-    return file_.tensors[next_++];
+    auto& all = file_.tensors;
+    for (std::size_t n = next_; n < all.size(); ++n) {
+      if (all[n].name == names_.of(name)) {
+        std::rotate(all.begin() + static_cast<std::ptrdiff_t>(next_),
+                    all.begin() + static_cast<std::ptrdiff_t>(n),
+                    all.begin() + static_cast<std::ptrdiff_t>(n + 1));
+        return all[next_++];
+      }
+      if (!all[n].values.empty()) break;
+    }
+    fail("holds ", next_ == all.size() ? "no array" : all[next_].name, ", expected ",
+         names_.of(name));
   }
   const std::vector<double>& values(const std::string& name,
                                     const std::vector<std::size_t>& shape) {

@@ -66,6 +66,8 @@ inline std::vector<std::string_view> fields_of(std::string_view line) {
   const auto names = detail::fields_of(first);
   if (first.starts_with('#'))
     fail(" begins with '#', expected the names of the columns (numpy.savetxt: comments='')");
+  if (first.find('\r') != first.npos)
+    fail(" has a carriage return within it, expected lines that end in LF or CR LF");
   if (first.find(';') != first.npos)
     fail(" has a semicolon, expected commas between columns and points in numbers");
   for (const std::string_view name : names) {
@@ -113,8 +115,10 @@ inline void save_csv(const std::filesystem::path& path, const CsvTable& table) {
   std::string bytes;
   for (std::size_t c = 0; c < columns; ++c) {
     const std::string& name = table.columns[c];
-    if (name.empty() || name.find_first_of(",;\n\r\"") != name.npos || name.front() == ' ' ||
-        name.front() == '#' || name.back() == ' ' || std::ranges::count(table.columns, name) > 1)
+    const auto blank = [](char at) { return at == ' ' || at == '\t'; };
+    if (name.empty() || name.find_first_of(",;\n\r\"") != name.npos || blank(name.front()) ||
+        blank(name.back()) || name.front() == '#' || name.starts_with("\xEF\xBB\xBF") ||
+        std::ranges::count(table.columns, name) > 1)
       throw ConfigError(
           to_text("save_csv: the name of column ", c + 1, " is '", name,
                   "', expected one that is not empty, unlike the others, and without "

@@ -47,6 +47,14 @@ inline int write_all(int file, std::span<const std::byte> bytes) {
   }
   return 0;
 }
+/// The path that symbolic links lead to; there need not be a file. After 40 links the next one, as
+/// the system does.
+inline std::filesystem::path end_of_links(std::filesystem::path path) {
+  std::error_code none;
+  for (int n = 0; n < 40 && std::filesystem::is_symlink(path, none); ++n)
+    path = path.parent_path() / std::filesystem::read_symlink(path, none);
+  return path;
+}
 }  // namespace detail
 
 /// All bytes of a file; throws FileError, in the name of `function`, if it cannot be read.
@@ -77,10 +85,12 @@ inline int write_all(int file, std::span<const std::byte> bytes) {
 /// Writes a file all or not at all.
 ///
 /// The bytes go to a new file in the same folder, which is flushed to the disk and then takes the
-/// name `path`. On failure the file that had this name before is untouched, nothing is left
+/// name `path`; of a symbolic link, in the folder and the name of the file that it leads to. On
+/// failure the file that had this name before is untouched, nothing is left
 /// behind, and FileError is thrown. Only one thread of a process may write to a path at a time.
-inline void write_file_atomically(const std::filesystem::path& path,
+inline void write_file_atomically(const std::filesystem::path& name,
                                   std::span<const std::byte> bytes) {
+  const std::filesystem::path path = detail::end_of_links(name);
   const auto fail = [&](std::string_view found) {
     throw FileError(to_text("write_file_atomically: cannot write ", path.string(), ": ", found));
   };

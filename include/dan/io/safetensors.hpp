@@ -78,7 +78,8 @@ inline constexpr std::string_view safetensors_metadata = "__metadata__";
 }  // namespace detail
 
 /// Writes a safetensors file, all or not at all; a `checksum` of the data and of the header without
-/// it (as JSON with sorted keys and no spaces) joins the metadata.
+/// it (as JSON with sorted keys and no spaces) joins the metadata, in the place of one that is
+/// there.
 ///
 /// Throws ShapeError if a shape does not fit its values, ConfigError if names repeat or are
 /// reserved, FileError if the file cannot be written.
