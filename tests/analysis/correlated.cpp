@@ -389,3 +389,9 @@ TEST_CASE("correlated: a window with missing values is saved, and runs in lanes 
   const auto all = estimate_of(side, together);
   CHECK(difference({all.begin(), all.begin() + size}, estimate_of(one, alone)) == 0);
 }
+
+TEST_CASE("correlated: observations of grid points are not between them") {
+  using Network =
+      AnalysisNetwork<NetworkShape{.filters = 2, .blocks = 1, .sub_blocks = 1}, Ring<size>>;
+  CHECK(!trained_for(correlated(), Network{}).between_points);
+}

@@ -120,7 +120,7 @@ template <class Problem, class Network>
                     .change = change.deviation,
                     .most_mean_change = change.mean,
                     .most_change = change.deviation,
-                    .between_points = PlacedOperator<typename Problem::Operator>};
+                    .between_points = MovingOperator<typename Problem::Operator>};
   record.least_variance = record.most_variance = problem.noise.variance(0);
   for (std::size_t j = 1; j < Problem::slots; ++j) {
     record.least_variance = std::min(record.least_variance, problem.noise.variance(j));
