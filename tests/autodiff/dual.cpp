@@ -72,3 +72,12 @@ TEST_CASE("dual: is a scalar") {
   CHECK(half.value == 0.5);
   CHECK(half.slope == 0);
 }
+
+TEST_CASE("dual: the power of exponent zero has no slope, also at zero") {
+  const Dual<double> zero(0.0, 1.0);
+  CHECK(pow(zero, 0.0).value == 1);
+  CHECK(pow(zero, 0.0).slope == 0);
+  CHECK(pow(zero, Dual<double>(0.0)).slope == 0);
+  CHECK(pow(zero, 1.0).slope == 1);
+  CHECK(pow(zero, 2.0).slope == 0);
+}

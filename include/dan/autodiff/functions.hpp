@@ -140,16 +140,18 @@ template <CarriesDerivative T, std::floating_point N>
   using std::pow;
   using Inner = typename T::Inner;
   const auto p = static_cast<real_t<T>>(exponent);
-  return chained(base, pow(base.value, p), Inner(p * pow(base.value, p - 1)));
+  const auto slope = p == 0 ? constant<Inner>(0) : Inner(p * pow(base.value, p - 1));
+  return chained(base, pow(base.value, p), slope);
 }
 /// The slope along the exponent is zero where base <= 0.
 template <CarriesDerivative T>
 [[nodiscard]] inline T pow(const T& base, const T& exponent) {
-  using std::pow, std::log;
+  using std::abs, std::pow, std::log;
   using Inner = typename T::Inner;
   const Inner &a = base.value, &p = exponent.value;
   const Inner y = pow(a, p);
-  return chained(base, exponent, y, Inner(p * pow(a, p - 1)),
+  return chained(base, exponent, y,
+                 where_positive(Inner(abs(p)), Inner(p * pow(a, p - 1)), Inner(0)),
                  where_positive(a, Inner(y * log(a)), Inner(0)));
 }
 
