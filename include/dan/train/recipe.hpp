@@ -28,7 +28,7 @@ namespace dan {
 
 /// A second training, of the weights of the first one: on the truth, through more cycles, from a
 /// twentieth of the learning rate, with as many upsets as in the end of the first; with a loss
-/// limit of 0.3 and a warm-up of 50, whatever the first had.
+/// limit of 0.3 and a warm-up of 50, or a tenth of its updates, whatever the first had.
 struct Finish {
   double share = 0;         ///< of the first training's cycles; 0: no second training
   std::size_t unroll = 64;  ///< cycles that a gradient goes through
@@ -52,14 +52,15 @@ struct Finish {
     config.unroll = unroll;
     config.first_unroll = 0;
     config.learning_rate /= 20;
-    config.warm_up = 50;
+    config.warm_up = std::min<std::size_t>(50, config.updates / 10);
     config.taught = 0;
     if (config.stored.number == 0) ++config.seed;  // other truths
     return config;
   }
   /// The same for weights that were finished before: at a fifth of the rate, since they shall not
-  /// lose what they know, on other truths than in any training before, unless they are stored;
-  /// `updates` of them, 0: as many as after a first training.
+  /// lose what they know, on other truths than in the training and its finish, unless they are
+  /// stored (another seed of `config` has others once more); `updates` of them, 0: as many as after
+  /// a first training.
   [[nodiscard]] TrainConfig again(const TrainConfig& config, std::size_t updates = 0) const {
     TrainConfig next = after(config);
     next.learning_rate /= 5;
