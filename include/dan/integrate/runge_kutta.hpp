@@ -34,6 +34,10 @@ namespace dan {
 /// states, for the adjoint `steps` more.
 template <DifferentialEquation Ode, class Tableau>
 struct RungeKutta {
+  static_assert(
+      is_explicit_scheme<Tableau>(),
+      "RungeKutta: the weights b of a tableau must add up to one, and a_sr be zero unless "
+      "r < s");
   using Geometry = geometry_of<Ode>;
   static constexpr std::size_t points = Ode::points, channels = Ode::channels;
   static constexpr std::size_t size = points * channels, stages = Tableau::stages;

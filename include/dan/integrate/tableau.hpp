@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <numeric>
 
 /// \file
 /// The coefficients of explicit Runge–Kutta schemes: what `RungeKutta<Ode, Tableau>` is given.
@@ -18,6 +19,21 @@ struct Fraction {
   int above = 0, below = 1;
   friend constexpr bool operator==(const Fraction&, const Fraction&) = default;
 };
+
+/// Whether the weights b_s add up to one, and stages need earlier ones only.
+template <class Tableau>
+[[nodiscard]] consteval bool is_explicit_scheme() {
+  long above = 0, below = 1;
+  for (std::size_t s = 0; s < Tableau::stages; ++s) {
+    const Fraction& b = Tableau::b[s];
+    above = above * b.below + b.above * below, below *= b.below;
+    const long common = std::gcd(above, below);
+    above /= common, below /= common;
+    for (std::size_t r = s; r < Tableau::stages; ++r)
+      if (Tableau::a[s][r].above != 0) return false;
+  }
+  return above == below;
+}
 
 /// The classical scheme of order four.
 struct ClassicalTableau {

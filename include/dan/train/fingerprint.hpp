@@ -36,7 +36,7 @@ template <class Problem>
   for (const double time : {0.0, 1.0, 7.0, 50.0}) {
     at_time(problem.model, time).step(x.data(), next.data());
     for (std::size_t i = 0; i < Problem::size; ++i)
-      sums[0] += weighted(time + 1, weighted(i, next[i] - x[i]));
+      sums[0] += (time + 1) * weighted(i, next[i] - x[i]);
   }
   for (std::size_t j = 0; j < Problem::slots; ++j)
     sums[1] += weighted(j, y[j]), sums[2] += weighted(j, errors[j]);

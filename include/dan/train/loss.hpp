@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <concepts>
 #include <cstddef>
 #include <span>
 
@@ -52,6 +53,15 @@ struct SupervisedLoss {
     }
     return weight / 2 * static_cast<double>(sum_lanes(squares));
   }
+};
+
+/// What `SupervisedLoss` has, of states of numbers T.
+template <class Loss, std::size_t Members, class T>
+concept TrainingLoss = requires(const Loss& loss, const T* states, std::span<const double> norm,
+                                double number, T* d_states) {
+  {
+    loss.template add<Members>(states, states, norm, number, number, d_states)
+    } -> std::convertible_to<double>;
 };
 
 /// What the gain U of a gain head of one level should be: P^a, the covariance of the analysis'

@@ -74,14 +74,14 @@ void product(const Real* a, std::size_t step_i, std::size_t step_k, const Real* 
 }  // namespace detail
 
 /// The nearest matrix with orthonormal columns (a wide one: rows), roughly: all singular values
-/// between 0.7 and 1.2.
+/// between 0.6 and 1.3.
 ///
 /// Five Newton–Schulz iterations X ← X (a + b G + c G²), G = XᵀX, from X = `matrix` over its
 /// Frobenius norm; a = 3.4445, b = −4.7750, c = 2.0315. `matrix`: rows × columns,
-/// row-major, overwritten; cheaper with columns ≤ rows, of which a gate's may have more. A matrix
-/// with a norm below 1e-30 becomes zero. Cost: 10 · columns² · (2 · rows + columns) flops, with
-/// rows and columns rounded up to whole tiles; memory: two copies. Source: Jordan et al., "Muon: an
-/// optimizer for hidden layers in neural networks" (2024).
+/// row-major, overwritten; cheaper with columns ≤ rows, of which those of products may have more. A
+/// matrix with a norm below 1e-30 becomes zero. Cost: 10 · columns² · (2 · rows + columns) flops,
+/// with rows and columns rounded up to whole tiles; memory: two copies. Source: Jordan et al.,
+/// "Muon: an optimizer for hidden layers in neural networks" (2024).
 template <class Real>
 void orthogonalise(std::span<Real> matrix, std::size_t rows, std::size_t columns) {
   constexpr auto a = static_cast<Real>(3.4445), b = static_cast<Real>(-4.7750),

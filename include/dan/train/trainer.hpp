@@ -84,6 +84,10 @@ class Trainer {
       "problem)`, as EnsrfTeacher<64>; a loss is the seventh, after NoTeacher, Keep::everything "
       "and "
       "float");
+  static_assert(
+      TrainingLoss<Loss, Network::members, lanes_t<Real, Lanes>>,
+      "Trainer: the seventh template argument is the loss, which needs `double add<Members>("
+      "states, truth, norm, weight, limit, d_states) const`, as SupervisedLoss");
   static constexpr std::size_t lanes = Lanes;
 
   /// Trains from random weights. Throws ConfigError for a value out of range.
