@@ -40,9 +40,10 @@ int end_of_child(int first, int second) {
 }  // namespace
 
 TEST_CASE("interrupt: a signal is noted as long as a handler lives, and given back") {
-  const auto before_int = std::signal(SIGINT, other), before_term = std::signal(SIGTERM, other);
+  const auto before_int = std::signal(SIGINT, other), before_term = std::signal(SIGTERM, other),
+             before_hup = std::signal(SIGHUP, other);
   CHECK_FALSE(interrupted());
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const InterruptHandler handler;
     CHECK_FALSE(interrupted());
     CHECK_NOTHROW(throw_if_interrupted("f", "nothing"));
@@ -60,6 +61,14 @@ TEST_CASE("interrupt: a signal is noted as long as a handler lives, and given ba
   CHECK_FALSE(interrupted());
   CHECK(is_other(SIGINT));
   CHECK(is_other(SIGTERM));
+  CHECK(is_other(SIGHUP));
+  std::signal(SIGHUP, SIG_IGN);  // as nohup does
+  {
+    const InterruptHandler handler;
+    std::raise(SIGHUP);
+    CHECK_FALSE(interrupted());
+  }
+  std::signal(SIGHUP, before_hup);
   std::signal(SIGINT, before_int);
   std::signal(SIGTERM, before_term);
 }

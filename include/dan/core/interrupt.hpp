@@ -3,6 +3,7 @@
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): sigaction is POSIX
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
@@ -32,7 +33,8 @@ extern "C" inline void dan_note_interrupt(int signal) {
 }
 }  // namespace detail
 
-/// Whether SIGINT or SIGTERM has come since the first of the present `InterruptHandler`s was made.
+/// Whether SIGINT, SIGTERM or SIGHUP has come since the first of the present `InterruptHandler`s
+/// was made.
 [[nodiscard]] inline bool interrupted() noexcept { return detail::interrupt_signal != 0; }
 
 /// Throws Interrupted, as `function: interrupted after <what>`, if `interrupted()`; the parts of
@@ -42,18 +44,19 @@ void throw_if_interrupted(std::string_view function, const Parts&... what) {
   if (interrupted()) throw Interrupted(to_text(function, ": interrupted after ", what...));
 }
 
-/// As long as it lives, the first SIGINT or SIGTERM makes `interrupted()` true and the second of
-/// its kind ends the process.
+/// As long as it lives, the first SIGINT, SIGTERM or SIGHUP (a terminal that is closed; not under
+/// nohup, which ignores it) makes `interrupted()` true and the second of its kind ends the process.
 ///
-/// What runs long (`Trainer::run`, `run_twin`, `run_shock`, `tune_on_grid`) then finishes its
-/// step, writes its checkpoint if it has one, and throws `Interrupted`. For the main program, which
-/// owns the signals:
+/// What runs long (`Trainer::run`, `run_twin`, `run_shock`, `tune_on_grid`, `Sweep::run`,
+/// `lyapunov_spectrum`, `covariant_vectors`, spin-ups) then finishes its step, writes its
+/// checkpoint if it has one, and throws `Interrupted`. For the main program, which owns the
+/// signals:
 ///     try {
 ///       const InterruptHandler handler;
 ///       trainer.run("checkpoint");
 ///     } catch (const Interrupted& e) { std::fprintf(stderr, "%s\n", e.what()); return 130; }
 /// Several of them, inside one another or in several threads, are as one that lives as long as any
-/// of them: the last one gives both signals back to those who had them and forgets what came.
+/// of them: the last one gives the signals back to those who had them and forgets what came.
 class InterruptHandler {
  public:
   InterruptHandler() {
@@ -65,8 +68,11 @@ class InterruptHandler {
     action.sa_handler = detail::dan_note_interrupt;
     action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;  // the second one ends us
     ::sigemptyset(&action.sa_mask);
-    ::sigaction(SIGINT, &action, &shared.interrupt);
-    ::sigaction(SIGTERM, &action, &shared.terminate);
+    for (std::size_t n = 0; n < signals.size(); ++n) {
+      ::sigaction(signals[n], &action, &shared.before[n]);
+      if (signals[n] == SIGHUP && shared.before[n].sa_handler == SIG_IGN)
+        ::sigaction(SIGHUP, &shared.before[n], nullptr);
+    }
   }
   InterruptHandler(const InterruptHandler&) = delete;
   InterruptHandler& operator=(const InterruptHandler&) = delete;
@@ -74,17 +80,17 @@ class InterruptHandler {
     Shared& shared = all();
     const std::lock_guard lock(shared.mutex);
     if (--shared.alive > 0) return;
-    ::sigaction(SIGINT, &shared.interrupt, nullptr);
-    ::sigaction(SIGTERM, &shared.terminate, nullptr);
+    for (std::size_t n = 0; n < signals.size(); ++n)
+      ::sigaction(signals[n], &shared.before[n], nullptr);
     detail::interrupt_signal = 0;
   }
 
  private:
+  static constexpr std::array<int, 3> signals{SIGINT, SIGTERM, SIGHUP};
   struct Shared {
     std::mutex mutex;
     std::size_t alive = 0;
-    struct sigaction interrupt {};  ///< what was there before
-    struct sigaction terminate {};
+    std::array<struct sigaction, signals.size()> before{};
   };
   static Shared& all() {
     static Shared shared;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dan/core/error.hpp"
+#include "dan/core/interrupt.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/problem/problem.hpp"
@@ -64,6 +65,7 @@ template <class Problem, class Sample>
     for (std::size_t i = 0; i < size; ++i) x.at(i, l) = start[i];
   }
   const auto step = [&](std::uint64_t cycle) {
+    throw_if_interrupted(function, "some cycles of the climate; nothing is kept");
     at_time(problem.model, start_of_cycle(cycle)).step(x.data(), x.data());
     add_noise_to_truth(problem.model_noise, x, [&](std::size_t l) {
       return RandomKey{config.seed, Purpose::truth, climate_runs + l, cycle};

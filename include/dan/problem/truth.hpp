@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dan/core/error.hpp"
+#include "dan/core/interrupt.hpp"
 #include "dan/core/random.hpp"
 #include "dan/problem/problem.hpp"
 
@@ -37,7 +38,7 @@ class TwinTruth {
   using Truth = Batch<double, Problem::points, Problem::channels, Runs>;
   using Observed = observed_t<typename Problem::Operator, double, Runs>;
 
-  /// Throws NumericalError if the model diverges in the spin-up.
+  /// Throws NumericalError if the model diverges in the spin-up, Interrupted when told to stop.
   TwinTruth(const Problem& problem, const TruthConfig& config)
       : TwinTruth(problem, config.seed, from(config.first_run)) {}
 
@@ -53,8 +54,11 @@ class TwinTruth {
         problem_.start(key(run).with(Purpose::truth), start);
         for (std::size_t i = 0; i < size; ++i) lane_of(columns_[g][i], l) = start[i];
       }
-      for (std::size_t n = 0; n < problem_.start.spin_up; ++n)
+      for (std::size_t n = 0; n < problem_.start.spin_up; ++n) {
+        throw_if_interrupted("TwinTruth", n, " of ", problem_.start.spin_up,
+                             " cycles of the spin-up; nothing is kept");
         step(g, spin_up_cycle(n, problem_.start.spin_up));
+      }
     }
     copy_truth();
     for (std::size_t l = 0; l < Runs; ++l)
