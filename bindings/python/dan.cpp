@@ -136,14 +136,20 @@ py::object python(const nlohmann::ordered_json& json) {
   return py::none();
 }
 
+/// A Python function that many share as one reference; the last one may go where the lock of the
+/// interpreter is not held.
+using SharedFunction = std::shared_ptr<py::function>;
+SharedFunction shared(const std::optional<py::function>& function) {
+  if (!function) return {};
+  return {new py::function(*function), [](py::function* f) {
+            const py::gil_scoped_acquire lock;
+            delete f;
+          }};
+}
+
 /// A Python function of a state as a model; takes the lock for itself.
-app::CallersModel model_of(const std::optional<py::function>& model, std::size_t size) {
-  if (!model) return {};
-  // The last reference may go where the lock is not held.
-  const std::shared_ptr<py::function> call(new py::function(*model), [](py::function* f) {
-    const py::gil_scoped_acquire lock;
-    delete f;
-  });
+app::CallersModel model_of(const SharedFunction& call, std::size_t size) {
+  if (!call) return {};
   return [call, size](const double* x, double* y) {
     const py::gil_scoped_acquire lock;
     const Array found =
@@ -154,7 +160,7 @@ app::CallersModel model_of(const std::optional<py::function>& model, std::size_t
 }
 
 app::Chosen choose(const std::string& problem, const std::string& method,
-                   const std::optional<py::function>& model) {
+                   const SharedFunction& model = {}) {
   auto chosen = menu_of_bindings().choose(problem, method);
   chosen.choice.model = model_of(model, callers_size);
   return chosen;
@@ -182,11 +188,29 @@ class Method {
  public:
   Method(const std::string& problem, const std::string& method,
          const std::optional<py::function>& model, const std::optional<std::size_t>& runs)
-      : problem_(problem), method_(method), several_(runs.has_value()) {
-    const auto chosen = choose(problem, method, model);
+      : problem_(problem), method_(method), several_(runs.has_value()), model_(shared(model)) {
+    const auto chosen = choose(problem, method, model_);
     interval_ = cycle_interval(chosen);
     const py::gil_scoped_release unlocked;  // a model in Python takes it for itself
     cycler_ = chosen.method.cycler(chosen.choice, runs.value_or(1));
+  }
+
+  /// For the garbage collector, which finds cycles through the model: an object that has a method
+  /// whose model is one of its own.
+  static int traverse(PyObject* self, visitproc visit, void* arg) {
+#if PY_VERSION_HEX >= 0x03090000
+    Py_VISIT(Py_TYPE(self));
+#endif
+    if (const Method* method = made_of(self); method != nullptr && method->model_)
+      Py_VISIT(method->model_->ptr());
+    return 0;
+  }
+  static int clear(PyObject* self) {
+    if (Method* method = made_of(self); method != nullptr && method->model_) {
+      method->cycler_.reset();
+      method->model_.reset();
+    }
+    return 0;
   }
 
   /// What takes long, without the lock of the interpreter; use(cycler).
@@ -194,36 +218,36 @@ class Method {
   void alone(const Use& use) {
     const Busy busy(busy_);
     const py::gil_scoped_release unlocked;
-    use(*cycler_);
+    use(here());
   }
   /// What takes less than giving the lock away and waiting for it; use(cycler).
   template <class Use>
   void briefly(const Use& use) {
     const Busy busy(busy_);
-    use(*cycler_);
+    use(here());
   }
-  [[nodiscard]] const app::Cycler& sizes() const { return *cycler_; }
+  [[nodiscard]] const app::Cycler& sizes() const { return here(); }
   [[nodiscard]] const std::string& problem() const { return problem_; }
   [[nodiscard]] const std::string& method() const { return method_; }
   [[nodiscard]] std::optional<double> interval() const { return interval_; }
   [[nodiscard]] std::optional<std::size_t> runs() const {
-    return several_ ? std::optional(cycler_->runs()) : std::nullopt;
+    return several_ ? std::optional(here().runs()) : std::nullopt;
   }
 
   void start(const py::object& guess, double deviation, std::uint64_t seed) {
-    const Array x = array_of("start", "guess", guess, of_runs(cycler_->size()));
+    const Array x = array_of("start", "guess", guess, of_runs(here().size()));
     const auto numbers = read(x);
     alone([&](app::Cycler& cycler) { cycler.start(numbers, deviation, seed); });
   }
   [[nodiscard]] Array estimate(const std::optional<py::object>& out) {
-    Array x = out ? writable(*out, of_runs(cycler_->size())) : made(of_runs(cycler_->size()));
+    Array x = out ? writable(*out, of_runs(here().size())) : made(of_runs(here().size()));
     const std::span<double> numbers(x.mutable_data(), static_cast<std::size_t>(x.size()));
     briefly([&](app::Cycler& cycler) { cycler.estimate(numbers); });
     return x;
   }
   void analyse(const py::object& values, const std::optional<py::object>& variances,
                const std::optional<py::object>& places) {
-    const std::size_t slots = cycler_->slots(), coordinates = cycler_->coordinates();
+    const std::size_t slots = here().slots(), coordinates = here().coordinates();
     const auto given = [&](const char* name, const std::optional<py::object>& what,
                            const Shape& shape) {
       return what ? std::optional(array_of("analyse", name, *what, shape)) : std::nullopt;
@@ -241,8 +265,8 @@ class Method {
   }
   [[nodiscard]] py::object spread() {
     if (several_) {
-      Array all(static_cast<py::ssize_t>(cycler_->runs()));
-      const std::span<double> numbers(all.mutable_data(), cycler_->runs());
+      Array all(static_cast<py::ssize_t>(here().runs()));
+      const std::span<double> numbers(all.mutable_data(), here().runs());
       briefly([&](app::Cycler& cycler) { cycler.spread(numbers); });
       return all;
     }
@@ -251,8 +275,8 @@ class Method {
     return py::float_(one);
   }
   [[nodiscard]] Array states() {
-    const std::size_t size = cycler_->size(), count = cycler_->runs() * cycler_->states();
-    Array all = made(of_runs(cycler_->states(), size));
+    const std::size_t size = here().size(), count = here().runs() * here().states();
+    Array all = made(of_runs(here().states(), size));
     double* const to = all.mutable_data();
     briefly([&](app::Cycler& cycler) {
       for (std::size_t n = 0; n < count; ++n) cycler.state(n, {to + n * size, size});
@@ -262,8 +286,8 @@ class Method {
     return all;
   }
   void set_states(const py::object& given) {
-    const std::size_t size = cycler_->size(), count = cycler_->runs() * cycler_->states();
-    const Array all = array_of("states", "the array", given, of_runs(cycler_->states(), size));
+    const std::size_t size = here().size(), count = here().runs() * here().states();
+    const Array all = array_of("states", "the array", given, of_runs(here().states(), size));
     const double* const from = all.data();
     if (const auto* bad = std::find_if_not(from, from + all.size(),
                                            [](double number) { return std::isfinite(number); });
@@ -276,6 +300,16 @@ class Method {
   }
 
  private:
+  /// What Python holds, once its constructor is done.
+  static Method* made_of(PyObject* self) {
+    auto value = reinterpret_cast<py::detail::instance*>(self)->get_value_and_holder();
+    return value.holder_constructed() ? value.value_ptr<Method>() : nullptr;
+  }
+  [[nodiscard]] app::Cycler& here() const {
+    if (!cycler_) throw ConfigError("dan.Method: it is no more: its model was collected");
+    return *cycler_;
+  }
+
   /// Marks a method as in use.
   class Busy {
    public:
@@ -295,10 +329,10 @@ class Method {
 
   /// Where runs are counted they come first.
   [[nodiscard]] Shape of_runs(std::size_t n) const {
-    return several_ ? Shape{cycler_->runs(), n} : Shape{n};
+    return several_ ? Shape{here().runs(), n} : Shape{n};
   }
   [[nodiscard]] Shape of_runs(std::size_t n, std::size_t each) const {
-    return several_ ? Shape{cycler_->runs(), n, each} : Shape{n, each};
+    return several_ ? Shape{here().runs(), n, each} : Shape{n, each};
   }
   static Array made(const Shape& shape) {
     return Array(std::vector<py::ssize_t>(
@@ -316,6 +350,7 @@ class Method {
   std::optional<double> interval_;
   std::unique_ptr<app::Cycler> cycler_;
   bool several_;
+  SharedFunction model_;  ///< that of the cycler, or none
   std::atomic<bool> busy_ = false;
 };
 
@@ -354,7 +389,7 @@ py::object run(const std::string& problem, const std::string& method, std::size_
                std::size_t cycles, std::size_t burn_in, std::uint64_t seed, std::size_t threads,
                double first_guess, bool progress, bool diagnose, std::size_t keep_fields,
                const std::optional<py::function>& model) {
-  const auto chosen = choose(problem, method, model);
+  const auto chosen = choose(problem, method, shared(model));
   auto twin = twin_of(runs, cycles, burn_in, seed, threads, first_guess, progress);
   twin.keep_fields = keep_fields;
   nlohmann::ordered_json row{{"problem", problem}, {"method", method}, {"seed", seed}};
@@ -388,7 +423,7 @@ py::object train(const std::string& problem, const std::string& network,
                  const std::filesystem::path& out, std::size_t updates, std::uint64_t seed,
                  std::size_t threads, bool finish,
                  const std::map<std::string, std::string>& fields) {
-  const auto chosen = choose(problem, network, std::nullopt);
+  const auto chosen = choose(problem, network);
   if (!chosen.method.train)
     throw ConfigError(
         to_text("train: ", chosen.method.name, " has nothing to learn, expected a network"));
@@ -417,7 +452,7 @@ py::object assimilate(const std::string& problem, const std::string& method,
                       const std::filesystem::path& observations, const std::filesystem::path& out,
                       std::optional<double> interval, double start, std::size_t cycles,
                       std::uint64_t seed) {
-  const auto chosen = choose(problem, method, std::nullopt);
+  const auto chosen = choose(problem, method);
   if (!chosen.method.assimilate)
     throw ConfigError(to_text("assimilate: ", chosen.problem.name,
                               " has places of its own, expected a problem that takes them from a "
@@ -440,6 +475,18 @@ py::object assimilate(const std::string& problem, const std::string& method,
 }
 }  // namespace
 
+namespace {
+/// Raises it; bytes that are not UTF-8, of a file's text or name, are shown as \\xff.
+void raise(PyObject* kind, const std::exception& error) {
+  const std::string_view what = error.what();
+  PyObject* const text =
+      PyUnicode_DecodeUTF8(what.data(), static_cast<Py_ssize_t>(what.size()), "backslashreplace");
+  if (text == nullptr) return;  // there is an error already
+  PyErr_SetObject(kind, text);
+  Py_DECREF(text);
+}
+}  // namespace
+
 PYBIND11_MODULE(_dan, module) {
   using namespace py::literals;
   module.attr("__name__") = "dan";  // the package, for help and messages
@@ -454,15 +501,15 @@ PYBIND11_MODULE(_dan, module) {
     try {
       if (thrown) std::rethrow_exception(thrown);
     } catch (const Interrupted& stop) {
-      PyErr_SetString(PyExc_KeyboardInterrupt, stop.what());
+      raise(PyExc_KeyboardInterrupt, stop);
     } catch (const ConfigError& wrong) {
-      PyErr_SetString(PyExc_ValueError, wrong.what());
+      raise(PyExc_ValueError, wrong);
     } catch (const ShapeError& wrong) {
-      PyErr_SetString(PyExc_ValueError, wrong.what());
+      raise(PyExc_ValueError, wrong);
     } catch (const FileError& wrong) {
-      PyErr_SetString(PyExc_OSError, wrong.what());
+      raise(PyExc_OSError, wrong);
     } catch (const NumericalError& wrong) {
-      PyErr_SetString(PyExc_ArithmeticError, wrong.what());
+      raise(PyExc_ArithmeticError, wrong);
     }
   });
 
@@ -501,7 +548,12 @@ PYBIND11_MODULE(_dan, module) {
       module, "Method",
       "A method, cycle by cycle: start, then forecast (or new `states`) and analyse.\n\nWith "
       "`runs` as many side by side, which share nothing but the method: all arrays then begin with "
-      "them, runs x size.")
+      "them, runs x size.",
+      py::custom_type_setup([](PyHeapTypeObject* type) {
+        type->ht_type.tp_flags |= Py_TPFLAGS_HAVE_GC;
+        type->ht_type.tp_traverse = Method::traverse;
+        type->ht_type.tp_clear = Method::clear;
+      }))
       .def(py::init<const std::string&, const std::string&, const std::optional<py::function>&,
                     const std::optional<std::size_t>&>(),
            "problem"_a, "method"_a, "model"_a = py::none(), "runs"_a = py::none())

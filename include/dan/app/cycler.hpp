@@ -141,6 +141,7 @@ class CyclerOf : public Cycler {
   void start(std::span<const double> guess, double deviation, std::uint64_t seed) override {
     require_runs_of("start", "guess", guess.size(), Problem::size, "state element");
     require_finite("start", "guess", guess);
+    require_positive("start", "deviation", deviation);
     std::vector<typename Method::FirstGuessBatch> batches(groups());
     for (std::size_t r = 0; r < runs_; ++r)
       for_lanes(r, [&](std::size_t l) {
