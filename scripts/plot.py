@@ -434,15 +434,17 @@ def own_observations(folder):
 
 
 def analyses(folder, *others):
-    """analyses.csv of `dan run --observations`; with the truth.npy of `dan make` beside it or above, errors too.
-    Of further folders the spread and the error are beside those of the first."""
+    """analyses.csv of `dan run --observations`; with the truth.npy of `dan make` beside it or above, errors too:
+    its first row is an interval after time 0. Of further folders the spread and the error are beside those of the first."""
     def read(place):
         table = np.genfromtxt(place / "analyses.csv", delimiter=",", names=True, ndmin=1)
-        run = place / "run.json"
-        method = json.loads(run.read_text())["method"] if run.exists() else place.name
-        return table, np.array([table[name] for name in table.dtype.names if name.startswith("x")]), method
+        if table.size == 0:
+            raise ValueError(f"{place / 'analyses.csv'} has no line, expected at least one cycle")
+        run = json.loads((place / "run.json").read_text())
+        field = np.array([table[name] for name in table.dtype.names if name.startswith("x")])
+        return table, field, run["method"], np.rint(table["time"] / run["interval"]).astype(int) - 1
 
-    table, field, made_by = read(folder)
+    table, field, made_by, _ = read(folder)
     times = table["time"]
     half = (times[-1] - times[0]) / (2 * max(1, len(times) - 1)) or 0.5
     truth = next((np.load(f) for f in (folder / "truth.npy", folder.parent / "truth.npy") if f.exists()), None)
@@ -453,15 +455,18 @@ def analyses(folder, *others):
                            vmin=-np.abs(field).max(), vmax=np.abs(field).max())
     plt.colorbar(image, ax=axes[:1], pad=0.01)
     axes[0].set(ylabel="element of the state", title=f"Analyses and innovations: {made_by}")
-    for n, (run, states, method) in enumerate([(table, field, made_by), *map(read, others)]):
+    for n, (run, states, method, rows) in enumerate(map(read, [folder, *others])):
         of = f" ({method.split(':')[0]})" if others else ""
         at, dash = run["time"], ("-", "--", ":", "-.")[n % 4]
         if np.isfinite(run["spread"]).any():
             axes[1].semilogy(at, run["spread"], dash, color="tab:blue", lw=1,
                              label=f"spread: the method's own estimate{of}")
-        if truth is not None and len(truth) >= len(at):
-            axes[1].semilogy(at, np.sqrt(((states.T - truth[:len(at)]) ** 2).mean(axis=1)), dash, color="tab:red",
+        if truth is not None and 0 <= rows[0] and rows[-1] < len(truth):
+            axes[1].semilogy(at, np.sqrt(((states.T - truth[rows]) ** 2).mean(axis=1)), dash, color="tab:red",
                              lw=1, label=f"RMSE of the analysis{of}")
+        elif truth is not None:
+            print(f"plot.py: truth.npy has rows 0 to {len(truth) - 1}, the analyses{of} need {rows[0]} to {rows[-1]}: "
+                  "no errors are drawn", file=sys.stderr)
     axes[1].semilogy(times, table["innovation"], ".", color="0.6", ms=3, zorder=1,
                      label="innovations y − H(x^f), root mean square")
     axes[1].set(ylabel="error")
@@ -634,6 +639,9 @@ def main():
         figures = FIGURES[arguments.name](arguments.folder, *arguments.others)
     except FileNotFoundError as missing:
         sys.exit(f"plot.py: {missing}; expected the folder that {arguments.name} wrote into")
+    except (ValueError, KeyError, IndexError, TypeError, EOFError, StopIteration) as wrong:
+        sys.exit(f"plot.py: what is in {arguments.folder} is not what {arguments.name} writes, or damaged: "
+                 f"{type(wrong).__name__}: {wrong}")
     for name, figure in figures:
         path = arguments.folder / f"{name}.png"
         figure.savefig(path, dpi=110)
