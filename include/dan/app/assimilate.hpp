@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -68,6 +69,13 @@ class AnalysesFile {
 };
 }  // namespace detail
 
+/// What `assimilate` writes into a folder.
+[[nodiscard]] inline std::array<std::filesystem::path, 4> files_of_assimilation(
+    const std::filesystem::path& folder) {
+  return {folder / "run.json", folder / "analyses.csv", folder / "assimilated.csv",
+          folder / "state.safetensors"};
+}
+
 /// Assimilates the observations of a file, from the climate or from where an earlier call stopped,
 /// with a cycler of one run into the folder `task.out`: run.json, what the run is of; analyses.csv:
 /// time, observations, the root mean square of their innovations y − H(x^f) (nan without any),
@@ -96,11 +104,15 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
     fail("a cycle of ", task.times.interval, " units of time has ", most,
          " observations, expected at most ", slots, "; is the interval in the units of the table?");
   detail::check_table(table, task, cycler);
+  const auto files = files_of_assimilation(task.out);
+  for (const auto& file : files)
+    if (is_same_file(file, task.observations))
+      fail("a run writes a file of this name into --out; take another folder");
   require_writable_folder("--out", task.out);
   const FolderLock lock("--out", task.out);
-  const fs::path state = task.out / "state.safetensors", made_by = task.out / "run.json";
-  const fs::path assimilated = task.out / "assimilated.csv";
-  detail::AnalysesFile analyses(task.out / "analyses.csv", cycler.size());
+  const fs::path &made_by = files[0], &analyses_csv = files[1], &assimilated = files[2],
+                 &state = files[3];
+  detail::AnalysesFile analyses(analyses_csv, cycler.size());
   detail::InnovationCheck innovations;  // of all cycles of the folder
   const nlohmann::ordered_json run{{"problem", task.problem},
                                    {"method", task.method},
@@ -112,9 +124,9 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
       throw FileError(
           to_text(made_by.string(), " is of another run: ", other, "; take another --out"));
   } else {
-    if (fs::exists(state))
-      throw FileError(to_text(state.string(), " is of another run; take another --out"));
-    write_json(made_by, run);
+    for (const auto& file : files)
+      if (fs::exists(file))
+        throw FileError(to_text(file.string(), " is of another run; take another --out"));
   }
   if (fs::exists(state))
     cycler.load(state, task.seed);
@@ -122,7 +134,7 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
     cycler.start_from_climate(task.seed);
   const std::size_t first = cycler.cycle(), last = last_cycle(table, task.times);
   if (first > 0) {
-    for (const auto& file : {task.out / "analyses.csv", assimilated})
+    for (const auto& file : {analyses_csv, assimilated})
       if (!fs::exists(file))
         throw FileError(to_text(file.string(), " is not there, but ", state.string(),
                                 " is; take another --out, or remove that to begin anew"));
@@ -141,11 +153,16 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
       std::max(first, task.cycles == 0 ? last : std::min(last, first + task.cycles));
   std::vector<double> x(cycler.size()), predicted(slots), values, variances, places;
   double spread = 0;
-  std::size_t far = 0;  // the first cycle with an observation that is far from its forecast
+  // The first cycle with an observation that is far from its forecast; after the first ten.
+  std::size_t far = 0, far_later = 0;
   std::size_t used = 0;
   Progress progress("assimilating", end - first, true);
-  const auto save = [&] {
+  const auto save_analyses = [&] {
+    if (!fs::exists(made_by)) write_json(made_by, run);
     analyses.save();
+  };
+  const auto save = [&] {
+    save_analyses();
     save_observations(assimilated, detail::rows_up_to(table, task.times, cycler.cycle()));
     cycler.save(state);
   };
@@ -179,24 +196,26 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
       cycler.observe(places, predicted);
       if (!seen.empty()) {
         innovation = innovations.add(seen, predicted);
-        for (std::size_t j = 0; j < seen.size() && far == 0; ++j)
-          if (std::abs(seen[j].value - predicted[j]) > 100 * seen[j].deviation) far = cycle;
-        if (!std::isfinite(innovation))
-          throw NumericalError(to_text(
-              "the innovations are not finite: look for a value that cannot be",
-              far > 0 ? to_text(", perhaps in cycle ", far,
-                                ", the first with an innovation of more than 100 deviations")
-                      : ""));
+        for (std::size_t j = 0; j < seen.size() && far_later == 0; ++j)
+          if (std::abs(seen[j].value - predicted[j]) > 20 * seen[j].deviation) {
+            if (far == 0) far = cycle;
+            if (cycle > 10) far_later = cycle;
+          }
+        if (!std::isfinite(innovation)) throw NumericalError("the innovations are not finite");
       }
       cycler.analyse(values, variances, places);
       cycler.estimate(x);
     } catch (const NumericalError& e) {
-      analyses.save();
-      throw NumericalError(to_text(task.observations.string(), ": cycle ", cycle, ", at ", time,
-                                   ": ", e.what(), "; what was before is in ",
-                                   (task.out / "analyses.csv").string()));
+      const bool any = cycle > 1;
+      if (any) save_analyses();
+      throw NumericalError(
+          to_text(task.observations.string(), ": cycle ", cycle, ", at ", time, ": ", e.what(),
+                  far > 0 ? to_text("; perhaps there is a value that cannot be in cycle ", far,
+                                    ", the first with an innovation of more than 20 deviations")
+                          : "",
+                  any ? to_text("; what was before is in ", analyses_csv.string()) : ""));
     } catch (const ConfigError& e) {
-      analyses.save();
+      if (cycle > 1) save_analyses();
       fail("cycle ", cycle, ", at ", time, ": ", e.what());
     }
     cycler.spread({&spread, 1});
@@ -206,6 +225,11 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
   }
   save();
   if (end > first) innovations.notice_of(task.observations.string());
+  if (far_later > 0)
+    notice(
+        to_text(task.observations.string(), ": in cycle ", far_later,
+                " an innovation is more than 20 deviations of its observation's error; is there a "
+                "value that cannot be?"));
   const auto sizes = innovations.sizes();
   return {{"cycles", end - first},
           {"last_cycle", cycler.cycle()},
@@ -240,6 +264,7 @@ void make_observations(const Problem& problem, double interval, std::size_t cycl
   ObservationTable<typename Problem::Geometry, Problem::channels> table;
   auto states = zero_tensor<double>(cycles, Problem::size);
   require_writable_folder("--out", folder);
+  const FolderLock lock("--out", folder);
   for (std::size_t k = 1; k <= cycles; ++k) {
     throw_if_interrupted("make_observations", k - 1, " cycles; nothing is written");
     twin.next();

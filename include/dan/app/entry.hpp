@@ -22,7 +22,6 @@
 #include "dan/app/assimilate.hpp"
 #include "dan/app/beliefs.hpp"
 #include "dan/app/menu.hpp"
-#include "dan/app/writable.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/train/recipe.hpp"
 
@@ -118,10 +117,7 @@ class Entry {
         with(std::type_identity<Alone>(), problem, choice, use);
     });
     method.train = [recipe, make = Chosen{make_}](const Choice& choice, const Training& training) {
-      if (training.out.extension() != ".safetensors")
-        throw ConfigError(to_text("train: out is ", training.out.string(),
-                                  ", expected a name that ends in .safetensors"));
-      require_writable_file("train: out", training.out);
+      const auto checkpoints = checkpoints_of(training);
       const Problem problem = make(choice);
       Recipe<Teacher> mine = recipe;
       if (training.updates > 0) mine.training.updates = training.updates;
@@ -129,8 +125,6 @@ class Entry {
       set_fields("train", mine.training, training.fields);
       mine.training.threads = training.threads;
       if (!training.finish) mine.finish.share = 0;
-      auto checkpoints = training.out;
-      checkpoints.replace_extension();
       auto [trained, report] =
           choice.weights.empty()
               ? train<Network, Runs>(problem, mine, checkpoints)
@@ -145,7 +139,8 @@ class Entry {
     return *this;
   }
 
-  /// The library's methods that suit the problem, ensembles of 20 and 40 members.
+  /// 3D-Var, 4D-Var, EKF, EnKF, ETKF, EnKF-N, LETKF and IEnKS, of which those that suit the
+  /// problem.
   Entry& filters() {
     const Parameter inflation{
         "inflation", "factor of the anomalies", 1.02, {1, 1.01, 1.02, 1.04, 1.06, 1.1}},

@@ -2,6 +2,7 @@
 #pragma once
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -45,7 +46,7 @@ enum Exit : int {
   success = 0,
   failure = 1,        ///< the message says why; nothing is half-written
   misunderstood = 2,  ///< the command line or its configuration file
-  stopped = 130       ///< SIGINT or SIGTERM; the message says what was kept
+  stopped = 130       ///< SIGINT, SIGTERM or SIGHUP; the message says what was kept
 };
 
 namespace detail {
@@ -74,7 +75,7 @@ inline int main(int argc, char** argv, const Menu& menu, const std::string& name
   app.fallthrough();
   app.set_help_all_flag("--help-all", "Help for all commands");
   app.set_version_flag("--version", std::string(library_version));
-  app.set_config("--config", "", "Options from this TOML file");
+  app.set_config("--config", "", "Options from this TOML file")->check(some_text());
   app.allow_config_extras(false);
   bool print = false;
   app.add_flag("--print-config", print, "Print all options as a TOML file and do nothing")
@@ -110,7 +111,16 @@ inline int main(int argc, char** argv, const Menu& menu, const std::string& name
       ++n;
     else
       called = command_of(argv[n]);
-  if (called != nullptr) app.config_formatter(std::make_shared<SectionOf>(app, *called));
+  if (called != nullptr) {
+    app.config_formatter(std::make_shared<SectionOf>(app, *called));
+  } else if (std::any_of(argv + 1, argv + argc, [](const std::string_view word) {
+               return word == "--config" || word.starts_with("--config=");
+             })) {
+    std::fprintf(stderr,
+                 "error: --config: there is no command, expected one, as in %s run --config FILE\n",
+                 name.c_str());
+    return misunderstood;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ConfigError& error) {
@@ -132,6 +142,7 @@ inline int main(int argc, char** argv, const Menu& menu, const std::string& name
     if (const auto note = slow_blas_note(); !note.empty())
       std::fprintf(stderr, "note: %s\n", note.c_str());
     const InterruptHandler handler;
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of writing
     action();
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
       throw FileError("standard output cannot be written");

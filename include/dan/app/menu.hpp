@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "dan/app/cycler.hpp"
+#include "dan/app/writable.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/notice.hpp"
 #include "dan/experiment/twin.hpp"
@@ -75,6 +76,23 @@ struct Training {
   std::filesystem::path out{};                  ///< the weights; checkpoints stand beside them
   std::string command{};                        ///< for the metadata
 };
+
+/// The name of a training's checkpoints, `out` without its ending. Throws ConfigError where that is
+/// not .safetensors, FileError where it cannot be written or is there without a checkpoint: weights
+/// of another training.
+[[nodiscard]] inline std::filesystem::path checkpoints_of(const Training& training) {
+  const auto& out = training.out;
+  if (out.extension() != ".safetensors")
+    throw ConfigError(
+        to_text("train: out is ", out.string(), ", expected a name that ends in .safetensors"));
+  require_writable_file("train: out", out);
+  auto name = out, first = out;
+  name.replace_extension(), first.replace_extension(".checkpoint");
+  if (std::filesystem::exists(out) && !std::filesystem::exists(first))
+    throw FileError(to_text("train: ", out.string(), " is there without ", first.string(),
+                            ", so it is of another training; take another out"));
+  return name;
+}
 
 /// A method of a problem. A function that is empty is not for this one.
 struct Method {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "dan/app/menu.hpp"
 #include "dan/app/writable.hpp"
@@ -28,23 +29,29 @@ struct Program {
   Action& action;            ///< set by the command that is asked for
 };
 
-/// A whole number from `least` on.
+/// A whole number from `least` on, for `transform`: zeros before it, which CLI11 takes for the mark
+/// of an octal number, go.
 inline CLI::Validator whole_number(std::size_t least) {
-  return {[least](const std::string& value) -> std::string {
+  return {[least](std::string& value) -> std::string {
             const bool digits = !value.empty() && value.size() < 19 &&
                                 value.find_first_not_of("0123456789") == std::string::npos;
-            if (digits && std::stoull(value) >= least) return "";
+            if (digits && std::stoull(value) >= least) {
+              value = std::to_string(std::stoull(value));
+              return "";
+            }
             return to_text("is ", value, ", expected a whole number, at least ", least,
                            value.size() < 19 ? "" : ", of at most 18 digits");
           },
           "NUMBER"};
 }
 
-/// A number.
+/// A decimal number.
 inline CLI::Validator any_number() {
   return {[](const std::string& value) -> std::string {
             double number = 0;
-            if (CLI::detail::lexical_cast(value, number)) return "";
+            if (value.find_first_of("xX") == std::string::npos &&
+                CLI::detail::lexical_cast(value, number))
+              return "";
             return to_text("is ", value, ", expected a number");
           },
           "NUMBER"};
@@ -63,15 +70,15 @@ struct TwinOptions {
   TwinConfig twin{.runs = 16, .cycles = 1450, .burn_in = 200, .first_guess_deviation = 0.3};
 
   void add_to(CLI::App& command) {
-    command.add_option("--runs", twin.runs, "Independent truths")->check(whole_number(1));
+    command.add_option("--runs", twin.runs, "Independent truths")->transform(whole_number(1));
     command.add_option("--cycles", twin.cycles, "Cycles of each run, burn-in included")
-        ->check(whole_number(1));
+        ->transform(whole_number(1));
     command.add_option("--burn-in", twin.burn_in, "First cycles of each run, not scored")
-        ->check(whole_number(0));
+        ->transform(whole_number(0));
     command.add_option("--seed", twin.seed, "Seed of truths, observations and first guesses")
-        ->check(whole_number(0));
+        ->transform(whole_number(0));
     command.add_option("--threads", twin.threads, "Threads; 0: one per core; changes no score")
-        ->check(whole_number(0));
+        ->transform(whole_number(0));
     command
         .add_option("--first-guess", twin.first_guess_deviation,
                     "Deviation of the first guess's error, in units of the norm")
@@ -104,8 +111,15 @@ struct Output {
         ->check(some_text());
   }
   [[nodiscard]] bool table() const { return json != "-"; }
-  void require_writable() const {
-    if (!json.empty() && table()) require_writable_file("--json", json);
+  /// Throws FileError unless its file can be written, and ConfigError where it is one of `others`,
+  /// which the command reads or writes; an empty path is none.
+  void require_writable(const std::vector<std::filesystem::path>& others = {}) const {
+    if (json.empty() || !table()) return;
+    require_writable_file("--json", json);
+    for (const auto& other : others)
+      if (!other.empty() && is_same_file(other, json))
+        throw ConfigError(to_text("--json: ", json, " is ", other.string(),
+                                  ", which the command reads or writes, expected another file"));
   }
   /// The results of a command with the configuration that they belong to.
   void write(const std::string& command, const std::string& problem,
@@ -147,7 +161,8 @@ inline void print_scores(const std::string& method, const TwinScores& s, int wid
   print_failures(s);
 }
 
-/// Throws NumericalError if all of `runs` runs failed, for a script: the results are written.
+/// Throws NumericalError, in the name of `command`, if all of `runs` runs failed, for a script: the
+/// results are written.
 inline void require_a_run(const std::string& command, const TwinScores& s, std::size_t runs) {
   if (s.failures.size() == runs)
     throw NumericalError(to_text(command, ": all ", runs, " runs failed; the first at cycle ",

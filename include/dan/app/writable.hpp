@@ -41,6 +41,15 @@ inline void require_writable_file(const char* option, const std::filesystem::pat
     throw FileError(to_text(option, ": cannot write ", file.string(), ": ", reason));
 }
 
+/// Whether two paths are those of one file, which need not be there.
+[[nodiscard]] inline bool is_same_file(const std::filesystem::path& a,
+                                       const std::filesystem::path& b) {
+  const auto place = [](const std::filesystem::path& file) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(file));
+  };
+  return place(a) == place(b);
+}
+
 /// A folder that is this process's as long as this lives; the lock ends with the process, too.
 class FolderLock {
  public:

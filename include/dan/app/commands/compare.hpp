@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "dan/app/options.hpp"
+#include "dan/io/file.hpp"
 
 namespace dan::app {
 
@@ -27,15 +29,29 @@ inline void add_compare(CLI::App& app, const Program& program) {
   o->output.add_to(*command);
   command->callback([=, &menu = program.menu, &action = program.action] {
     action = [o, &menu] {
-      o->output.require_writable();
-      for (const auto& name : o->methods) (void)menu.choose(o->problem, name);
-      if (o->output.table()) print_scores_heading();
+      std::vector<std::filesystem::path> weights;
+      for (const auto& name : o->methods) {
+        weights.push_back(menu.choose(o->problem, name).choice.weights);
+        if (!weights.back().empty()) (void)read_file("compare", weights.back());
+      }
+      o->output.require_writable(weights);
       auto rows = nlohmann::ordered_json::array();
+      std::string failed;  // the first method of which all runs did
+      TwinScores of_failed;
       const auto write = [&] { o->output.write("compare", o->problem, o->twin.json(), rows); };
       try {
         for (const auto& name : o->methods) {
           const auto chosen = menu.choose(o->problem, name);
-          const TwinScores scores = chosen.method.score(chosen.choice, o->twin.twin);
+          const TwinScores scores = [&] {
+            try {
+              return chosen.method.score(chosen.choice, o->twin.twin);
+            } catch (const ConfigError& error) {
+              throw ConfigError(to_text(name, ": ", error.what()));
+            }
+          }();
+          if (failed.empty() && scores.failures.size() == o->twin.twin.runs)
+            failed = name, of_failed = scores;
+          if (o->output.table() && rows.empty()) print_scores_heading();
           if (o->output.table()) print_scores(name, scores);
           rows.push_back({{"method", name}});
           rows.back().update(json_of_scores(scores));
@@ -45,6 +61,8 @@ inline void add_compare(CLI::App& app, const Program& program) {
         throw;
       }
       write();
+      if (!failed.empty())
+        require_a_run(to_text("compare: ", failed), of_failed, o->twin.twin.runs);
     };
   });
 }

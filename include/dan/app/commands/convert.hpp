@@ -8,6 +8,7 @@
 
 #include "dan/app/options.hpp"
 #include "dan/app/tables.hpp"
+#include "dan/core/notice.hpp"
 
 namespace dan::app {
 
@@ -29,10 +30,17 @@ inline void add_convert(CLI::App& app, const Program& program) {
       require_table_name("convert", o->to);
       require_writable_file("convert", o->to);
       CsvTable table = load_table("convert", o->from);
+      if (!o->columns.empty() && !table.columns.empty())
+        throw ConfigError(to_text("convert: --columns: ", o->from.string(),
+                                  " has names of its own, expected none"));
       if (!o->columns.empty()) table.columns = o->columns;
       for (std::size_t c = table.columns.size(); c < table.numbers.shape()[1]; ++c)
         table.columns.push_back(to_text("x", c));
       save_table(o->to, table, line);
+      if (o->to.extension() != ".npy") return;
+      std::string names;
+      for (const auto& name : table.columns) names += (names.empty() ? "" : ", ") + name;
+      notice(to_text(o->to.string(), ": an array has no names; its columns are ", names));
     };
   });
 }

@@ -24,8 +24,8 @@ inline void add_diagnose(CLI::App& app, const Program& program) {
   o->output.add_to(*command);
   command->callback([=, &menu = program.menu, &action = program.action] {
     action = [o, &menu] {
-      o->output.require_writable();
       const auto [problem, method, choice] = menu.choose(o->problem, o->method);
+      o->output.require_writable({choice.weights});
       const auto [scores, beliefs] = method.diagnose(choice, o->twin.twin);
       auto found = json_of_scores(scores);
       found.update(beliefs);
@@ -43,8 +43,10 @@ inline void add_diagnose(CLI::App& app, const Program& program) {
         for (const auto& bin : found["spread_skill"])
           std::printf("  %8.4f %8.4f\n", bin["spread"].get<double>(), bin["skill"].get<double>());
         std::printf("ranks: %s\n", found["rank_histogram"].dump().c_str());
+        print_failures(scores);
       }
       o->output.write("diagnose", o->problem, o->twin.json(), nlohmann::ordered_json::array({row}));
+      require_a_run("diagnose", scores, o->twin.twin.runs);
     };
   });
 }

@@ -13,7 +13,9 @@ namespace detail {
 /// Arrays, metadata and whether the checksum was there and right.
 template <class Real>
 nlohmann::ordered_json describe_file(const TensorFile<Real>& file) {
-  nlohmann::ordered_json json{{"checksum", file.checked ? "right" : "none"}};
+  nlohmann::ordered_json json{{"checksum", file.checked ? "right" : "none"},
+                              {"tensors", nlohmann::ordered_json::array()},
+                              {"metadata", nlohmann::ordered_json::object()}};
   std::size_t numbers = 0;
   for (const auto& tensor : file.tensors) {
     json["tensors"].push_back({{"name", tensor.name}, {"shape", tensor.shape}});
@@ -22,9 +24,11 @@ nlohmann::ordered_json describe_file(const TensorFile<Real>& file) {
   json["numbers"] = numbers;
   json["bits"] = 8 * sizeof(Real);
   for (const auto& [key, value] : file.metadata) {
-    const auto inner = nlohmann::ordered_json::parse(value, nullptr, false);
-    json["metadata"][key] =
-        inner.is_object() ? inner : nlohmann::ordered_json(value);  // text, or JSON in text
+    json["metadata"][key] = value;
+    try {  // JSON in text
+      if (value.starts_with('{')) json["metadata"][key] = parse_json("info", key, value);
+    } catch (const FileError&) {  // a text it is
+    }
   }
   return json;
 }
@@ -43,7 +47,7 @@ inline void add_info(CLI::App& app, const Program& program) {
   o->output.add_to(*command);
   command->callback([=, &action = program.action] {
     action = [o] {
-      o->output.require_writable();
+      o->output.require_writable({o->file});
       const auto found = [&] {
         try {
           return detail::describe_file(load_safetensors<float>(o->file));

@@ -21,8 +21,8 @@ inline void add_make(CLI::App& app, const Program& program) {
       "make", "Writes observations.csv and truth.npy of a truth that nobody has seen");
   command->add_option("problem", o->problem, "PROBLEM[:PARAMETER=VALUE,…], see list")->required();
   command->add_option("--out", o->out, "Folder")->required()->check(some_text());
-  command->add_option("--cycles", o->cycles, "Cycles")->check(whole_number(1));
-  command->add_option("--seed", o->seed, "Seed")->check(whole_number(0));
+  command->add_option("--cycles", o->cycles, "Cycles")->transform(whole_number(1));
+  command->add_option("--seed", o->seed, "Seed")->transform(whole_number(0));
   command->callback([=, &menu = program.menu, &action = program.action] {
     action = [o, &menu] {
       const Name name = Name::parse(o->problem);

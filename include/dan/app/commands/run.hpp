@@ -6,7 +6,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "dan/app/assimilate.hpp"
 #include "dan/app/options.hpp"
 #include "dan/app/tables.hpp"
 
@@ -54,11 +56,14 @@ inline void add_run(CLI::App& app, const Program& program) {
       ->check(any_number());
   command->add_option("--at-most", o->at_most, "Cycles to assimilate now; 0: all")
       ->needs(file)
-      ->check(whole_number(0));
+      ->transform(whole_number(0));
   command->callback([=, &menu = program.menu, &action = program.action] {
     action = [o, &menu] {
-      o->output.require_writable();
       const auto [problem, method, choice] = menu.choose(o->problem, o->method);
+      std::vector<std::filesystem::path> others{choice.weights, o->observations};
+      if (!o->out.empty())
+        for (const auto& own : files_of_assimilation(o->out)) others.push_back(own);
+      o->output.require_writable(others);
       if (o->observations.empty()) {
         const TwinScores scores = method.score(choice, o->twin.twin);
         if (o->output.table()) print_scores_heading(), print_scores(o->method, scores);

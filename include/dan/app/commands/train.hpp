@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dan/app/options.hpp"
+#include "dan/train/recipe.hpp"
 
 namespace dan::app {
 
@@ -29,11 +30,11 @@ inline void add_train(CLI::App& app, const Program& program) {
       ->required()
       ->check(some_text());
   command->add_option("--updates", o->training.updates, "Updates; 0: as many as the recipe has")
-      ->check(whole_number(0));
+      ->transform(whole_number(0));
   command->add_option("--seed", o->training.seed, "Seed of truths and first weights")
-      ->check(whole_number(0));
+      ->transform(whole_number(0));
   command->add_option("--threads", o->training.threads, "Threads; 0: one per core; changes no bit")
-      ->check(whole_number(0));
+      ->transform(whole_number(0));
   command->add_option("--set", o->fields, "FIELD=VALUE of the training, see docs/training.md")
       ->default_str("");
   command->add_flag("--no-finish", o->no_finish, "Without the second, calmer training");
@@ -41,8 +42,12 @@ inline void add_train(CLI::App& app, const Program& program) {
   command->callback(
       [=, line = program.command_line, &menu = program.menu, &action = program.action] {
         action = [o, line, &menu] {
-          o->output.require_writable();
           const auto [problem, method, choice] = menu.choose(o->problem, o->network);
+          auto name = o->training.out;
+          name.replace_extension();
+          o->output.require_writable({choice.weights, o->training.out,
+                                      dan::detail::checkpoint_of(name, ".checkpoint"),
+                                      dan::detail::checkpoint_of(name, ".finish.checkpoint")});
           if (!method.train)
             throw ConfigError(to_text("train: ", method.name,
                                       " has nothing to learn, expected a "

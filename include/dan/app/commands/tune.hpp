@@ -53,14 +53,9 @@ inline void add_tune(CLI::App& app, const Program& program) {
   o->output.add_to(*command);
   command->callback([=, &menu = program.menu, &action = program.action] {
     action = [o, &menu] {
-      o->output.require_writable();
       if (!o->file.empty()) require_writable_file("--keep", o->file);
-      const auto place = [](const std::string& file) {
-        return std::filesystem::weakly_canonical(std::filesystem::absolute(file));
-      };
-      if (!o->file.empty() && !o->output.json.empty() && place(o->file) == place(o->output.json))
-        throw ConfigError("--keep and --json are the same file, expected two");
       const auto [problem, method, choice] = menu.choose(o->problem, o->method);
+      o->output.require_writable({o->file, choice.weights});
       std::vector<TunedParameter> grid;
       for (const auto& text : o->grid) grid.push_back(detail::parse_grid(text));
       const auto given = Name::parse(o->method).given;
