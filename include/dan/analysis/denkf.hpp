@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-#include <cmath>
 #include <cstddef>
 #include <string_view>
 
@@ -40,8 +39,7 @@ class Denkf : public EnsembleFilter<Problem, Members> {
     Base::observe("Denkf::analyse", carried, observed);
     auto& space = carried.space;
     space.decompose("Denkf::analyse");
-    space.find_weights(Members - 1);
-    space.find_root(Members - 1, std::sqrt(Members - 1.0));
+    space.solve(Members - 1);
     for (std::size_t i = 0; i < Base::size; ++i) {
       const T& x = carried.anomalies[i];
       const T twice = space.transformed(space.transformed(x));

@@ -57,8 +57,7 @@ class Enkf : public EnsembleFilter<Problem, Members> {
     auto& space = carried.space;
     for (const T& noise : perturbations(observed, key)) space.add_noise(noise);
     space.decompose("Enkf::analyse");
-    space.find_weights(Members - 1);
-    space.find_root(Members - 1, std::sqrt(Members - 1.0));
+    space.solve(Members - 1);
     space.find_noise(Members - 1);
     for (std::size_t i = 0; i < Base::size; ++i) {
       const T& x = carried.anomalies[i];

@@ -181,13 +181,10 @@ class EnkfN : public EnsembleFilter<Problem, Members> {
         : config_.form == EnkfNForm::dual
             ? finite_size_zeta(space.values(), space.projections(), a, g)
             : finite_size_zeta_primal<Members>(space.values(), space.projections(), a, g);
-    const double factor = std::sqrt(Members - 1.0);
-    space.find_weights(zeta);
+    space.solve(zeta);
     if (config_.radial_hessian && !space.empty()) {
       space.decompose_radial("EnkfN::analyse", zeta, 2 * zeta * zeta / g);
-      space.find_root(0, factor);
-    } else {
-      space.find_root(zeta, factor);
+      space.find_root(0);
     }
     Base::update(carried, key);
   }

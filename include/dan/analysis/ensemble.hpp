@@ -135,14 +135,20 @@ class EnsembleSpace {
       add_scaled(projections_[k] / (values_[k] + zeta), vectors_[k], w_);
   }
 
-  /// T = factor (A + ζ I)^{-1/2}, the symmetric root, of the decomposed A.
-  void find_root(double zeta, double factor) {
+  /// T = √(N − 1) (A + ζ I)^{-1/2}, the symmetric root, of the decomposed A.
+  void find_root(double zeta) {
     std::ranges::fill(root_, T(0));
     for (std::size_t k = 0; k < Members; ++k) {
-      const double scale = factor / std::sqrt(values_[k] + zeta);
+      const double scale = std::sqrt(Members - 1.0) / std::sqrt(values_[k] + zeta);
       for (std::size_t i = 0; i < Members; ++i)
         add_scaled(scale * vectors_[k][i], vectors_[k], root_[i]);
     }
+  }
+
+  /// Both, of the decomposed S.
+  void solve(double zeta) {
+    find_weights(zeta);
+    find_root(zeta);
   }
 
   /// Prepares `noise` for the ζ of `find_root`.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-#include <cmath>
 #include <cstddef>
 #include <string_view>
 
@@ -41,8 +40,7 @@ class Etkf : public EnsembleFilter<Problem, Members> {
     Base::observe("Etkf::analyse", carried, observed);
     auto& space = carried.space;
     space.decompose("Etkf::analyse");
-    space.find_weights(Members - 1);
-    space.find_root(Members - 1, std::sqrt(Members - 1.0));
+    space.solve(Members - 1);
     Base::update(carried, key);
   }
 };

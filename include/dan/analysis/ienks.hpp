@@ -242,8 +242,7 @@ class Ienks : public EnsembleFilter<Problem, Members> {
           add_batch(carried, b, beta);
       space.decompose("Ienks::analyse");
       const double zeta = find_zeta(space, carried.weights);
-      space.find_weights(zeta);
-      space.find_root(zeta, std::sqrt(Members - 1.0));
+      space.solve(zeta);
       const T change = space.weights() - carried.weights;
       const bool converged = std::sqrt(sum_lanes(change * change) / Members) < config_.tolerance;
       ++carried.iterations;

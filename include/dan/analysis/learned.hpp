@@ -262,8 +262,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   /// problem, which should suit the observations.
   static std::vector<double> units(const Problem& problem, const Trained<Network, Real_>& trained) {
     if constexpr (MovingOperator<typename Problem::Operator> && !Network::shape.sees_scales)
-      if (const auto& known = trained.trained_for;
-          known && known->one_unit()) {
+      if (const auto& known = trained.trained_for; known && known->one_unit()) {
         std::vector<double> s(size);
         for (std::size_t i = 0; i < size; ++i) {
           s[i] = known->deviation(i % channels);

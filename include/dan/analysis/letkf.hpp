@@ -97,8 +97,7 @@ class Letkf : public EnsembleFilter<Problem, Members> {
           if (observed.precision[slot] != 0)
             space.add(y[slot], taper * observed.precision[slot], departure[slot]);
       space.decompose("Letkf::analyse");
-      space.find_weights(Members - 1);
-      space.find_root(Members - 1, std::sqrt(Members - 1.0));
+      space.solve(Members - 1);
       const T undone(space.empty() ? 1 / before : 1);  // nothing near by: no inflation
       for (const std::size_t p : domain.points)
         for (std::size_t i = Base::channels * p; i < Base::channels * (p + 1); ++i) {
