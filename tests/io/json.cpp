@@ -87,6 +87,9 @@ TEST_CASE("json: damage and text that is not UTF-8 are errors") {
   std::ofstream(folder / "bad.json") << "{\"a\": ";
   CHECK_THROWS_WITH_AS(static_cast<void>(read_json(folder / "bad.json")),
                        doctest::Contains("is not valid JSON"), FileError);
+  CHECK_THROWS_WITH_AS(static_cast<void>(parse_json("test", "a text", "{")),
+                       doctest::Contains("a text is not valid JSON: parse error at line 1"),
+                       FileError);
   std::ofstream(folder / "bad.json") << std::string(1'000'000, '[');
   CHECK_THROWS_WITH_AS(static_cast<void>(read_json(folder / "bad.json")),
                        doctest::Contains("nested more than 64 deep"), FileError);

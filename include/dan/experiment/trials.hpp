@@ -145,6 +145,10 @@ class TrialRecord {
       return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : number(value);
     };
     constexpr double infinity = std::numeric_limits<double>::infinity();
+    for (const char* name : {"names", "problem", "trials", "checksum"})
+      if (!json.is_object() || !json.contains(name))
+        throw FileError(to_text("tune: ", file_.string(), " is no table of trials: it has no ",
+                                name, "; take another file"));
     try {
       if (json.at("names").get<std::vector<std::string>>() != names_)
         fail("holds trials of ", json.at("names").dump(), ", expected ",

@@ -49,7 +49,8 @@ inline void write_json(const std::filesystem::path& path, const nlohmann::ordere
       return true;
     });
   } catch (const nlohmann::json::exception& e) {
-    fail(e.what());
+    const std::string_view what = e.what();  // "[json.exception.parse_error.101] parse error at …"
+    fail(what.substr(what.starts_with('[') ? what.find("] ") + 2 : 0));
   }
   return {};
 }
