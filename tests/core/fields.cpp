@@ -75,6 +75,8 @@ TEST_CASE("fields: set by name, or refused and unchanged") {
                        ConfigError);
   for (const char* wrong : {"0", "-1", " -1", " 7", "2.5", "3x", "", "many", "1e3"})
     CHECK_THROWS_AS(set_field("f", outer, "count", wrong), ConfigError);
+  CHECK_THROWS_WITH_AS(set_field("f", outer, "count", "1e9"),
+                       doctest::Contains("count is 1e9, expected a whole number"), ConfigError);
   CHECK_THROWS_WITH_AS(set_field("f", outer, "inner.share", "1.5"),
                        "f: inner.share is 1.5, expected a share from 0 to 1", ConfigError);
   CHECK_THROWS_AS(set_field("f", outer, "flag", "2"), ConfigError);

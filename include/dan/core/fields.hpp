@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <sstream>
@@ -23,6 +24,11 @@
 /// without a range.
 
 namespace dan {
+
+namespace detail {
+template <class T>
+constexpr bool is_count = std::unsigned_integral<T> && !std::same_as<T, bool>;
+}  // namespace detail
 
 /// Which numbers a field may have, and how a message says so.
 struct Range {
@@ -103,7 +109,10 @@ void set_field(std::string_view function, Config& config, std::string_view name,
     if (!(in >> std::noskipws >> read) || !in.eof() ||
         value.starts_with('-') != (static_cast<double>(read) < 0) ||
         !range.contains(static_cast<double>(read)))
-      throw ConfigError(to_text(function, ": ", name, " is ", value, ", expected ", range.words));
+      throw ConfigError(to_text(function, ": ", name, " is ", value, ", expected ",
+                                !detail::is_count<decltype(read)> ? range.words
+                                : range.contains(0)               ? "a whole number from zero"
+                                                                  : "a whole number, at least 1"));
     member = read;
   });
   if (!found)

@@ -56,7 +56,11 @@ inline void add_train(CLI::App& app, const Program& program) {
             const auto at = field.find('=');
             if (at == std::string::npos)
               throw ConfigError(to_text("--set: '", field, "', expected FIELD=VALUE"));
-            o->training.fields[field.substr(0, at)] = field.substr(at + 1);
+            const std::string name = field.substr(0, at);
+            if (name == "updates" || name == "seed")
+              throw ConfigError(
+                  to_text("--set: ", field, ", expected --", name, ", an option of its own"));
+            o->training.fields[name] = field.substr(at + 1);
           }
           o->training.command = line;
           o->training.finish = !o->no_finish;
