@@ -155,7 +155,7 @@ TEST_CASE("failed members: too many are an error that counts them") {
   };
   CHECK(reason(failing(7, {0, 5, 6, 7, 19}), 0.25).empty());
   CHECK(reason(failing(7, {0, 5, 6, 7, 8, 19}), 0.25) ==
-        "EnsembleFilter::forecast: the forecast ensemble is not finite in 6 of 20 members, the "
+        "EnkfN::forecast: the forecast ensemble is not finite in 6 of 20 members, the "
         "filter has diverged; use more members or more inflation, or a smaller time step");
   CHECK(reason(failing(7, {0, 5, 6, 7, 8, 19}), 0.3).empty());
   CHECK_FALSE(reason(failing(7, {3}), 0).empty());

@@ -352,7 +352,7 @@ TEST_CASE("member noise: a smoother's members must keep their past; bad shares a
   CHECK(scores.smoothing_rmse < scores.analysis_rmse);
   for (const double bad : {-0.1, 1.0, std::nan("")})
     CHECK_THROWS_WITH_AS((Etkf<Lorenz, 5>(problem, {.forecast = {.most_failed = bad}})),
-                         to_text("EnsembleFilter: forecast.most_failed is ", bad,
+                         to_text("Etkf: forecast.most_failed is ", bad,
                                  ", expected a share from 0 (an error if one fails) to below 1")
                              .c_str(),
                          ConfigError);

@@ -31,9 +31,7 @@ class Denkf : public EnsembleFilter<Problem, Members> {
   static constexpr std::string_view method = "Denkf";
 
   explicit Denkf(const Problem& problem, const DenkfConfig& config = {})
-      : Base(problem, config.inflation, false, config.forecast) {
-    config.inflation.require_valid("Denkf");
-  }
+      : Base(problem, config.inflation, false, config.forecast, method) {}
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey&) const {
     Base::observe("Denkf::analyse", carried, observed);

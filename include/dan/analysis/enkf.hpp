@@ -45,11 +45,9 @@ class Enkf : public EnsembleFilter<Problem, Members> {
   static constexpr std::string_view method = "Enkf";
 
   explicit Enkf(const Problem& problem, const EnkfConfig& config = {})
-      : Base(problem, config.inflation, false, config.forecast),
+      : Base(problem, config.inflation, false, config.forecast, method),
         // Not a weight is left out, so that the localised covariances stay positive definite.
-        reaches_("Enkf", problem, config.localisation, 0) {
-    config.inflation.require_valid("Enkf");
-  }
+        reaches_("Enkf", problem, config.localisation, 0) {}
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {
     Base::observe("Enkf::analyse", carried, observed);

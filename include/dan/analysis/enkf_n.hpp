@@ -166,9 +166,8 @@ class EnkfN : public EnsembleFilter<Problem, Members> {
   static constexpr std::string_view method = "EnkfN";
 
   explicit EnkfN(const Problem& problem, const EnkfNConfig& config = {})
-      : Base(problem, config.inflation, config.rotation, config.forecast), config_(config) {
+      : Base(problem, config.inflation, config.rotation, config.forecast, method), config_(config) {
     if (config.xn) require_positive("EnkfN", "xn", *config.xn);
-    config.inflation.require_valid("EnkfN");
   }
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {

@@ -330,21 +330,25 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
     std::vector<double> mean = std::vector<double>(size);
   };
 
+  /// `name`: of the filter, for messages. Throws ConfigError for a number out of range.
   explicit EnsembleFilter(const Problem& problem, const Inflation& inflation = {},
-                          bool rotation = false, const ForecastConfig& forecast = {})
-      : problem_(problem),
+                          bool rotation = false, const ForecastConfig& forecast = {},
+                          std::string_view name = "EnsembleFilter")
+      : name_(name),
+        problem_(problem),
         weights_(problem.weights()),
         inflation_(inflation),
         rotation_(rotation),
         forecast_(forecast) {
-    forecast.require_valid("EnsembleFilter");
+    inflation.require_valid(name);
+    forecast.require_valid(name);
   }
 
   /// Members guess + N(0, deviation²) units of the norm, keyed by `key`; throws ConfigError unless
   /// deviation > 0.
   [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
                               const RandomKey& key) const {
-    require_positive("EnsembleFilter::start", "deviation", deviation);
+    require_positive(to_text(name_, "::start"), "deviation", deviation);
     Carried carried;
     carried.key = key;
     const auto error = problem_.errors(key.with(Purpose::ensemble), deviation, Members);
@@ -360,11 +364,10 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
     at_time(problem_.model, static_cast<double>(carried.key.cycle++))
         .step(carried.ensemble.data(), carried.ensemble.data());
     if (!finish_forecast(problem_, forecast_, carried.key, carried.failed, carried.ensemble))
-      throw NumericalError(
-          to_text("EnsembleFilter::forecast: the forecast ensemble is not finite in ",
-                  carried.failed.count(), " of ", Members,
-                  " members, the filter has diverged; use more members or more "
-                  "inflation, or a smaller time step"));
+      throw NumericalError(to_text(name_, "::forecast: the forecast ensemble is not finite in ",
+                                   carried.failed.count(), " of ", Members,
+                                   " members, the filter has diverged; use more members or more "
+                                   "inflation, or a smaller time step"));
   }
 
   /// x̄.
@@ -492,6 +495,7 @@ class EnsembleFilter : public AnalysisTypes<Problem_, double, 1> {
     return mean;
   }
 
+  std::string_view name_;
   Problem problem_;
   std::vector<double> weights_;  ///< of the norm
   Inflation inflation_;

@@ -32,9 +32,7 @@ class Etkf : public EnsembleFilter<Problem, Members> {
   static constexpr std::string_view method = "Etkf";
 
   explicit Etkf(const Problem& problem, const EtkfConfig& config = {})
-      : Base(problem, config.inflation, config.rotation, config.forecast) {
-    config.inflation.require_valid("Etkf");
-  }
+      : Base(problem, config.inflation, config.rotation, config.forecast, method) {}
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {
     Base::observe("Etkf::analyse", carried, observed);

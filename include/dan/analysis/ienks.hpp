@@ -114,14 +114,14 @@ class Ienks : public EnsembleFilter<Problem, Members> {
   };
 
   explicit Ienks(const Problem& problem, const IenksConfig& config = {})
-      : Base(problem, config.inflation, config.rotation, {.most_failed = config.most_failed}),
+      : Base(problem, config.inflation, config.rotation, {.most_failed = config.most_failed},
+             method),
         config_(config) {
     ObservationWindow<Observed>::require_valid("Ienks", config.lag, config.shift);
     require_at_least("Ienks", "iterations", config.iterations, 1);
     require_positive("Ienks", "tolerance", config.tolerance);
     require_positive("Ienks", "epsilon", config.epsilon);
     if (config.xn) require_positive("Ienks", "xn", *config.xn);
-    config.inflation.require_valid("Ienks");
   }
 
   /// See EnsembleFilter::start.

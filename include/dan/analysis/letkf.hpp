@@ -67,12 +67,10 @@ class Letkf : public EnsembleFilter<Problem, Members> {
   static constexpr std::string_view method = "Letkf";
 
   explicit Letkf(const Problem& problem, const LetkfConfig& config = {})
-      : Base(problem, config.inflation, config.rotation, config.forecast),
+      : Base(problem, config.inflation, config.rotation, config.forecast, method),
         config_(config),
         domains_(local_domains<Geometry>(unwhitened(problem.observe), {config.radius, config.taper},
-                                         config.batch)) {
-    config.inflation.require_valid("Letkf");
-  }
+                                         config.batch)) {}
 
   void analyse(Carried& carried, const Observed& observed, const RandomKey& key) const {
     Base::observe_members("Letkf::analyse", carried, observed);
