@@ -66,7 +66,7 @@ TEST_CASE("ekf: on a linear model the Kalman filter") {
   }
 }
 
-TEST_CASE("ekf: the covariance follows the tangent of a nonlinear model and network") {
+TEST_CASE("ekf: the covariance follows the tangent of a nonlinear model and operator") {
   using Lorenz = Problem<Rk4<Lorenz96<8>>, test::Curved>;
   const Lorenz problem{};
   const Ekf<Lorenz> filter(problem);

@@ -238,7 +238,7 @@ TEST_CASE("ienks: a finite-size smoother follows a truth that is observed to 1e-
   CHECK(score.analysis_rmse < 1e-6);
 }
 
-TEST_CASE("ienks: with lag 0 the weights minimise the cost function of a nonlinear network") {
+TEST_CASE("ienks: with lag 0 the weights minimise the cost function of a nonlinear operator") {
   using Lorenz = Problem<Rk4<Lorenz96<8>>, Curved>;
   constexpr std::size_t members = 5;
   const Ienks<Lorenz, members> filter(  // the bundle's derivative is known to about 1e-11

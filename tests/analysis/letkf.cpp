@@ -57,7 +57,7 @@ TEST_CASE("letkf: six cycles agree with DAPPER") {
 
 using Half = ObserveSubset<9, 4>;
 using HalfSquared = Nonlinear<Half, Square>;
-TEST_CASE_TEMPLATE("letkf: without taper it is the ETKF, whatever the batch and the network",
+TEST_CASE_TEMPLATE("letkf: without taper it is the ETKF, whatever the batch and the operator",
                    Network, ObserveAll<9>, ObserveRandom<9>, Half, HalfSquared) {
   using Lorenz = Problem<Model, Network>;
   for (const bool rotation : {false, true})

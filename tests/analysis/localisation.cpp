@@ -128,8 +128,8 @@ TEST_CASE("localisation: a place outside of the domain is refused") {
 }
 
 TEST_CASE("localisation: batches and their observations") {
-  const ObserveSubset<10, 3, 2> network(std::array<std::size_t, 3>{0, 7, 19});  // points 0, 3, 9
-  const auto domains = local_domains<Ring<10>>(network, {.radius = 0.7}, 4);    // reach 2.548
+  const ObserveSubset<10, 3, 2> operation(std::array<std::size_t, 3>{0, 7, 19});  // points 0, 3, 9
+  const auto domains = local_domains<Ring<10>>(operation, {.radius = 0.7}, 4);    // reach 2.548
   REQUIRE(domains.size() == 3);
   CHECK(domains[0].points == std::vector<std::size_t>{0, 1, 2, 3});
   CHECK(domains[1].points == std::vector<std::size_t>{4, 5, 6, 7});

@@ -18,7 +18,7 @@ using namespace dan;
 
 namespace {
 
-/// y_i = x_i² / 2: the smallest nonlinear network.
+/// y_i = x_i² / 2: the smallest nonlinear operator.
 struct ObserveSquares : ObserveAll<8> {
   static constexpr bool linear = false;
   template <class T>
@@ -68,7 +68,7 @@ TEST_CASE("var3d: every lane gets the textbook's increment, whatever its precisi
   fill_normal<double>({.seed = 1}, guess.numbers());
   auto carried = analysis.start(guess, 1, {});
   Var3d<test::Silent, runs>::Observed observed;
-  for (std::uint64_t cycle = 0; cycle < 3; ++cycle) {  // a new network in every cycle
+  for (std::uint64_t cycle = 0; cycle < 3; ++cycle) {  // others observed in every cycle
     fill_normal<double>({.seed = 2, .cycle = cycle}, observed.values.numbers());
     for (std::size_t l = 0; l < runs; ++l)
       for (std::size_t j = 0; j < 8; ++j)
@@ -95,7 +95,7 @@ TEST_CASE("var3d: every lane gets the textbook's increment, whatever its precisi
   }
 }
 
-TEST_CASE("var3d: a nonlinear network is linearised at the forecast") {
+TEST_CASE("var3d: a nonlinear operator is linearised at the forecast") {
   const auto climate = some_climate();
   const Var3d<Square, 2> analysis(Square{}, climate, 0.1);
   Var3d<Square, 2>::FirstGuessBatch guess;
@@ -118,7 +118,7 @@ TEST_CASE("var3d: a nonlinear network is linearised at the forecast") {
   }
 }
 
-TEST_CASE("var3d: silent slots equal a network without them") {
+TEST_CASE("var3d: silent slots equal an operator without them") {
   const auto climate = some_climate();
   const Var3d<test::Half, 1> half(test::Half{}, climate);
   const Var3d<test::Silent, 1> silent(test::Silent{}, climate);

@@ -134,7 +134,7 @@ TEST_CASE("derivatives: battery of an equation, a model and an operator without 
   test::check_derivatives(test::StepOf<Differentiated<Map>>{{}}, x);
   test::check_derivatives(test::ObserveOf<Differentiated<Products>>{{}}, x);
   test::check_model(Differentiated<Rk4<Lorenz63>>{}, Numbers{1.5, -1.5, 25.5});
-  test::check_network(Differentiated<Products>{}, Numbers{0.3, -0.7, 1.1, -0.2, 0.9});
+  test::check_operator(Differentiated<Products>{}, Numbers{0.3, -0.7, 1.1, -0.2, 0.9});
 }
 
 TEST_CASE("derivatives: what Differentiated is given by hand it takes") {

@@ -11,18 +11,18 @@
 using namespace dan;
 
 TEST_CASE("full: battery") {
-  test::check_network(ObserveAll<40>{}, test::normal_numbers(40, 1));
-  test::check_network(ObserveAll<1, 3>{}, test::normal_numbers(3, 1));
+  test::check_operator(ObserveAll<40>{}, test::normal_numbers(40, 1));
+  test::check_operator(ObserveAll<1, 3>{}, test::normal_numbers(3, 1));
 }
 
 TEST_CASE("full: every element is observed in every cycle") {
-  const ObserveAll<5, 2> network;
-  static_assert(network.slots == 10);
+  const ObserveAll<5, 2> operation;
+  static_assert(operation.slots == 10);
   const auto x = test::normal_numbers(10, 2);
   test::Numbers y(10);
-  network.observe(x.data(), y.data());
+  operation.observe(x.data(), y.data());
   CHECK(y == x);
   std::array<bool, 10> mask{};
-  network.available({}, mask.data());
+  operation.available({}, mask.data());
   CHECK(std::ranges::count(mask, true) == 10);
 }

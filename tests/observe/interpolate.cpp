@@ -98,15 +98,15 @@ struct AllLanes {
 }  // namespace
 
 TEST_CASE("interpolate: battery") {
-  test::check_network(ObserveAt<Ring<8>, 3>{}, test::normal_numbers(8, 1));
+  test::check_operator(ObserveAt<Ring<8>, 3>{}, test::normal_numbers(8, 1));
   const ObserveAt<Ring<5>, 4, 2> between({{{{0.25}, 1}, {{4.75}, 0}, {{2}, 1}, {{0.25}, 0}}});
-  test::check_network(between, test::normal_numbers(10, 1));
-  test::check_network(ObserveRandomPlaces<Ring<8>, 12>(3, 7), test::normal_numbers(8, 1));
-  test::check_network(ObserveAt<Quad, 2>({{{{0.25, 0.5}, 0}, {{1, 0}, 0}}}),
-                      test::normal_numbers(4, 1));
-  test::check_network(Nonlinear<ObserveAt<Ring<8>, 3>, Square>{}, test::normal_numbers(8, 1));
+  test::check_operator(between, test::normal_numbers(10, 1));
+  test::check_operator(ObserveRandomPlaces<Ring<8>, 12>(3, 7), test::normal_numbers(8, 1));
+  test::check_operator(ObserveAt<Quad, 2>({{{{0.25, 0.5}, 0}, {{1, 0}, 0}}}),
+                       test::normal_numbers(4, 1));
+  test::check_operator(Nonlinear<ObserveAt<Ring<8>, 3>, Square>{}, test::normal_numbers(8, 1));
   const auto drawn = ObserveRandomPlaces<Ring<8>, 12>(3, 7).draw({});
-  test::check_network(ObserveAt<Ring<8>, 12>{}.at(drawn), test::normal_numbers(8, 1));
+  test::check_operator(ObserveAt<Ring<8>, 12>{}.at(drawn), test::normal_numbers(8, 1));
 }
 
 TEST_CASE("interpolate: runs with places of their own") {

@@ -32,9 +32,9 @@ struct Scaled {
 }  // namespace
 
 TEST_CASE_TEMPLATE("nonlinear: battery", Function, Square, Cube, Arctan) {
-  test::check_network(Nonlinear<ObserveAll<9>, Function>{}, test::normal_numbers(9, 1));
-  test::check_network(Nonlinear<ObserveSubset<4, 3, 2>, Function>{}, test::normal_numbers(8, 1));
-  test::check_network(Nonlinear<ObserveRandom<5>, Function>{}, test::normal_numbers(5, 1));
+  test::check_operator(Nonlinear<ObserveAll<9>, Function>{}, test::normal_numbers(9, 1));
+  test::check_operator(Nonlinear<ObserveSubset<4, 3, 2>, Function>{}, test::normal_numbers(8, 1));
+  test::check_operator(Nonlinear<ObserveRandom<5>, Function>{}, test::normal_numbers(5, 1));
 }
 
 TEST_CASE_TEMPLATE("nonlinear: functions for every scalar", Function, Square, Cube, AbsoluteValue,

@@ -24,8 +24,8 @@ Mask mask_of(const ObserveRandom<10>& network, std::uint64_t run, std::uint64_t 
 }  // namespace
 
 TEST_CASE("random_network: battery") {
-  test::check_network(ObserveRandom<40>(5, 20), test::normal_numbers(40, 1));
-  test::check_network(ObserveRandom<1, 3>{}, test::normal_numbers(3, 1));
+  test::check_operator(ObserveRandom<40>(5, 20), test::normal_numbers(40, 1));
+  test::check_operator(ObserveRandom<1, 3>{}, test::normal_numbers(3, 1));
 }
 
 TEST_CASE("random_network: every count in the range is equally likely, and so is every slot") {

@@ -12,11 +12,11 @@
 using namespace dan;
 
 TEST_CASE("subset: battery, also with an element observed twice") {
-  test::check_network(ObserveSubset<40, 20>{}, test::normal_numbers(40, 1));
-  test::check_network(ObserveSubset<40, 7>{}, test::normal_numbers(40, 1));
-  test::check_network(ObserveSubset<1, 2, 3>{}, test::normal_numbers(3, 1));
-  test::check_network(ObserveSubset<5, 3>(std::array<std::size_t, 3>{4, 0, 4}),
-                      test::normal_numbers(5, 1));
+  test::check_operator(ObserveSubset<40, 20>{}, test::normal_numbers(40, 1));
+  test::check_operator(ObserveSubset<40, 7>{}, test::normal_numbers(40, 1));
+  test::check_operator(ObserveSubset<1, 2, 3>{}, test::normal_numbers(3, 1));
+  test::check_operator(ObserveSubset<5, 3>(std::array<std::size_t, 3>{4, 0, 4}),
+                       test::normal_numbers(5, 1));
 }
 
 TEST_CASE("subset: the default is evenly spread") {

@@ -49,12 +49,12 @@ TEST_CASE("transformed: sees what the map makes of the state, where the inner on
 }
 
 TEST_CASE("transformed: battery") {
-  test::check_network(Transformed<Shifted, ObserveAll<4>>{}, test::normal_numbers(4, 1));
-  test::check_network(Transformed<Shifted, Nonlinear<ObserveAll<4>, Square>>{},
-                      test::normal_numbers(4, 1));
+  test::check_operator(Transformed<Shifted, ObserveAll<4>>{}, test::normal_numbers(4, 1));
+  test::check_operator(Transformed<Shifted, Nonlinear<ObserveAll<4>, Square>>{},
+                       test::normal_numbers(4, 1));
   // On a sphere of radius one, whose stream functions are as large as vorticities.
-  test::check_network(Transformed<Psi, ObserveSubset<48, 12>>{{.radius = 1}, {}},
-                      test::normal_numbers(48, 1));
+  test::check_operator(Transformed<Psi, ObserveSubset<48, 12>>{{.radius = 1}, {}},
+                       test::normal_numbers(48, 1));
 }
 
 TEST_CASE("stream function: that of a harmonic is it, times −a²/(l (l + 1))") {

@@ -53,11 +53,11 @@ double largest_difference(const Matrix& a, const Matrix& b) {
 }  // namespace
 
 TEST_CASE("whitened: battery") {
-  test::check_network(Whitened(ObserveAll<7>{}, covariance(7)), test::normal_numbers(7, 1));
-  test::check_network(Whitened(ObserveSubset<4, 3, 2>{}, covariance(3)),
-                      test::normal_numbers(8, 1));
-  test::check_network(Whitened(Nonlinear<ObserveAll<5>, Square>{}, covariance(5)),
-                      test::normal_numbers(5, 1));
+  test::check_operator(Whitened(ObserveAll<7>{}, covariance(7)), test::normal_numbers(7, 1));
+  test::check_operator(Whitened(ObserveSubset<4, 3, 2>{}, covariance(3)),
+                       test::normal_numbers(8, 1));
+  test::check_operator(Whitened(Nonlinear<ObserveAll<5>, Square>{}, covariance(5)),
+                       test::normal_numbers(5, 1));
 }
 
 TEST_CASE("whitened: the norm of a departure is the one that R gives") {
@@ -218,9 +218,9 @@ TEST_CASE("whitened: battery where slots are silent") {
   const std::array<bool, 7> mask{true, false, true, true, false, false, true};
   const auto some = for_slots(all, mask);
   CHECK(factor_error(some, covariance(7), mask) <= 1e-14);
-  test::check_network(all.at(some), test::normal_numbers(7, 1));
+  test::check_operator(all.at(some), test::normal_numbers(7, 1));
   const Whitened squared(Nonlinear<ObserveAll<7>, Square>{}, covariance(7));
-  test::check_network(squared.at(some), test::normal_numbers(7, 1));
+  test::check_operator(squared.at(some), test::normal_numbers(7, 1));
   // Of a silent slot nothing is left, whatever H is there; restored is what was whitened.
   auto y = test::normal_numbers(7, 2);
   const auto before = y;

@@ -16,7 +16,7 @@
 
 /// \file
 /// The installed battery as checks: `check_model(model, x)`, `check_equation(ode, x)`,
-/// `check_network(network, x)`, with x a typical state. Lanes must agree bit for bit here.
+/// `check_operator(operation, x)`, with x a typical state. Lanes must agree bit for bit here.
 
 namespace dan::test {
 
@@ -81,8 +81,8 @@ void check_model(const Model& model, std::span<const double> x) {
   check_report(dan::check_model(model, x));
 }
 template <DifferentiableOperator Operator>
-void check_network(const Operator& network, std::span<const double> x) {
-  check_report(dan::check_operator(network, x));
+void check_operator(const Operator& operation, std::span<const double> x) {
+  check_report(dan::check_operator(operation, x));
 }
 
 }  // namespace dan::test

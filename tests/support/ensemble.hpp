@@ -83,7 +83,7 @@ inline Observations<double, 8> silent_observations() {
   return out;
 }
 
-/// A filter with silent slots gives what it gives with a network that lacks them.
+/// A filter with silent slots gives what it gives with an operator that lacks them.
 template <class WithHalf, class WithSilent>
 void check_silent_slots(const WithHalf& half, const WithSilent& silent) {
   typename WithHalf::FirstGuessBatch guess;

@@ -12,7 +12,7 @@
 #include "dan/problem/problem.hpp"
 
 /// \file
-/// A linear model and a nonlinear network, on which methods can be held against formulas.
+/// A linear model and a nonlinear operator, on which methods can be held against formulas.
 
 namespace dan::test {
 
@@ -64,7 +64,7 @@ inline Observations<double, 4> linear_observations(std::size_t cycle) {
   return out;
 }
 
-/// y_i = x_i + x_i² / 20: a nonlinear network.
+/// y_i = x_i + x_i² / 20: a nonlinear operator.
 struct Curved : ObserveAll<8> {
   static constexpr bool linear = false;
   template <class T>
