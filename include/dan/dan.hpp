@@ -158,6 +158,7 @@
 #include "dan/analysis/window.hpp"
 #include "dan/analysis/ienks.hpp"
 #include "dan/analysis/cycle.hpp"
+#include "dan/analysis/innovation_test.hpp"
 #include "dan/analysis/learned.hpp"
 #include "dan/analysis/carried.hpp"
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dan/analysis/cycle.hpp"
+#include "dan/analysis/innovation_test.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/notice.hpp"
 #include "dan/network/trained_for.hpp"
@@ -33,27 +34,20 @@ struct LearnedConfig {
 /// As in training, departures and analyses are kept within `Network::bounds`.
 ///
 /// A network may not find the truth again from where no training has been. With `way_back`, a run
-/// whose innovations contradict its forecasts is not left to it. With n the slots that report,
-/// r_j = min(δ_j²/(q R_jj), 9) and q the usual δ²/R of the training (`TrainedFor::innovation_at`),
-/// each cycle with observations changes an excess s and what is usual in this run, u (1 at first):
-///   s = max(0, s + (Σ_j r_j − (u + 0.5) n) / max(0.38 n + 9.34 √n, 45)),
-///   u = max(1, u + (Σ_j r_j/n − u) / 200).
-/// Where s > 1 the run goes back. In a single cycle that takes innovations four standard deviations
-/// above those of twice the usual variance (if n ≥ 17), in many cycles one and a half times the
-/// usual variance; a single outlier changes little. Where R is larger than believed the way back
-/// does not help, u rises, and it is not taken any more. Going back, s and the memory are emptied
-/// and the analysis is a static one, with errors of the forecast like those of the climate,
-/// B = v D, D the variances of `input_deviation`, and the v that the innovations themselves show:
+/// whose innovations contradict its forecasts (`InnovationTest`, q the δ²/R that was usual in the
+/// training, `TrainedFor::innovation_at`) is not left to it but goes back. The memory is emptied
+/// and the analysis is a static one, with errors of the forecast like those of the climate, B = v
+/// D, D the variances of `input_deviation`, and the v that the innovations themselves show:
 ///   v = min((Σ_j δ_j²/R_jj − n) / Σ_j (H √D 1)_j²/R_jj, 2),
 ///   x^a = x^f + α d,  d_i = ζ_i / (1/B_ii + (Hᵀ R⁻¹ H 1)_i),  α the best step along d,
 /// which for uncorrelated observations of single elements is 3D-Var, of every member.
-/// The next cycle begins like a training's start: near the truth, with an empty memory.
+/// The next cycle begins like a training's start: near the truth, with an empty memory. Where R is
+/// larger than believed the way back does not help, and after a while is not taken any more.
 ///
 /// Says once (`notice`) in what the problem lies outside that of the training.
 /// Works in the precision of its parameters; first guess and observations are rounded to it.
 /// Cost per cycle: one model step per member and one pass of the network. Memory: one cache of the
-/// network per group of runs. Source of the way back: ours; of the excess that adds up: Page,
-/// Biometrika 41 (1954) 100–115.
+/// network per group of runs. Source of the way back: ours.
 template <class Problem_, class Network_, std::size_t Runs = simd_width<float>, class Real_ = float>
 class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
  public:
@@ -72,10 +66,10 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     std::unique_ptr<typename Cycle::template Cache<T>> cache;
     /// Of the static analysis, in the lanes where that was the last one; else zero.
     std::array<double, Runs> static_variance{};
-    std::array<double, Runs> excess{}, usual{};  ///< s and u of the way back
-    std::size_t cycle = 0;                       ///< at which the next forecast begins
-    bool analysed = false;                       ///< since the start, or since it was loaded
-    std::array<bool, Runs> silent{};             ///< nothing reported in the last analysis
+    std::array<InnovationTest, Runs> tests{};  ///< of the way back
+    std::size_t cycle = 0;                     ///< at which the next forecast begins
+    bool analysed = false;                     ///< since the start, or since it was loaded
+    std::array<bool, Runs> silent{};           ///< nothing reported in the last analysis
   };
 
   Learned(const Problem& problem, const Trained<Network, Real_>& trained,
@@ -107,9 +101,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   /// The first guess, with members (if more than one) spread around it; an empty memory.
   [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
                               const RandomKey& key) const {
-    Carried carried{{},       std::make_unique<typename Cycle::template Cache<T>>(), {}, {}, {},
-                    key.cycle};
-    carried.usual.fill(1);
+    Carried carried{{}, std::make_unique<typename Cycle::template Cache<T>>(), {}, {}, key.cycle};
     for (std::size_t l = 0; l < Runs; ++l) {
       const auto error = problem_.errors({key.seed, Purpose::ensemble, key.run + l, key.cycle},
                                          members > 1 ? deviation : 0, members);
@@ -237,8 +229,14 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     archive.batch("values", carried.values);
     archive.count("time", carried.cycle);
     archive.numbers("static_variance", std::span<double>(carried.static_variance), 1);
-    archive.numbers("excess", std::span<double>(carried.excess), 1);
-    archive.numbers("usual", std::span<double>(carried.usual), 1);
+    const auto numbers = [&](const char* name, double InnovationTest::*number) {
+      std::array<double, Runs> all;
+      for (std::size_t l = 0; l < Runs; ++l) all[l] = carried.tests[l].*number;
+      archive.numbers(name, std::span<double>(all), 1);
+      for (std::size_t l = 0; l < Runs; ++l) carried.tests[l].*number = all[l];
+    };
+    numbers("excess", &InnovationTest::excess);
+    numbers("usual", &InnovationTest::usual);
   }
 
   [[nodiscard]] const Trained<Network, Real_>& trained() const { return trained_; }
@@ -298,15 +296,9 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     for (std::size_t l = 0; l < Runs; ++l) {
       const auto number = [&](const T& value) { return static_cast<double>(lane_of(value, l)); };
       const double n = number(count);
-      double &variance = carried.static_variance[l], &excess = carried.excess[l];
-      double& usual = carried.usual[l];
+      double& variance = carried.static_variance[l];
       variance = 0;
-      if (n == 0) continue;
-      excess = std::max(0.0, excess + (number(limited) - (usual + 0.5) * n) /
-                                          std::max(0.38 * n + 9.34 * std::sqrt(n), 45.0));
-      usual = std::max(1.0, usual + (number(limited) / n - usual) / 200);
-      if (!(excess > 1)) continue;
-      excess = 0;
+      if (n == 0 || !carried.tests[l].add(n, number(limited))) continue;
       variance = std::min((number(squares) - n) / number(precision), 2.0);
       anywhere = true;
     }

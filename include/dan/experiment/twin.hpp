@@ -116,6 +116,11 @@ std::vector<std::string> run_twin_group(const Problem& problem, const Method& an
                                         std::size_t first, std::size_t runs, Progress& progress,
                                         std::tuple<Recorders...>& recorders) {
   constexpr std::size_t width = Method::runs;
+  const auto stop_if_told = [&](std::size_t done) {
+    throw_if_interrupted("run_twin", done, " of ", config.cycles,
+                         " cycles; nothing is kept, run it again");
+  };
+  stop_if_told(0);
   TwinTruth<Problem, width> twin(problem, {.seed = config.seed, .first_run = first});
   typename Method::Observed observed;
   typename Method::Estimate estimate;
@@ -155,8 +160,7 @@ std::vector<std::string> run_twin_group(const Problem& problem, const Method& an
     const TwinView<Problem, Method> view{group, carried, observed, estimate, errors};
     std::size_t shown = 0;
     for (std::size_t cycle = 1; cycle <= config.cycles; ++cycle) {
-      throw_if_interrupted("run_twin", cycle - 1, " of ", config.cycles,
-                           " cycles; nothing is kept, run it again");
+      stop_if_told(cycle - 1);
       twin.next();
       convert_precision(twin.observed(), observed);
       analysis.forecast(carried);

@@ -64,8 +64,9 @@ template <class Problem, class Sample>
     problem.start({config.seed, Purpose::truth, climate_runs + l, 0}, start);
     for (std::size_t i = 0; i < size; ++i) x.at(i, l) = start[i];
   }
+  const bool stopping = interrupted();  // before: the caller says what is kept
   const auto step = [&](std::uint64_t cycle) {
-    throw_if_interrupted(function, "some cycles of the climate; nothing is kept");
+    if (!stopping) throw_if_interrupted(function, "some cycles of the climate; nothing is kept");
     at_time(problem.model, start_of_cycle(cycle)).step(x.data(), x.data());
     add_noise_to_truth(problem.model_noise, x, [&](std::size_t l) {
       return RandomKey{config.seed, Purpose::truth, climate_runs + l, cycle};

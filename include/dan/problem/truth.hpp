@@ -38,7 +38,8 @@ class TwinTruth {
   using Truth = Batch<double, Problem::points, Problem::channels, Runs>;
   using Observed = observed_t<typename Problem::Operator, double, Runs>;
 
-  /// Throws NumericalError if the model diverges in the spin-up, Interrupted when told to stop.
+  /// Throws NumericalError if the model diverges in the spin-up, Interrupted when told to stop
+  /// during it.
   TwinTruth(const Problem& problem, const TruthConfig& config)
       : TwinTruth(problem, config.seed, from(config.first_run)) {}
 
@@ -48,6 +49,7 @@ class TwinTruth {
       : problem_(problem), seed_(seed), lanes_(lanes) {
     if constexpr (requires { problem.model.require_valid(); }) problem.model.require_valid();
     std::vector<double> start(size);
+    const bool stopping = interrupted();
     for (std::size_t g = 0; g < groups; ++g) {
       for (std::size_t l = 0; l < width; ++l) {
         const std::size_t run = std::min(g * width + l, Runs - 1);
@@ -55,8 +57,9 @@ class TwinTruth {
         for (std::size_t i = 0; i < size; ++i) lane_of(columns_[g][i], l) = start[i];
       }
       for (std::size_t n = 0; n < problem_.start.spin_up; ++n) {
-        throw_if_interrupted("TwinTruth", n, " of ", problem_.start.spin_up,
-                             " cycles of the spin-up; nothing is kept");
+        if (!stopping)  // else the caller says what is kept
+          throw_if_interrupted("TwinTruth", n, " of ", problem_.start.spin_up,
+                               " cycles of the spin-up; nothing is kept");
         step(g, spin_up_cycle(n, problem_.start.spin_up));
       }
     }
