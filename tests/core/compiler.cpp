@@ -110,9 +110,9 @@ TEST_CASE("compiler: no default of ours has it") {
                  ConfidenceInterval, TruthConfig, TwinConfig, NetworkShape, AnalysisBounds<1>,
                  AdamConfig, MuonConfig, NormLimit, CosineSchedule, Upsets, StoredTruths,
                  TrainedProblem, Itinerary, TrainConfig, Watch, Finish, EnsrfTeacher<64>,
-                 ForecastConfig, LearnedConfig, ShockConfig, Corner, CycleTimes, ObservationRow<1>,
-                 LyapunovConfig, CovariantConfig, MeanAndDeviation, SampledInnovations, Belief,
-                 SpreadSkillBin>();
+                 ForecastConfig, LearnedConfig, InnovationTest, ShockConfig, Corner, CycleTimes,
+                 ObservationRow<1>, LyapunovConfig, CovariantConfig, MeanAndDeviation,
+                 SampledInnovations, Belief, SpreadSkillBin>();
   check_defaults<Model, Lorenz, Lorenz63, Rk4<Lorenz63>, DiagonalNoise<4>, DiagonalNoise<8>,
                  Channels1>();
 }
