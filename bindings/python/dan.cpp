@@ -473,9 +473,7 @@ py::object assimilate(const std::string& problem, const std::string& method,
   }
   return python(found);
 }
-}  // namespace
 
-namespace {
 /// Raises it; bytes that are not UTF-8, of a file's text or name, are shown as \\xff.
 void raise(PyObject* kind, const std::exception& error) {
   const std::string_view what = error.what();

@@ -198,7 +198,7 @@ TEST_CASE("trainer: first guesses are as good as a precise observation") {
   const double usual = rmse(1);
   CHECK(usual > 0.7);
   CHECK(usual < 1);
-  // In such units but for the precision of the weights and of the states.
+  // The same in such units, but for single precision.
   CHECK(rmse(1e-4) == doctest::Approx(0.01 * usual).epsilon(0.01).scale(0));
   CHECK(rmse(1e-4, 3) == doctest::Approx(0.03 * usual).epsilon(0.1).scale(0));
   CHECK(rmse(9) < 1.5 * usual);  // √(0.8² + 0.6²), not 3 times that

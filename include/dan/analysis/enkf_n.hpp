@@ -180,10 +180,12 @@ class EnkfN : public EnsembleFilter<Problem, Members> {
         : config_.form == EnkfNForm::dual
             ? finite_size_zeta(space.values(), space.projections(), a, g)
             : finite_size_zeta_primal<Members>(space.values(), space.projections(), a, g);
-    space.solve(zeta);
     if (config_.radial_hessian && !space.empty()) {
+      space.find_weights(zeta);
       space.decompose_radial("EnkfN::analyse", zeta, 2 * zeta * zeta / g);
       space.find_root(0);
+    } else {
+      space.solve(zeta);
     }
     Base::update(carried, key);
   }

@@ -36,7 +36,7 @@ struct LearnedConfig {
 /// A network may not find the truth again from where no training has been. With `way_back`, a run
 /// whose innovations contradict its forecasts (`InnovationTest`, q the δ²/R that was usual in the
 /// training, `TrainedFor::innovation_at`) is not left to it but goes back. The memory is emptied
-/// and the analysis is a static one, with errors of the forecast like those of the climate, B = v
+/// and the analysis is a static one, with errors of the forecast like those of the climate: B = v
 /// D, D the variances of `input_deviation`, and the v that the innovations themselves show:
 ///   v = min((Σ_j δ_j²/R_jj − n) / Σ_j (H √D 1)_j²/R_jj, 2),
 ///   x^a = x^f + α d,  d_i = ζ_i / (1/B_ii + (Hᵀ R⁻¹ H 1)_i),  α the best step along d,

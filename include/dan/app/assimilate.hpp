@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -68,13 +67,6 @@ class AnalysesFile {
   std::vector<double> numbers_;
 };
 }  // namespace detail
-
-/// What `assimilate` writes into a folder.
-[[nodiscard]] inline std::array<std::filesystem::path, 4> files_of_assimilation(
-    const std::filesystem::path& folder) {
-  return {folder / "run.json", folder / "analyses.csv", folder / "assimilated.csv",
-          folder / "state.safetensors"};
-}
 
 /// Assimilates the observations of a file, from the climate or from where an earlier call stopped,
 /// with a cycler of one run into the folder `task.out`: run.json, what the run is of; analyses.csv:
@@ -153,7 +145,8 @@ nlohmann::ordered_json assimilate(Cycler& cycler, const Assimilation& task) {
       std::max(first, task.cycles == 0 ? last : std::min(last, first + task.cycles));
   std::vector<double> x(cycler.size()), predicted(slots), values, variances, places;
   double spread = 0;
-  // The first cycle with an observation that is far from its forecast; after the first ten.
+  // The first cycle with an observation that is far from its forecast, by 20 deviations of its
+  // error where those of a filter that works are a few; the same after the first ten.
   std::size_t far = 0, far_later = 0;
   std::size_t used = 0;
   Progress progress("assimilating", end - first, true);

@@ -139,8 +139,8 @@ class Entry {
     return *this;
   }
 
-  /// 3D-Var, 4D-Var, EKF, EnKF, ETKF, EnKF-N, LETKF and IEnKS, of which those that suit the
-  /// problem.
+  /// 3D-Var, 4D-Var, EKF, also along the way back, EnKF, ETKF, EnKF-N, LETKF and IEnKS, of which
+  /// those that suit the problem.
   Entry& filters() {
     const Parameter inflation{
         "inflation", "factor of the anomalies", 1.02, {1, 1.01, 1.02, 1.04, 1.06, 1.1}},

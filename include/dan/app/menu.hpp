@@ -66,6 +66,13 @@ struct Assimilation {
   std::uint64_t seed = 1;
 };
 
+/// What an assimilation writes into its folder.
+[[nodiscard]] inline std::array<std::filesystem::path, 4> files_of_assimilation(
+    const std::filesystem::path& folder) {
+  return {folder / "run.json", folder / "analyses.csv", folder / "assimilated.csv",
+          folder / "state.safetensors"};
+}
+
 /// How a network is trained: changes of its recipe.
 struct Training {
   std::size_t updates = 0;  ///< 0: as many as the recipe has
@@ -77,6 +84,14 @@ struct Training {
   std::string command{};                        ///< for the metadata
 };
 
+/// What a training writes: the weights, and the checkpoints of its two parts (`train`).
+[[nodiscard]] inline std::array<std::filesystem::path, 3> files_of_training(
+    const std::filesystem::path& out) {
+  auto first = out, second = out;
+  return {out, first.replace_extension(".checkpoint"),
+          second.replace_extension(".finish.checkpoint")};
+}
+
 /// The name of a training's checkpoints, `out` without its ending. Throws ConfigError where that is
 /// not .safetensors, FileError where it cannot be written or is there without a checkpoint: weights
 /// of another training.
@@ -86,12 +101,12 @@ struct Training {
     throw ConfigError(
         to_text("train: out is ", out.string(), ", expected a name that ends in .safetensors"));
   require_writable_file("train: out", out);
-  auto name = out, first = out;
-  name.replace_extension(), first.replace_extension(".checkpoint");
-  if (std::filesystem::exists(out) && !std::filesystem::exists(first))
+  if (const auto first = files_of_training(out)[1];
+      std::filesystem::exists(out) && !std::filesystem::exists(first))
     throw FileError(to_text("train: ", out.string(), " is there without ", first.string(),
                             ", so it is of another training; take another out"));
-  return name;
+  auto name = out;
+  return name.replace_extension();
 }
 
 /// A method of a problem. A function that is empty is not for this one.

@@ -41,13 +41,15 @@ inline void require_writable_file(const char* option, const std::filesystem::pat
     throw FileError(to_text(option, ": cannot write ", file.string(), ": ", reason));
 }
 
-/// Whether two paths are those of one file, which need not be there.
+/// Whether two paths are those of one file, which need not be there; not where a folder of them
+/// cannot be read.
 [[nodiscard]] inline bool is_same_file(const std::filesystem::path& a,
                                        const std::filesystem::path& b) {
   const auto place = [](const std::filesystem::path& file) {
-    return std::filesystem::weakly_canonical(std::filesystem::absolute(file));
+    std::error_code unknown;
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(file, unknown), unknown);
   };
-  return place(a) == place(b);
+  return place(a) == place(b) && !place(a).empty();
 }
 
 /// A folder that is this process's as long as this lives; the lock ends with the process, too.

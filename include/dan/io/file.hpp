@@ -47,8 +47,7 @@ inline int write_all(int file, std::span<const std::byte> bytes) {
   }
   return 0;
 }
-/// The path that symbolic links lead to; there need not be a file. After 40 links the next one, as
-/// the system does.
+/// The path that symbolic links lead to; there need not be a file. In a circle one of its links.
 inline std::filesystem::path end_of_links(std::filesystem::path path) {
   std::error_code none;
   for (int n = 0; n < 40 && std::filesystem::is_symlink(path, none); ++n)

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "dan/app/assimilate.hpp"
 #include "dan/app/options.hpp"
 #include "dan/app/tables.hpp"
 

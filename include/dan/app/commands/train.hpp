@@ -2,12 +2,12 @@
 #pragma once
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "dan/app/options.hpp"
-#include "dan/train/recipe.hpp"
 
 namespace dan::app {
 
@@ -39,43 +39,41 @@ inline void add_train(CLI::App& app, const Program& program) {
       ->default_str("");
   command->add_flag("--no-finish", o->no_finish, "Without the second, calmer training");
   o->output.add_to(*command);
-  command->callback([=, line = program.command_line, &menu = program.menu,
-                     &action = program.action] {
-    action = [o, line, &menu] {
-      const auto [problem, method, choice] = menu.choose(o->problem, o->network);
-      auto checkpoints = o->training.out;
-      checkpoints.replace_extension();
-      o->output.require_writable({choice.weights, o->training.out,
-                                  dan::detail::checkpoint_of(checkpoints, ".checkpoint"),
-                                  dan::detail::checkpoint_of(checkpoints, ".finish.checkpoint")});
-      if (!method.train)
-        throw ConfigError(to_text("train: ", method.name,
-                                  " has nothing to learn, expected a "
-                                  "network, see list"));
-      for (const auto& field : o->fields) {
-        const auto at = field.find('=');
-        if (at == std::string::npos)
-          throw ConfigError(to_text("--set: '", field, "', expected FIELD=VALUE"));
-        const std::string name = field.substr(0, at);
-        if (name == "updates" || name == "seed")
-          throw ConfigError(
-              to_text("--set: ", field, ", expected --", name, ", an option of its own"));
-        o->training.fields[name] = field.substr(at + 1);
-      }
-      o->training.command = line;
-      o->training.finish = !o->no_finish;
-      const TrainReport report = method.train(choice, o->training);
-      if (o->output.table())
-        std::printf("%zu updates in %.0f s, %zu restarts; %s\n", report.rmse.size(), report.seconds,
-                    report.restarts, o->training.out.c_str());
-      o->output.write("train", o->problem, {{"seed", o->training.seed}},
-                      {{{"method", o->network},
-                        {"weights", o->training.out.string()},
-                        {"updates", report.rmse.size()},
-                        {"restarts", report.restarts},
-                        {"seconds", report.seconds}}});
-    };
-  });
+  command->callback(
+      [=, line = program.command_line, &menu = program.menu, &action = program.action] {
+        action = [o, line, &menu] {
+          const auto [problem, method, choice] = menu.choose(o->problem, o->network);
+          std::vector<std::filesystem::path> others{choice.weights};
+          for (const auto& own : files_of_training(o->training.out)) others.push_back(own);
+          o->output.require_writable(others);
+          if (!method.train)
+            throw ConfigError(to_text("train: ", method.name,
+                                      " has nothing to learn, expected a "
+                                      "network, see list"));
+          for (const auto& field : o->fields) {
+            const auto at = field.find('=');
+            if (at == std::string::npos)
+              throw ConfigError(to_text("--set: '", field, "', expected FIELD=VALUE"));
+            const std::string name = field.substr(0, at);
+            if (name == "updates" || name == "seed")
+              throw ConfigError(
+                  to_text("--set: ", field, ", expected --", name, ", an option of its own"));
+            o->training.fields[name] = field.substr(at + 1);
+          }
+          o->training.command = line;
+          o->training.finish = !o->no_finish;
+          const TrainReport report = method.train(choice, o->training);
+          if (o->output.table())
+            std::printf("%zu updates in %.0f s, %zu restarts; %s\n", report.rmse.size(),
+                        report.seconds, report.restarts, o->training.out.c_str());
+          o->output.write("train", o->problem, {{"seed", o->training.seed}},
+                          {{{"method", o->network},
+                            {"weights", o->training.out.string()},
+                            {"updates", report.rmse.size()},
+                            {"restarts", report.restarts},
+                            {"seconds", report.seconds}}});
+        };
+      });
 }
 
 }  // namespace dan::app
