@@ -101,7 +101,7 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const H
           deviations.fill(here.unit(0));
           return Var3d<Here, 1, Background>(here, Background(deviations, v[1], v[0]));
         });
-  tuned("ETKF, 60 members, tuned", {{"inflation", {1.005, 1.01, 1.02, 1.04}}},
+  tuned("ETKF, 60 members, tuned", {{"inflation", {1.02, 1.04, 1.07, 1.1, 1.15, 1.2}}},
         [](const Here& here, Values v) {
           return Etkf<Here, 60>(here, {.inflation = {.factor = v[0]}, .rotation = true});
         });
@@ -112,7 +112,7 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const H
     return score(problem, Ienks<Here, 60>(problem, {.finite_size = true, .rotation = true}),
                  unseen);
   });
-  tuned("LETKF, 20 members, tuned", {{"radius", {5, 8, 12}}, {"inflation", {1.02, 1.06}}},
+  tuned("LETKF, 20 members, tuned", {{"radius", {5, 8, 12}}, {"inflation", {1.03, 1.06, 1.1, 1.15, 1.2}}},
         [](const Here& here, Values v) {
           return Letkf<Here, 20>(
               here, {.radius = v[0], .batch = 8, .inflation = {.factor = v[1]}, .rotation = true});
