@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "../support/map_battery.hpp"
@@ -111,6 +112,34 @@ TEST_CASE("cycle: derivatives of forecast, observation and analysis together") {
   };
   check_operator_of(Nonlinear<ObserveSubset<8, 5>, Arctan>{});
   check_operator_of(Differentiated<Waves>{});
+
+  // The tangent knows no bounds: far departures count whole in its value and in its derivative.
+  using Bent = Problem<Rk4<Lorenz96<8>>, Differentiated<Waves>>;
+  const Bent bent;
+  Observed far = observed;
+  for (double& y : far.values.numbers()) y += 40;
+  using Far = LearnedCycle<Bent, Curved, Observed>;
+  AnalysisBounds<1> bounds;
+  bounds.departure = 8;
+  const Far cycle{bent, curved, far, units, bounds};
+  const auto params = test::normal(Far::parameters, 11, 0.3);
+  const std::vector<double> fixed(Far::parameters);
+  const auto x = test::normal(Far::inputs, 12, 3), dx = test::normal(Far::inputs, 13);
+  const auto along = [&](double step) {
+    std::vector<double> in(Far::inputs), out(Far::outputs), slope(Far::outputs);
+    for (std::size_t i = 0; i < in.size(); ++i) in[i] = x[i] + step * dx[i];
+    cycle.tangent(params.data(), fixed.data(), in.data(), dx.data(), out.data(), slope.data());
+    return std::pair(out, slope);
+  };
+  const auto [above, up] = along(1e-5);
+  const auto [below, down] = along(-1e-5);
+  const auto [at, slope] = along(0);
+  double size = 0, error = 0;
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    size += slope[i] * slope[i];
+    error += std::pow((above[i] - below[i]) / 2e-5 - slope[i], 2);
+  }
+  CHECK(std::sqrt(error / size) < 1e-6);  // 1.8 with the bound in the slope alone
 
   // No slot reports: with the precision shown, the memory goes on; else it stays.
   Observed silent = observed;

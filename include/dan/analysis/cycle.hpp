@@ -155,7 +155,8 @@ struct LearnedCycle {
     mean_of_members(x.data(), mean.data());
     mean_of_members(d_x.data(), d_mean.data());
     uplift(problem.observe, observed, mean.data(), x.data() + states);
-    uplift_tangent(mean.data(), d_mean.data(), d_x.data() + states);
+    uplift_tangent(mean.data(), d_mean.data(), d_x.data() + states,
+                   std::numeric_limits<double>::infinity());
     for (std::size_t i = 0; i < size; ++i) {
       x[states + i] *= deviation<T>(i);
       d_x[states + i] *= deviation<T>(i);
@@ -231,7 +232,7 @@ struct LearnedCycle {
       Scratch<T> minus_one(size);
       std::ranges::fill(minus_one, T(real_t<T>(-1)));
       T* const p = x + Network::precision_at;
-      uplift_tangent(x, minus_one.data(), p);
+      uplift_tangent(x, minus_one.data(), p, bounds.departure);
       for (std::size_t i = 0; i < size; ++i) p[i] *= deviation<T>(i) * deviation<T>(i);
     }
   }
@@ -245,8 +246,9 @@ struct LearnedCycle {
 
   /// What changes of ζ = H'(x)ᵀ w, w = R⁻¹ (y − H(x)), with x, the mean of the forecasts:
   ///   d_zeta = −H'ᵀ R⁻¹ H' dx + (H'' dx)ᵀ w.
+  /// `most`: how many deviations y − H(x) counts with at most in w.
   template <class T>
-  void uplift_tangent(const T* x, const T* dx, T* d_zeta) const {
+  void uplift_tangent(const T* x, const T* dx, T* d_zeta, double most) const {
     using Operator = typename Problem::Operator;
     Scratch<T> d_y(Problem::slots, Unset{});
     const auto& here = placed(problem.observe, observed);
@@ -258,7 +260,7 @@ struct LearnedCycle {
           "observe_adjoint as a template on the scalar; write it so, or leave it to "
           "Differentiated<...>");
       Scratch<Dual<T>> along(size, Unset{}), w(Problem::slots, Unset{}), out(size, Unset{});
-      weigh_departures(here, observed, x, bounds.departure, d_y.data());
+      weigh_departures(here, observed, x, most, d_y.data());
       const T none(real_t<T>(0));
       for (std::size_t i = 0; i < size; ++i) along[i] = {x[i], dx[i]}, out[i] = {none, none};
       for (std::size_t j = 0; j < Problem::slots; ++j) w[j] = {d_y[j], none};
@@ -278,7 +280,7 @@ struct LearnedCycle {
   void uplift_adjoint(const T* forecasts, const T* d_zeta, T* d_x) const {
     Scratch<T> mean(size, Unset{}), d_mean(size, Unset{});
     mean_of_members(forecasts, mean.data());
-    uplift_tangent(mean.data(), d_zeta, d_mean.data());
+    uplift_tangent(mean.data(), d_zeta, d_mean.data(), bounds.departure);
     const T weight(static_cast<real_t<T>>(share));
     for (std::size_t m = 0; m < members; ++m)
       for (std::size_t i = 0; i < size; ++i) d_x[m * size + i] += weight * d_mean[i];
