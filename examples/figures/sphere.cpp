@@ -94,7 +94,7 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const H
       "DAN, one state and memory", setting, problem, learning.recipe, name, scored(1));
   using Values = std::span<const double>;
   tuned("3D-Var, tuned",
-        {{"x_B", {0.003, 0.006, 0.01, 0.03, 0.1, 0.3, 1, 3}}, {"length", {1.5, 2, 3, 6}}},
+        {{"x_B", {0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1}}, {"length", {0.7, 1, 1.5, 2, 3}}},
         [](const Here& here, Values v) {
           using Background = DistanceBackground<example::Sphere, 1>;
           Vector deviations = zero_tensor<double>(points);
@@ -112,7 +112,8 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const H
     return score(problem, Ienks<Here, 60>(problem, {.finite_size = true, .rotation = true}),
                  unseen);
   });
-  tuned("LETKF, 20 members, tuned", {{"radius", {5, 8, 12}}, {"inflation", {1.03, 1.06, 1.1, 1.15, 1.2}}},
+  tuned("LETKF, 20 members, tuned",
+        {{"radius", {5, 8, 12}}, {"inflation", {1.03, 1.06, 1.1, 1.15, 1.2}}},
         [](const Here& here, Values v) {
           return Letkf<Here, 20>(
               here, {.radius = v[0], .batch = 8, .inflation = {.factor = v[1]}, .rotation = true});

@@ -10,6 +10,7 @@ layers    includes go downward only (docs/architecture.md)
 names     xtensor, xsimd and xtensor-blas are named by the headers meant for it only
 light       models, and analyses with a twin experiment, need neither JSON nor networks
 long      headers have at most 300 lines, or a reason in docs/architecture.md
+standard  headers include those of the standard library whose names they use, and no others
 umbrella  dan.hpp includes every header, but for those in OPTIONAL folders
 licence   every source file begins with its licence
 listed    every test, benchmark and example is in the meson.build that builds it
@@ -46,6 +47,43 @@ OPTIONAL = {"app": "CLI/CLI.hpp", "netcdf": "netcdf", "mpi": "mpi.h"}
 NAMES = {r"\bxtensor\b|\bxt::": ["core/tensor.hpp", "core/linalg.hpp"],
          r"\bxsimd\b": ["core/registers.hpp"],
          r"xtensor-blas|\bxlinalg\b|\bxt::linalg\b|\bcblas|\bLAPACK": ["core/linalg.hpp"]}
+# What is looked for in headers of the standard library that headers of ours use often.
+STANDARD = {
+    "algorithm": "(ranges::)?(any_of|all_of|none_of|clamp|copy(_n|_if)?|count(_if)?|equal|fill(_n)?|find(_if)?|"
+                 "(lower|upper)_bound|max|max_element|min|min_element|minmax|nth_element|replace|reverse|rotate|"
+                 "sort|stable_sort|transform|unique|adjacent_find|is_sorted|contains)",
+    "array": "array",
+    "bit": "bit_cast|has_single_bit|bit_ceil|endian|countr_zero|popcount|bit_width",
+    "cmath": "sqrt|abs|pow|exp|log|log1p|log10|expm1|sin|cos|tan|asin|acos|atan|atan2|sinh|cosh|tanh|erf|floor|"
+             "ceil|round|llround|isfinite|isnan|isinf|hypot|fmod|copysign|fma|signbit|nextafter|lgamma|remainder",
+    "chrono": "chrono",
+    "complex": "complex|polar",
+    "concepts": "same_as|convertible_to|floating_point|((un)?signed_)?integral|invocable|copyable|"
+                "default_initializable|derived_from|constructible_from|copy_constructible|predicate",
+    "cstddef": "size_t|ptrdiff_t|byte",
+    "cstdint": "u?int(8|16|32|64|ptr)_t",
+    "cstring": "memcpy|memset|memcmp|strlen|strcmp|strerror",
+    "deque": "deque",
+    "exception": "exception(_ptr)?|current_exception|rethrow_exception|uncaught_exceptions",
+    "filesystem": "filesystem|error_code",
+    "functional": "function|identity|invoke|plus|multiplies|greater|hash|ref",
+    "limits": "numeric_limits",
+    "locale": "locale",
+    "map": "map",
+    "memory": "unique_ptr|shared_ptr|make_unique|make_shared|addressof|assume_aligned|allocator",
+    "numbers": "numbers",
+    "numeric": "accumulate|gcd|inner_product|midpoint|iota",
+    "optional": "optional|nullopt",
+    "set": "set",
+    "span": "span|as_bytes|dynamic_extent",
+    "string": "string|to_string|getline",
+    "string_view": "string_view",
+    "tuple": "tuple|tuple_cat|tuple_size_v|tuple_element_t|tie|apply|make_tuple|get",
+    "type_traits": r"is_\w+|remove_\w+|conditional_t|decay_t|common_type_t|integral_constant|true_type|false_type|"
+                   "invoke_result_t|type_identity(_t)?|underlying_type_t|bool_constant",
+    "utility": "pair|exchange|swap|make_pair|declval|index_sequence|make_index_sequence|as_const|in_place",
+    "vector": "vector",
+}
 
 
 def read(header):
@@ -187,6 +225,23 @@ def names(_):
     return found
 
 
+def standard(_):
+    found = []
+    for header in HEADERS:
+        text = re.sub(r"'(\\.|[^'\\\n])'", "0", read(header))  # without characters, comments, strings
+        text = re.sub(r"\"(\\.|[^\"\\\n])*\"", "", re.sub(r"//.*", "", text))
+        included = re.findall(r"#include <(\w+)>", text)
+        for name, words in STANDARD.items():
+            qualified = r"\b(std::)?" if name == "cstdint" else r"\bstd::"
+            used = re.search(rf"{qualified}({words})\b", text)
+            if used and name not in included:
+                found.append(f"{header} uses {used[0]} and does not include <{name}>")
+            moves = name == "utility" and re.search(r"\bstd::(move|forward)\b", text)  # every container has them
+            if name in included and not used and not moves:
+                found.append(f"{header} includes <{name}> and uses nothing of it")
+    return found
+
+
 def light(_):
     apart = {f"dan/analysis/{name}.hpp" for name in ("carried", "cycle", "learned", "retrace")}  # files, networks
     folders = ("geometry", "integrate", "models", "observe", "transform", "analysis")
@@ -297,8 +352,8 @@ def misuse(build, file):
 
 def main():
     rule, *arguments = sys.argv[1:]
-    rules = [alone, cold, compiles, layers, light, long, names, umbrella, licence, listed, readme, defaults, uses,
-             misuse]
+    rules = [alone, cold, compiles, layers, light, long, names, standard, umbrella, licence, listed, readme, defaults,
+             uses, misuse]
     found = {f.__name__: f for f in rules}[rule](*arguments)
     print("\n".join(found) or f"{rule}: good")
     return 1 if found else 0

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <cstddef>
+#include <string_view>
 
 #include "dan/problem/climate.hpp"
 #include "dan/problem/problem.hpp"

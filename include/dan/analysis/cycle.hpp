@@ -2,11 +2,10 @@
 #pragma once
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <type_traits>
-#include <vector>
 
 #include "dan/analysis/retrace.hpp"
 #include "dan/autodiff/dual.hpp"

@@ -107,8 +107,7 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
     std::vector<double> state(size);
     for (std::size_t l = 0; l < Runs; ++l) {
       for (std::size_t i = 0; i < size; ++i) state[i] = guess.at(i, l);
-      start_lane(carried, l, std::span<const double, size>(state), deviation,
-                 {key.seed, key.purpose, key.run + l, key.cycle});
+      start_lane(carried, l, std::span<const double, size>(state), deviation, key.of_lane(l));
     }
     carried.ensemble.repeat_last_lane();
     return carried;
@@ -294,7 +293,7 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
     std::array<double, Members> uniform;
     for (std::size_t l = 0; l < lanes_of<T>; ++l) {  // padding as the last run
       const std::size_t run = std::min(l, Runs - 1);
-      fill_uniform<double>({key.seed, key.purpose, key.run + run, key.cycle}, uniform);
+      fill_uniform<double>(key.of_lane(run), uniform);
       for (std::size_t m = 1; m < Members; ++m)
         if (uniform[m] < 0.5) lane_of(signs[m], l) = -lane_of(signs[m], l);
     }

@@ -103,7 +103,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
                               const RandomKey& key) const {
     Carried carried{{}, std::make_unique<typename Cycle::template Cache<T>>(), {}, {}, key.cycle};
     for (std::size_t l = 0; l < Runs; ++l) {
-      const auto error = problem_.errors({key.seed, Purpose::ensemble, key.run + l, key.cycle},
+      const auto error = problem_.errors(key.with(Purpose::ensemble).of_lane(l),
                                          members > 1 ? deviation : 0, members);
       for (std::size_t i = 0; i < Cycle::states; ++i)
         carried.values.at(i, l) = static_cast<Real_>(guess.at(i % Types::size, l) + error[i]);

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <string_view>
 #include <type_traits>
-#include <utility>
 
 #include "dan/analysis/gauss_newton.hpp"
 #include "dan/analysis/window.hpp"

@@ -2,7 +2,6 @@
 #pragma once
 #include <cstddef>
 #include <nlohmann/json.hpp>
-#include <type_traits>
 
 #include "dan/core/error.hpp"
 #include "dan/diagnose/belief.hpp"
@@ -26,29 +25,20 @@ class Beliefs : public EmptyRecorder {
 
   void after_analysis(const auto& view) {
     if constexpr (Believes<Method>)
-      if (wanted_) {
-        crps_.after_analysis(view);
-        ranks_.after_analysis(view);
-        centred_.after_analysis(view);
-        skill_.after_analysis(view);
-      }
+      if (wanted_) scores_.after_analysis(view);
   }
-  void merge(const Beliefs& next) {
-    crps_.merge(next.crps_);
-    ranks_.merge(next.ranks_);
-    centred_.merge(next.centred_);
-    skill_.merge(next.skill_);
-  }
+  void merge(const Beliefs& next) { scores_.merge(next.scores_); }
 
   /// {"crps": …, "rank_histogram": […], "reduced_centred": {…}, "spread_skill": […]}.
   [[nodiscard]] nlohmann::ordered_json json() const {
+    const auto& [crps, ranks, centred, skill] = scores_.all;
     nlohmann::ordered_json json{
-        {"crps", crps_.score.mean()},
-        {"rank_histogram", ranks_.score.counts()},
+        {"crps", crps.score.mean()},
+        {"rank_histogram", ranks.score.counts()},
         {"reduced_centred",
-         {{"bias", centred_.score.bias()}, {"dispersion", centred_.score.dispersion()}}}};
-    if (crps_.score.count() >= bins)
-      for (const auto& bin : skill_.score.bins(bins))
+         {{"bias", centred.score.bias()}, {"dispersion", centred.score.dispersion()}}}};
+    if (crps.score.count() >= bins)
+      for (const auto& bin : skill.score.bins(bins))
         json["spread_skill"].push_back(
             {{"spread", bin.spread}, {"skill", bin.skill}, {"count", bin.count}});
     return json;
@@ -56,7 +46,7 @@ class Beliefs : public EmptyRecorder {
 
  private:
   static constexpr std::size_t bins = 10;
-  static constexpr std::size_t ranks = [] {
+  static constexpr std::size_t classes = [] {  // of the rank histogram
     if constexpr (HasMembers<Method>)
       return Method::members + 1;
     else
@@ -64,10 +54,9 @@ class Beliefs : public EmptyRecorder {
   }();
 
   bool wanted_;
-  BeliefRecorder<MeanCrps> crps_{};
-  BeliefRecorder<RankHistogram> ranks_{RankHistogram(ranks)};
-  BeliefRecorder<ReducedCentred> centred_{};
-  BeliefRecorder<SpreadSkill> skill_{};
+  Recorders<BeliefRecorder<MeanCrps>, BeliefRecorder<RankHistogram>, BeliefRecorder<ReducedCentred>,
+            BeliefRecorder<SpreadSkill>>
+      scores_{{{}, BeliefRecorder(RankHistogram(classes)), {}, {}}};
 };
 
 }  // namespace dan::app

@@ -10,8 +10,6 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "dan/app/commands/compare.hpp"
 #include "dan/app/commands/completion.hpp"

@@ -3,8 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <span>
+#include <type_traits>
 
 #include "dan/autodiff/dual.hpp"
 #include "dan/autodiff/tape.hpp"

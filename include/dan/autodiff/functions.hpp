@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <cmath>
+#include <concepts>
 #include <numbers>
 #include <type_traits>
 

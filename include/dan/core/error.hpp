@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdio>
+#include <locale>
 #include <sstream>
 #include <stdexcept>
 #include <string>

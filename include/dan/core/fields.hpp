@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <concepts>
-#include <cstddef>
 #include <limits>
+#include <locale>
 #include <sstream>
 #include <string>
 #include <string_view>

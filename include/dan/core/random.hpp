@@ -48,6 +48,10 @@ struct RandomKey {
   std::uint64_t cycle = 0;
 
   [[nodiscard]] RandomKey with(Purpose other) const { return {seed, other, run, cycle}; }
+  /// That of run `lane` of a group whose first run this is.
+  [[nodiscard]] RandomKey of_lane(std::size_t lane) const {
+    return {seed, purpose, run + lane, cycle};
+  }
 };
 
 /// First run numbers of what must never meet the runs of an experiment, whatever the seeds.

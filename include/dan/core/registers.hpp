@@ -5,7 +5,6 @@
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
-#include <utility>
 #include <xsimd/xsimd.hpp>
 
 #include "dan/core/unrolled.hpp"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <type_traits>

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-#include <algorithm>
 #include <cstddef>
 #include <limits>
-#include <string_view>
 #include <vector>
 
 #include "dan/core/error.hpp"

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <algorithm>
-#include <cmath>
-#include <concepts>
 #include <cstddef>
 #include <span>
 #include <vector>

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <type_traits>
-#include <utility>
-#include <vector>
 
 #include "dan/autodiff/dual.hpp"
 #include "dan/core/error.hpp"

@@ -7,7 +7,7 @@
 #include <limits>
 #include <span>
 #include <string>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "dan/concepts.hpp"
@@ -141,6 +141,40 @@ struct EmptyRecorder {
   void begin(const auto&) {}
   void after_forecast(const auto&) {}
   void after_analysis(const auto&) {}
+};
+
+/// Several recorders as one; R may be references.
+template <class... R>
+struct Recorders {
+  std::tuple<R...> all;
+
+  void begin(const auto& group) {
+    each([&](auto& one) { one.begin(group); });
+  }
+  void after_forecast(const auto& view) {
+    each([&](auto& one) { one.after_forecast(view); });
+  }
+  void after_analysis(const auto& view) {
+    each([&](auto& one) { one.after_analysis(view); });
+  }
+  template <class Archive>
+  void transfer(Archive& archive) {
+    each([&](auto& one) { one.transfer(archive); });
+  }
+  /// What copies of them found.
+  template <class... Same>
+  void merge(const Recorders<Same...>& next) {
+    const auto merge_each = [&](const auto&... other) {
+      std::apply([&](auto&... one) { (one.merge(other), ...); }, all);
+    };
+    std::apply(merge_each, next.all);
+  }
+
+ private:
+  template <class Use>
+  void each(const Use& use) {
+    std::apply([&](auto&... one) { (use(one), ...); }, all);
+  }
 };
 
 /// A list of any length goes through an archive, `use(element)` for each of its elements.

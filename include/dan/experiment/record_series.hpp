@@ -4,9 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <deque>
-#include <span>
 #include <type_traits>
-#include <vector>
 
 #include "dan/experiment/record.hpp"
 #include "dan/experiment/score.hpp"

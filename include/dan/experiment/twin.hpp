@@ -110,11 +110,11 @@ typename Method::FirstGuessBatch first_guess(const Problem& problem, const Twin&
 
 /// Runs the group of `runs` ≤ Method::runs runs that begins with run `first`; returns why each
 /// ended early, nothing if it did not.
-template <class Problem, class Method, class... Recorders>
+template <class Problem, class Method, class... R>
 std::vector<std::string> run_twin_group(const Problem& problem, const Method& analysis,
                                         const TwinConfig& config, std::span<const double> weights,
                                         std::size_t first, std::size_t runs, Progress& progress,
-                                        std::tuple<Recorders...>& recorders) {
+                                        Recorders<R...>& recorders) {
   constexpr std::size_t width = Method::runs;
   const auto stop_if_told = [&](std::size_t done) {
     throw_if_interrupted("run_twin", done, " of ", config.cycles,
@@ -149,11 +149,8 @@ std::vector<std::string> run_twin_group(const Problem& problem, const Method& an
     }
     return any;
   };
-  const auto each = [&](const auto& call) {
-    std::apply([&](auto&... recorder) { (call(recorder), ...); }, recorders);
-  };
   if (first == 0 && config.progress) notice_of_units(problem.norm, deviations_of(twin.truth()));
-  each([&](auto& recorder) { recorder.begin(group); });
+  recorders.begin(group);
   try {
     const auto guess = first_guess<Method>(problem, twin, config.first_guess_deviation);
     auto carried = analysis.start(guess, config.first_guess_deviation, twin.key(0));
@@ -165,10 +162,10 @@ std::vector<std::string> run_twin_group(const Problem& problem, const Method& an
       convert_precision(twin.observed(), observed);
       analysis.forecast(carried);
       if (!score(carried)) break;
-      each([&](auto& recorder) { recorder.after_forecast(view); });
+      recorders.after_forecast(view);
       analysis.analyse(carried, observed, twin.key(0).with(Purpose::analysis));
       if (!score(carried)) break;
-      each([&](auto& recorder) { recorder.after_analysis(view); });
+      recorders.after_analysis(view);
       if (cycle % 64 == 0 || cycle == config.cycles)
         progress.advance((cycle - std::exchange(shown, cycle)) * runs);
     }
@@ -184,14 +181,14 @@ inline constexpr bool alone = std::is_same_v<std::remove_const_t<Ranks>, OneProc
 
 /// Runs all groups in parallel, dealt out among processes, and merges their recorders in the order
 /// of the runs; returns why each run ended early.
-template <class Problem, class Method, class Ranks, class... Recorders>
+template <class Problem, class Method, class Ranks, class... R>
 std::vector<std::string> run_twin_groups(const Problem& problem, const Method& analysis,
                                          const TwinConfig& config, std::span<const double> weights,
-                                         Ranks& processes, Recorders&... recorders) {
+                                         Ranks& processes, Recorders<R&...> recorders) {
   constexpr std::size_t width = Method::runs;
   const std::size_t groups = (config.runs + width - 1) / width;
-  std::vector<std::optional<std::tuple<Recorders...>>> copies(groups);
-  for (auto& copy : copies) copy.emplace(recorders...);
+  std::vector<std::optional<Recorders<R...>>> copies(groups);
+  for (auto& copy : copies) copy.emplace(recorders.all);
   std::vector<std::vector<std::string>> failures(groups);
   Progress progress("twin experiment", config.runs * config.cycles,
                     config.progress && processes.rank() == 0);
@@ -202,8 +199,7 @@ std::vector<std::string> run_twin_groups(const Problem& problem, const Method& a
         run_twin_group(problem, analysis, config, weights, first(g), runs(g), progress, *copies[g]);
   };
   const auto settle = [&](std::size_t g, std::size_t owner) {
-    if constexpr (!alone<Ranks>)
-      std::apply([&](auto&... own) { (broadcast_value(processes, own, owner), ...); }, *copies[g]);
+    if constexpr (!alone<Ranks>) broadcast_value(processes, *copies[g], owner);
     broadcast_value(processes, failures[g], owner);
     if (owner != processes.rank()) progress.advance(runs(g) * config.cycles);
   };
@@ -211,7 +207,7 @@ std::vector<std::string> run_twin_groups(const Problem& problem, const Method& a
     throw Interrupted("run_twin: interrupted; nothing is kept, run it again");
   std::vector<std::string> all;
   for (std::size_t g = 0; g < groups; ++g) {
-    std::apply([&](const auto&... own) { (recorders.merge(own), ...); }, *copies[g]);
+    recorders.merge(*copies[g]);
     copies[g].reset();  // not all twice in memory
     for (auto& reason : failures[g]) all.push_back(std::move(reason));
   }
@@ -232,36 +228,22 @@ inline std::vector<double> mean_over_runs(const RunSeries& series, std::size_t k
 
 /// The recorders of TwinScores, as one.
 template <class Problem, class Method>
-struct Scoring {
-  using Truth = typename TwinTruth<Problem, Method::runs>::Truth;
-
-  SeriesRecorder series{};
-  ClimateRecorder climate{};
-  FieldRecorder fields{};
-  std::conditional_t<Smoother<Method>, SmootherRecorder<Truth>, NoSmootherRecorder> smoother{};
-
-  template <class Archive>
-  void transfer(Archive& archive) {
-    series.transfer(archive), climate.transfer(archive), fields.transfer(archive);
-    smoother.transfer(archive);
-  }
-  void begin(const auto& group) {
-    series.begin(group), climate.begin(group), smoother.begin(group);
-  }
-  void after_forecast(const auto& view) { series.after_forecast(view); }
-  void after_analysis(const auto& view) {
-    series.after_analysis(view), climate.after_analysis(view), fields.after_analysis(view);
-    smoother.after_analysis(view);
-  }
-  void merge(const Scoring& next) {
-    series.merge(next.series), climate.merge(next.climate), fields.merge(next.fields);
-    smoother.merge(next.smoother);
+using SmootherRecorderFor =
+    std::conditional_t<Smoother<Method>,
+                       SmootherRecorder<typename TwinTruth<Problem, Method::runs>::Truth>,
+                       NoSmootherRecorder>;
+template <class Problem, class Method>
+struct Scoring : Recorders<SeriesRecorder, ClimateRecorder, FieldRecorder,
+                           SmootherRecorderFor<Problem, Method>> {
+  explicit Scoring(std::size_t keep_fields) {
+    std::get<FieldRecorder>(this->all) = FieldRecorder(keep_fields);
   }
 
   /// `failures`: why each run ended early, empty if it did not.
   [[nodiscard, gnu::cold]] TwinScores scores(const TwinConfig& config,
                                              const std::vector<std::string>& failures) const {
     TwinScores out;
+    const auto& [series, climate, fields, smoother] = this->all;
     const auto mean_of = [&](const RunSeries& one) {
       return interval_of(one.after(config.burn_in)).mean;
     };
@@ -320,23 +302,24 @@ struct Scoring {
 /// up to 7 · runs · cycles numbers.
 /// `processes`: groups are dealt out among them (`deal_out`), and all have the scores and what the
 /// recorders found, with the same bits as of one process; rank 0 shows progress.
-template <class Problem, Analysis Method, Processes Ranks, Recorder<Problem, Method>... Recorders>
+template <class Problem, Analysis Method, Processes Ranks, Recorder<Problem, Method>... Own>
 TwinScores run_twin(const Problem& problem, const Method& analysis, const TwinConfig& config,
-                    Ranks& processes, Recorders&... recorders) {
+                    Ranks& processes, Own&... recorders) {
   static_assert(Method::points == Problem::points && Method::channels == Problem::channels &&
                     Method::slots == Problem::slots,
                 "run_twin: the analysis must be made for states and slots like the problem's: its "
                 "model may be another, but of the same points and channels");
   static_assert(
-      detail::alone<Ranks> || (Transferred<Recorders> && ...),
+      detail::alone<Ranks> || (Transferred<Own> && ...),
       "run_twin: among processes every recorder needs `transfer(archive)` of what it found "
       "(io/archive.hpp)");
   config.require_valid("run_twin");
   const auto begin = std::chrono::steady_clock::now();
   const std::vector<double> weights = problem.weights();
-  detail::Scoring<Problem, Method> scoring{.fields = FieldRecorder(config.keep_fields)};
-  const auto failures =
-      detail::run_twin_groups(problem, analysis, config, weights, processes, scoring, recorders...);
+  detail::Scoring<Problem, Method> scoring(config.keep_fields);
+  using All = Recorders<detail::Scoring<Problem, Method>&, Own&...>;
+  const auto failures = detail::run_twin_groups(problem, analysis, config, weights, processes,
+                                                All{std::tie(scoring, recorders...)});
   TwinScores scores = scoring.scores(config, failures);
   scores.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (config.progress && processes.rank() == 0 && !scores.lost.empty())
@@ -347,12 +330,12 @@ TwinScores run_twin(const Problem& problem, const Method& analysis, const TwinCo
   return scores;
 }
 
-template <class Problem, Analysis Method, class... Recorders>
+template <class Problem, Analysis Method, class... Own>
 TwinScores run_twin(const Problem& problem, const Method& analysis, const TwinConfig& config = {},
-                    Recorders&... recorders) {
+                    Own&... recorders) {
   constexpr OneProcess alone;
-  (detail::require_recorder<Recorders, Problem, Method>(), ...);
-  if constexpr ((Recorder<Recorders, Problem, Method> && ...))
+  (detail::require_recorder<Own, Problem, Method>(), ...);
+  if constexpr ((Recorder<Own, Problem, Method> && ...))
     return run_twin(problem, analysis, config, alone, recorders...);
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #include "dan/autodiff/derivatives.hpp"
 #include "dan/concepts.hpp"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "dan/concepts.hpp"
 #include "dan/core/error.hpp"

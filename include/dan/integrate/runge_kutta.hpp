@@ -5,13 +5,12 @@
 #include <cstddef>
 #include <string>
 #include <type_traits>
-#include <utility>
-#include <vector>
 
 #include "dan/autodiff/derivatives.hpp"
 #include "dan/concepts.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/simd.hpp"
+#include "dan/core/unrolled.hpp"
 #include "dan/geometry/concepts.hpp"
 #include "dan/integrate/stability.hpp"
 #include "dan/integrate/tableau.hpp"
@@ -89,7 +88,7 @@ struct RungeKutta {
     std::copy_n(x, size, at.data());
     if (dx != dy) std::copy_n(dx, size, dy);
     for (std::size_t n = 0; n < steps; ++n) {
-      for_each<stages>([&](auto s) {
+      detail::unrolled<stages>([&](auto s) {
         const T *p = before<s>(h, at.data(), k, point), *d_p = before<s>(h, dy, d_k, d_point);
         const auto& equation = ode_at<s>(start_of(n, time...));
         equation.tendency(p, k[s].data());
@@ -162,26 +161,18 @@ struct RungeKutta {
       const auto times = [h = static_cast<real_t<T>>(time_step)](const Fraction& c) {
         return h * static_cast<real_t<T>>(c.above) / static_cast<real_t<T>>(c.below);
       };
-      for_each<stages>([&](auto s) {  // unrolled, so that they stay in registers
+      detail::unrolled<stages>([&](auto s) {  // unrolled, so that they stay in registers
         b[s] = times(Tableau::b[s]);
-        for_each<s>([&](auto r) { a[s][r] = times(Tableau::a[s][r]); });
+        detail::unrolled<s>([&](auto r) { a[s][r] = times(Tableau::a[s][r]); });
       });
     }
   };
 
-  /// use(0), …, use(Count − 1) with constants.
-  template <std::size_t Count, class Use>
-  [[gnu::always_inline]] static void for_each(const Use& use) {
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (use(std::integral_constant<std::size_t, I>{}), ...);
-    }
-    (std::make_index_sequence<Count>{});
-  }
-  /// The same for the elements of a state; a small one of plain numbers stays in registers.
+  /// use(i) for the elements of a state; a small one of plain numbers stays in registers.
   template <class T, class Use>
   [[gnu::always_inline]] static void for_each_element(const Use& use) {
     if constexpr (size <= 8 && Number<T>)
-      for_each<size>(use);
+      detail::unrolled<size>(use);
     else
       for (std::size_t i = 0; i < size; ++i) use(i);
   }
@@ -196,7 +187,7 @@ struct RungeKutta {
     } else {
       for_each_element<T>([&](std::size_t i) {
         T at = x[i];
-        for_each<S>([&](auto r) {
+        detail::unrolled<S>([&](auto r) {
           if constexpr (Tableau::a[S][r] != zero) at = at + h.a[S][r] * k[r][i];
         });
         point[i] = at;
@@ -210,11 +201,11 @@ struct RungeKutta {
   [[gnu::always_inline]] static T increment(const Weights<T>& h, const Stages<T>& k,
                                             std::size_t i) {
     T total;
-    for_each<stages>([&](auto s) {
+    detail::unrolled<stages>([&](auto s) {
       constexpr std::size_t first = first_of_weight(s);
       if constexpr (first == s && Tableau::b[s] != zero) {
         T sum = k[s][i];
-        for_each<stages>([&](auto r) {
+        detail::unrolled<stages>([&](auto r) {
           if constexpr (r > s && first_of_weight(r) == s) sum = sum + k[r][i];
         });
         if constexpr (s == first_weight)
@@ -241,7 +232,7 @@ struct RungeKutta {
   void one_step(Stages<T>& k, const T* x, T* y, double start) const {
     const Weights<T> h(time_step);
     State<T> point;
-    for_each<stages>(
+    detail::unrolled<stages>(
         [&](auto s) { ode_at<s>(start).tendency(before<s>(h, x, k, point), k[s].data()); });
     for_each_element<T>([&](std::size_t i) { y[i] = x[i] + increment(h, k, i); });
   }
@@ -253,17 +244,17 @@ struct RungeKutta {
     const Weights<T> h(time_step);
     Stages<T> point, d_point;
     std::array<const T*, stages> at;
-    for_each<stages>([&](auto s) {
+    detail::unrolled<stages>([&](auto s) {
       at[s] = before<s>(h, x, k, point[s]);
       if constexpr (s + 1 < stages) ode_at<s>(start).tendency(at[s], k[s].data());
     });
     State<T> d_in = d, d_k;
     // A stage f(x + h Σ a k) hands its gradient to x and, times h a, to the stages before.
-    for_each<stages>([&](auto reverse) {
+    detail::unrolled<stages>([&](auto reverse) {
       constexpr std::size_t s = stages - 1 - reverse;
       for (std::size_t i = 0; i < size; ++i) {
         T sum = h.b[s] * d[i];
-        for_each<reverse>([&](auto later) {
+        detail::unrolled<reverse>([&](auto later) {
           constexpr std::size_t r = stages - 1 - later;
           if constexpr (Tableau::a[r][s] != zero) sum = sum + h.a[r][s] * d_point[r][i];
         });

@@ -6,7 +6,6 @@
 #include <mutex>
 #include <span>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 #include "dan/core/error.hpp"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <cstddef>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -9,6 +8,7 @@
 #include "dan/core/random.hpp"
 #include "dan/models/marshall_molteni.hpp"
 #include "dan/models/quasi_geostrophic.hpp"
+#include "dan/transform/stream_function.hpp"
 
 namespace dan {
 
@@ -40,9 +40,9 @@ template <class Harmonics>
                               numbers.order, ", expected order ≤ degree ≤ ", Harmonics::truncation,
                               ", the truncation"));
   QuasiGeostrophic<Harmonics> equation{.radius = numbers.radius, .name = "barotropic flow"};
+  const StreamFunction<Harmonics> stream{numbers.radius};
   for (std::size_t l = 0; l <= Harmonics::truncation; ++l) {
-    const auto degree = static_cast<double>(l);
-    equation.inversion[l] = l == 0 ? 0 : -numbers.radius * numbers.radius / (degree * (degree + 1));
+    equation.inversion[l] = stream.factor(l);
     equation.damping[l] =
         1 / numbers.drag_time + detail::selective<Harmonics>(l) / numbers.selective_time;
   }

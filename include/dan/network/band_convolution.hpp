@@ -3,7 +3,6 @@
 #include <array>
 #include <cstddef>
 #include <span>
-#include <type_traits>
 
 #include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "dan/autodiff/dual.hpp"
 #include "dan/core/error.hpp"

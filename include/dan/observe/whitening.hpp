@@ -4,10 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <memory>
-#include <span>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "dan/autodiff/dual.hpp"
 #include "dan/core/error.hpp"

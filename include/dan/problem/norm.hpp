@@ -3,8 +3,6 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <span>
-#include <type_traits>
 #include <vector>
 
 #include "dan/core/error.hpp"

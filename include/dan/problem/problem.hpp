@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <cstddef>
-#include <span>
-#include <type_traits>
 #include <vector>
 
 #include "dan/concepts.hpp"

@@ -3,7 +3,6 @@
 #include <array>
 #include <cstddef>
 #include <limits>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -46,7 +45,7 @@ class LaneByLane : public AnalysisTypes<typename Filter::Problem, Real_, Runs> {
     for (std::size_t l = 0; l < Runs; ++l) {
       for (std::size_t i = 0; i < size; ++i) one.at(i, 0) = guess.at(i, l);
       one.repeat_last_lane();
-      carried.runs.push_back(filter_.start(one, deviation, of_lane(key, l)));
+      carried.runs.push_back(filter_.start(one, deviation, key.of_lane(l)));
     }
     return carried;
   }
@@ -80,7 +79,7 @@ class LaneByLane : public AnalysisTypes<typename Filter::Problem, Real_, Runs> {
       one.values.repeat_last_lane();
       one.precision.repeat_last_lane();
       try {
-        filter_.analyse(carried.runs[l], one, of_lane(key, l));
+        filter_.analyse(carried.runs[l], one, key.of_lane(l));
       } catch (const NumericalError&) {
         carried.lost[l] = true;
       }
@@ -140,10 +139,6 @@ class LaneByLane : public AnalysisTypes<typename Filter::Problem, Real_, Runs> {
   }
 
  private:
-  static RandomKey of_lane(const RandomKey& key, std::size_t lane) {
-    return {key.seed, key.purpose, key.run + lane, key.cycle};
-  }
-
   Filter filter_;
 };
 

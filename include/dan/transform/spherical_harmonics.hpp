@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <cstddef>
 #include <numbers>
+#include <utility>
 
 #include "dan/core/memory.hpp"
 #include "dan/core/scalar.hpp"

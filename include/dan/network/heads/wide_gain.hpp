@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <type_traits>
-#include <utility>
 
 #include "dan/core/memory.hpp"
 #include "dan/core/simd.hpp"
+#include "dan/core/unrolled.hpp"
 #include "dan/geometry/concepts.hpp"
 #include "dan/network/heads/gain.hpp"
 
@@ -49,7 +49,7 @@ struct WideGainHead {
   /// Makes every U symmetric.
   template <class T>
   static void prepare(T* y, std::size_t stride) {
-    for_each_level([&](auto level) {
+    detail::unrolled<Levels>([&](auto level) {
       detail::make_symmetric<Gain<level>, Channels>(
           y, points, stride, [level](std::size_t c, std::size_t j, std::size_t of) {
             return coefficient(level, c, j, of);
@@ -101,14 +101,6 @@ struct WideGainHead {
   }
 
  private:
-  /// use(0), …, use(Levels − 1) with constants.
-  template <class Use>
-  static void for_each_level(const Use& use) {
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (use(std::integral_constant<std::size_t, I>{}), ...);
-    }
-    (std::make_index_sequence<Levels>{});
-  }
   /// use(p, c, where u stands, element of ζ) for all of one level.
   template <std::size_t Level, class Use>
   static void for_each_tap(const Use& use) {
@@ -149,7 +141,7 @@ struct WideGainHead {
   static Scratch<T> pyramid(const T* zeta) {
     Scratch<T> z(Levels * size);
     std::copy_n(zeta, size, z.data());
-    for_each_level([&](auto level) {
+    detail::unrolled<Levels>([&](auto level) {
       if constexpr (level > 0)
         for_each_weight<level>([&](std::size_t p, std::size_t q, double w) {
           for (std::size_t c = 0; c < Channels; ++c)
@@ -164,7 +156,7 @@ struct WideGainHead {
   static void sum_up(T* sum, const Add& add) {
     Scratch<T> below(size, Unset{});
     std::fill_n(sum, size, constant<T>(0));
-    for_each_level([&](auto from_below) {
+    detail::unrolled<Levels>([&](auto from_below) {
       constexpr std::integral_constant<std::size_t, Levels - 1 - from_below> level;
       add(level, sum);
       if constexpr (level > 0) {
