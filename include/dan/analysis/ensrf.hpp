@@ -91,8 +91,7 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
     if (CorrelatedOperator<typename Problem::Operator> && !config.localisation.global())
       throw ConfigError(
           "Ensrf: one whitened observation after the other cannot be localised, they have no "
-          "place; "
-          "take Letkf or Enkf, or no localisation");
+          "place; take Letkf or Enkf, or no localisation");
     if (rotation_ && !std::has_single_bit(Members))
       throw ConfigError(to_text("Ensrf: rotation with ", Members,
                                 " members, expected a power of two or no rotation"));
@@ -200,8 +199,7 @@ class Ensrf : public AnalysisTypes<Problem_, Real_, Runs> {
   }
 
   /// P^a_{i,k} = Σ_m x'_{m,i} x'_{m,k} / (N − 1) of the last `analyse`, before inflation and not
-  /// tapered, for each
-  /// element i of the state and the elements k of its stencil of this width.
+  /// tapered, for each element i of the state and the elements k of its stencil of this width.
   /// `to`: points × channels × taps × channels, overwritten. Cost: 2 N flops per number.
   template <class Geometry, std::size_t Width>
   void covariances(const Carried& carried, T* to) const {

@@ -65,8 +65,7 @@ class Cycler {
 
   /// A first guess (size) with an error of this deviation, in units of the norm.
   virtual void start(std::span<const double> guess, double deviation, std::uint64_t seed) = 0;
-  /// The same that knows the climate of the model only. Cost: 32,000
-  /// model steps and 16 spin-ups.
+  /// The same that knows the climate of the model only. Cost: 32,000 model steps and 16 spin-ups.
   virtual void start_from_climate(std::uint64_t seed) = 0;
   virtual void forecast() = 0;
   /// `values`: one for each slot, NaN where it is silent; `variances` of their errors, empty: those

@@ -79,8 +79,10 @@ inline int main(int argc, char** argv, const Menu& menu, const std::string& name
   app.add_flag("--print-config", print, "Print all options as a TOML file and do nothing")
       ->configurable(false);
   const Program program{menu, line, action};
-  for (const auto& add : {add_list, add_run, add_compare, add_tune, add_train, add_diagnose,
-                          add_info, add_make, add_convert, add_completion})
+  for (const auto& add :
+       {add_command<List>, add_command<Run>, add_command<Compare>, add_command<Tune>,
+        add_command<Train>, add_command<Diagnose>, add_command<Info>, add_command<Make>,
+        add_command<Convert>, add_command<Completion>})
     add(app, program);
   const auto commands = app.get_subcommands([](CLI::App*) { return true; });
   for (auto* command : commands) command->configurable()->fallthrough();

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -28,6 +29,33 @@ struct Program {
   std::string command_line;  ///< as it was given
   Action& action;            ///< set by the command that is asked for
 };
+
+/// One command: its options are the members of `Command`, with defaults; `word` calls it, `about`
+/// says what it is, `declare(command)` adds its options and `act(program)` does it.
+template <class Command>
+void add_command(CLI::App& app, const Program& program) {
+  const auto command = std::make_shared<Command>();
+  CLI::App* const declared = app.add_subcommand(Command::word, Command::about);
+  command->declare(*declared);
+  declared->callback(
+      [command, &program] { program.action = [command, &program] { command->act(program); }; });
+}
+
+/// The problem and the method of a command.
+inline void add_problem(CLI::App& command, std::string& name) {
+  command.add_option("problem", name, "PROBLEM[:PARAMETER=VALUE,…], see list")->required();
+}
+inline void add_method(CLI::App& command, std::string& name) {
+  command.add_option("method", name, "METHOD[:PARAMETER=VALUE,…,weights=FILE]")->required();
+}
+
+/// A row of results: the method and what was found.
+inline nlohmann::ordered_json row_of(const std::string& method,
+                                     const nlohmann::ordered_json& found) {
+  nlohmann::ordered_json row{{"method", method}};
+  row.update(found);
+  return row;
+}
 
 /// A whole number from `least` on, for `transform`: zeros before it, which CLI11 takes for the mark
 /// of an octal number, go.

@@ -178,8 +178,7 @@ requires Timed<Model>
 
 /// An observation operator: scalars and, where it has some, derivatives at x, a typical state; says
 /// truly whether it is linear, and which element a slot sees, if it does; the same slots report
-/// whenever the key is the same. Throws
-/// ShapeError for an x of another size.
+/// whenever the key is the same. Throws ShapeError for an x of another size.
 template <ObservationOperator Operator>
 [[nodiscard]] BatteryReport check_operator(const Operator& observe, std::span<const double> x) {
   auto report = detail::battery(detail::ObserveOf<Operator>{observe}, x, "check_operator");

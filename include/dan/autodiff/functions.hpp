@@ -10,9 +10,9 @@
 /// \file
 /// The derivatives of the functions of the standard library, for every scalar that carries one.
 ///
-/// Such a scalar has a `value` of a scalar type `Inner`, and brings
-/// `chained(x, value, slope)` and `chained(a, b, value, slope_a, slope_b)`: the number `value` that
-/// depends on the operands with these partial derivatives. `Dual` and `Variable` are two.
+/// Such a scalar has a `value` of a scalar type `Inner`, and brings `chained(x, value, slope)` and
+/// `chained(a, b, value, slope_a, slope_b)`: the number `value` that depends on the operands with
+/// these partial derivatives. `Dual` and `Variable` are two.
 
 namespace dan {
 

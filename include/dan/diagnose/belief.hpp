@@ -14,8 +14,8 @@
 /// What a method believes of its own analysis, and how well that fits the truth.
 ///
 /// A score of beliefs is an object with `add(belief, truth, uniform)` and `merge(next)`, and for
-/// several processes `transfer(archive)`; the
-/// library's are MeanCrps, RankHistogram, ReducedCentred and SpreadSkill. In a twin experiment:
+/// several processes `transfer(archive)`; the library's are MeanCrps, RankHistogram, ReducedCentred
+/// and SpreadSkill. In a twin experiment:
 ///
 ///     BeliefRecorder<MeanCrps> crps;
 ///     BeliefRecorder ranks{RankHistogram(41)};

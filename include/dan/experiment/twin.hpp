@@ -289,17 +289,17 @@ struct Scoring : Recorders<SeriesRecorder, ClimateRecorder, FieldRecorder,
 /// `smoothed(carried, estimate)`, which returns for how many cycles ago its estimate holds, is
 /// scored there as well (smoothing_rmse), in the cycles in which its window is full. A run whose
 /// estimate is not finite, and all runs of a group whose analysis throws NumericalError, end there
-/// and are listed in `failures`; other exceptions pass. A run is listed in `lost` as well, with a
-/// reason and the first of 100 scored cycles over which, in the mean,
+/// and are listed in `failures`; other exceptions pass. A run that has lost the truth still counts;
+/// it is listed in `lost`, of which a `notice` tells where progress is shown, with a reason and the
+/// first of 100 scored cycles over which, in the mean,
 ///  - more than half of its state is at the bounds of a learned analysis (`at_bounds`),
 ///  - its error is above 1.2 times the truth's own deviation (two unrelated states are √2 times
 ///    apart), or above half of that and three times its spread (a diverged filter),
-///  - its spread is above 1.5 times that deviation and three times its error;
+///  - its spread is above 1.5 times that deviation and three times its error.
 ///
-/// it still counts, and a `notice` says so where progress is shown. `recorders` measure what else
-/// is wanted, see Recorder. Throws ConfigError unless runs > 0, burn_in < cycles and the deviation
-/// is finite and not negative, and Interrupted when told to stop. Cost: truth and analysis; memory:
-/// up to 7 · runs · cycles numbers.
+/// `recorders` measure what else is wanted, see Recorder. Throws ConfigError unless runs > 0,
+/// burn_in < cycles and the deviation is finite and not negative, and Interrupted when told to stop.
+/// Cost: truth and analysis; memory: up to 7 · runs · cycles numbers.
 /// `processes`: groups are dealt out among them (`deal_out`), and all have the scores and what the
 /// recorders found, with the same bits as of one process; rank 0 shows progress.
 template <class Problem, Analysis Method, Processes Ranks, Recorder<Problem, Method>... Own>

@@ -81,8 +81,8 @@ struct LatLon {
 
   static constexpr std::size_t corners = 4;
   /// Bilinear interpolation in latitude and longitude, across a pole too; of vectors see
-  /// geometry/vector_channels.hpp. Throws
-  /// ConfigError unless −90 ≤ latitude ≤ 90 and 0 ≤ longitude < 360.
+  /// geometry/vector_channels.hpp. Throws ConfigError unless −90 ≤ latitude ≤ 90 and 0 ≤ longitude
+  ///  < 360.
   static std::array<Corner, 4> corners_of(const std::array<double, 2>& position) {
     const auto [degrees, longitude] = position;
     if (!(degrees >= -90 && degrees <= 90 && longitude >= 0 && longitude < 360))

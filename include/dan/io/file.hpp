@@ -84,8 +84,8 @@ inline std::filesystem::path end_of_links(std::filesystem::path path) {
 ///
 /// The bytes go to a new file in the same folder, which is flushed to the disk and then takes the
 /// name `path`; of a symbolic link, in the folder and the name of the file that it leads to. On
-/// failure the file that had this name before is untouched, nothing is left
-/// behind, and FileError is thrown. Only one thread of a process may write to a path at a time.
+/// failure the file that had this name before is untouched, nothing is left behind, and FileError
+/// is thrown. Only one thread of a process may write to a path at a time.
 inline void write_file_atomically(const std::filesystem::path& name,
                                   std::span<const std::byte> bytes) {
   const std::filesystem::path path = detail::end_of_links(name);

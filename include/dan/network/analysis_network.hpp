@@ -96,26 +96,30 @@ struct AnalysisBounds {
 /// The learned increment of the analysis as a differentiable map.
 ///
 /// Everything about observations is in units of their errors: `LearnedCycle` multiplies ζ and the
-/// increments by the deviations s of `observation_deviations`, so that weights know no R.
-/// Input, one contiguous array: x^f (members × points × channels), z = s ζ (points × channels),
-/// with `sees_precision` s² p, p = Hᵀ R⁻¹ H 1 (points × channels; 0 where nothing is observed),
-/// with `sees_scales` ln(s/deviation) and ln(change/deviation), `change` that of one cycle (2 ×
-/// points × channels), memory (points × memory). Output: increments/s (members × points ×
-/// channels), memory as before. Network: per point the features (x^f − mean)/deviation of every
-/// member, z, s² p, scales, memory, marks of the place; an input convolution to `filters` channels,
-/// `blocks` residual blocks h + f(h) of `sub_blocks` convolutions with nonlinearity, an output
-/// convolution. All on the geometry. With `products` a block is a convolution to 2 · products
-/// channels, their products in pairs
-/// (`Product`), and a convolution back. Plain head: the output is the increment. Gain head: per
-/// point one bias and coefficients u_j, increment_i/s_i = bias_i + Σ_j u_ij z_{i+j}, |j| ≤
-/// gain_radius: a local, state-dependent gain; with gain_levels above 1 a sum of such gains, each
-/// next one of them twice as wide (`WideGainHead`). It is symmetric, the mean of what the layer
-/// gives and its transpose, because a perfect one would be: a Kalman filter's increment is P^a Hᵀ
-/// R⁻¹ δ = P^a ζ. `backward` takes a gradient with respect to U of one level as well. Memory: m ← g
-/// m + (1 − g) tanh c with gate g = 1/(1 + e^{−s}), s and c from the output layer. Parameters do
-/// not depend on the number of points: weights carry over to any domain size, and to other kernels
-/// (`with`). Source: Bocquet et al., Chaos 34 (2024) 091104 (plain head); gain head after its
-/// equation for a_θ(x, ζ) ≈ P^a(x) ζ.
+/// increments by the deviations σ of `observation_deviations`, so that weights know no R.
+///  - Input, one contiguous array: x^f (members × points × channels); z = σ ζ (points × channels);
+///    with `sees_precision` σ² p, p = Hᵀ R⁻¹ H 1 (points × channels; 0 where nothing is observed);
+///    with `sees_scales` ln(σ/deviation) and ln(change/deviation), `change` that of one cycle
+///    (2 × points × channels); memory (points × memory).
+///  - Output: increments/σ (members × points × channels), memory as before.
+///  - Network, all on the geometry: per point the features (x^f − mean)/deviation of every member,
+///    z, σ² p, scales, memory, marks of the place; an input convolution to `filters` channels,
+///    `blocks` residual blocks h + f(h) of `sub_blocks` convolutions with nonlinearity, an output
+///    convolution. With `products` a block is a convolution to 2 · products channels, their
+///    products in pairs (`Product`), and a convolution back.
+///  - Plain head: the output is the increment.
+///  - Gain head: per point one bias and coefficients u_j,
+///      increment_i/σ_i = bias_i + Σ_j u_ij z_{i+j},  |j| ≤ gain_radius,
+///    a local, state-dependent gain; with gain_levels above 1 a sum of such gains, each next one of
+///    them twice as wide (`WideGainHead`). It is symmetric, the mean of what the layer gives and
+///    its transpose, because a perfect one would be: a Kalman filter's increment is
+///    P^a Hᵀ R⁻¹ δ = P^a ζ. `backward` takes a gradient with respect to U of one level as well.
+///  - Memory: h ← k h + (1 − k) tanh v, k = 1/(1 + e^{−g}), g and v from the output layer
+///    (network/memory.hpp).
+///
+/// Parameters do not depend on the number of points: weights carry over to any domain size, and to
+/// other kernels (`with`). Source: Bocquet et al., Chaos 34 (2024) 091104 (plain head); gain head
+/// after its equation for a_θ(x, ζ) ≈ P^a(x) ζ.
 template <NetworkShape Shape, class Geometry, std::size_t Channels = 1,
           Kernels By = Kernels::direct>
 struct AnalysisNetwork {

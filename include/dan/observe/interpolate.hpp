@@ -178,8 +178,8 @@ class ObserveRandomPlaces : public ObserveAt<Geometry_, Slots, Channels> {
   template <std::size_t Lanes>
   using Places = typename Base::template Places<Lanes>;
 
-  /// Between `least` and `most` observations a cycle; throws ConfigError unless
-  /// least ≤ most ≤ Slots.
+  /// Between `least` and `most` observations a cycle; throws ConfigError unless least ≤ most ≤
+  /// Slots.
   explicit ObserveRandomPlaces(std::size_t least = 0, std::size_t most = Slots)
       : least_(least), most_(most) {
     if (least > most || most > Slots)

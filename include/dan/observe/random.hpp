@@ -20,8 +20,8 @@ class ObserveRandom : public ObserveAll<Points, Channels> {
  public:
   using ObserveAll<Points, Channels>::slots;
 
-  /// Between `least` and `most` observations a cycle; throws ConfigError unless
-  /// least ≤ most ≤ slots.
+  /// Between `least` and `most` observations a cycle; throws ConfigError unless least ≤ most ≤
+  /// slots.
   explicit ObserveRandom(std::size_t least = 0, std::size_t most = slots)
       : least_(least), most_(most) {
     if (least > most || most > slots)

@@ -94,9 +94,9 @@ template <class Problem, class Sample>
 /// Sample mean and covariance (divisor: samples − 1) of 16 truths, every cycle a sample: model
 /// trajectories, with the model's noise if the problem has it.
 ///
-/// Uses run numbers reserved for the climate. Throws ConfigError for no cycle
-/// and NumericalError if the model diverges. Cost: 16 (cycles + spin-up) model steps and
-/// 16 · cycles · size² flops; memory: size² numbers.
+/// Uses run numbers reserved for the climate. Throws ConfigError for no cycle and NumericalError if
+/// the model diverges. Cost: 16 (cycles + spin-up) model steps and 16 · cycles · size² flops;
+/// memory: size² numbers.
 template <class Problem>
 [[nodiscard]] Climate climatology_of(const Problem& problem, const ClimateConfig& config = {}) {
   constexpr std::size_t size = Problem::size;

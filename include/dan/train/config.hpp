@@ -27,8 +27,8 @@ struct TrainConfig {
   std::size_t first_updates = 800;  ///< how many updates have `first_unroll`
   double learning_rate = 3e-3;      ///< peak of the schedule
   std::size_t warm_up = 500;        ///< updates of linear warm-up
-  /// Largest norm of a gradient, in units of its running mean; of several problems also of those of
-  /// each.
+  /// Largest norm of a gradient, in units of its running mean; with several problems the gradients
+  /// of each are limited in the same way.
   double clip = 3;
   /// A run with a larger RMSE counts logarithmically: one that has lost the truth must not outweigh
   /// all others. Of several problems: in units of five usual errors of each.

@@ -50,10 +50,10 @@ namespace dan {
 ///
 /// Runs are cut into groups of `Lanes`; each group has its own gradient slot, the slots are summed
 /// in order, so the number of threads changes no bit of the result. Nor does the number of
-/// processes
-/// (`MpiRanks`), among which groups are dealt out: every process learns from its groups, then all
-/// have all gradients and make the same update. Each update costs groups × parameters numbers of
-/// communication; take as many groups as processes, or a multiple. Rank 0 writes the checkpoints.
+/// processes (`MpiRanks`), among which groups are dealt out: every process learns from its groups,
+/// then all have all gradients and make the same update. Each update costs groups × parameters
+/// numbers of communication; take as many groups as processes, or a multiple. Rank 0 writes the
+/// checkpoints.
 ///
 /// A network that shall serve several problems, of one type, learns from all of them: groups go
 /// from one to the next, and stay `TrainConfig::stay` updates at each.
@@ -83,8 +83,7 @@ class Trainer {
           },
       "Trainer: the fourth template argument is the teacher, which needs `filter<Real, Lanes>("
       "problem)`, as EnsrfTeacher<64>; a loss is the seventh, after NoTeacher, Keep::everything "
-      "and "
-      "float");
+      "and float");
   static_assert(
       TrainingLoss<Loss, Network::members, lanes_t<Real, Lanes>>,
       "Trainer: the seventh template argument is the loss, which needs `double add<Members>("

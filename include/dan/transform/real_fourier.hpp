@@ -19,11 +19,10 @@ namespace dan {
 /// with n = Points and X_{n−k} the conjugate of X_k.
 /// x: Points elements of T, `stride` elements apart (a channel of a state, a row of a grid).
 /// Spectra: `coefficients` elements of T, real and imaginary part of X_0, X_1, … X_{n/2} by turns;
-/// the imaginary parts of X_0 and X_{n/2} are written as zero and have no effect.
-/// x and the spectrum must not overlap. Points must be even; factors of 2, and then 3 and 5, are
-/// fast. Cost: about 2.5 n log2 n flops. Memory: 2 n elements, 3 n
-/// backwards.
-/// Source: the autosorting algorithm of Stockham, for n/2 complex numbers x_2j + i x_{2j+1}.
+/// the imaginary parts of X_0 and X_{n/2} are written as zero and have no effect. x and the
+/// spectrum must not overlap. Points must be even; factors of 2, and then 3 and 5, are fast. Cost:
+/// about 2.5 n log2 n flops. Memory: 2 n elements, 3 n backwards. Source: the autosorting algorithm
+/// of Stockham, for n/2 complex numbers x_2j + i x_{2j+1}.
 template <std::size_t Points>
 struct RealFourier {
   static_assert(Points >= 2 && Points % 2 == 0, "RealFourier: the number of points must be even");

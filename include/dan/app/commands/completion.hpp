@@ -50,12 +50,16 @@ inline std::string bash_completion(const CLI::App& app, const Menu& menu) {
 }  // namespace detail
 
 /// `completion`: a script for the shell; files are completed where nothing else is.
-inline void add_completion(CLI::App& app, const Program& program) {
-  auto* command =
-      app.add_subcommand("completion", "Prints a script for bash: source <(… completion)");
-  command->callback([&app, &menu = program.menu, &action = program.action] {
-    action = [&app, &menu] { std::printf("%s", detail::bash_completion(app, menu).c_str()); };
-  });
-}
+struct Completion {
+  static constexpr const char* word = "completion";
+  static constexpr const char* about = "Prints a script for bash: source <(… completion)";
+
+  const CLI::App* whole = nullptr;
+
+  void declare(const CLI::App& command) { whole = command.get_parent(); }
+  void act(const Program& program) const {
+    std::printf("%s", detail::bash_completion(*whole, program.menu).c_str());
+  }
+};
 
 }  // namespace dan::app

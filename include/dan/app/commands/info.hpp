@@ -2,7 +2,6 @@
 #pragma once
 #include <cstddef>
 #include <cstdio>
-#include <memory>
 #include <string>
 
 #include "dan/app/options.hpp"
@@ -36,44 +35,44 @@ nlohmann::ordered_json describe_file(const TensorFile<Real>& file) {
 }  // namespace detail
 
 /// `info FILE`: what a file of weights, a checkpoint or a carried state holds.
-inline void add_info(CLI::App& app, const Program& program) {
-  struct Options {
-    std::string file;
-    Output output;
-  };
-  const auto o = std::make_shared<Options>();
-  auto* command = app.add_subcommand(
-      "info", "What a file of weights holds: architecture, what made it, checksum, arrays");
-  command->add_option("file", o->file, "A safetensors file")->required();
-  o->output.add_to(*command);
-  command->callback([=, &action = program.action] {
-    action = [o] {
-      o->output.require_writable({o->file});
-      const auto found = [&] {
-        try {
-          return detail::describe_file(load_safetensors<float>(o->file));
-        } catch (const FileError& failure) {
-          try {  // checkpoints and carried states hold doubles
-            return detail::describe_file(load_safetensors<double>(o->file));
-          } catch (const FileError&) {
-            throw failure;
-          }
+struct Info {
+  static constexpr const char* word = "info";
+  static constexpr const char* about =
+      "What a file of weights holds: architecture, what made it, checksum, arrays";
+
+  std::string file;
+  Output output;
+
+  void declare(CLI::App& command) {
+    command.add_option("file", file, "A safetensors file")->required();
+    output.add_to(command);
+  }
+  void act(const Program&) const {
+    output.require_writable({file});
+    const auto found = [&] {
+      try {
+        return detail::describe_file(load_safetensors<float>(file));
+      } catch (const FileError& failure) {
+        try {  // checkpoints and carried states hold doubles
+          return detail::describe_file(load_safetensors<double>(file));
+        } catch (const FileError&) {
+          throw failure;
         }
-      }();
-      if (o->output.table()) {
-        std::printf("%zu numbers of %zu bits in %zu arrays, checksum: %s\n",
-                    found["numbers"].get<std::size_t>(), found["bits"].get<std::size_t>(),
-                    found["tensors"].size(), found["checksum"].get<std::string>().c_str());
-        for (const auto& [key, value] : found["metadata"].items())
-          std::printf("%s: %s\n", key.c_str(),
-                      value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
-        for (const auto& tensor : found["tensors"])
-          std::printf("  %s %s\n", tensor["name"].get<std::string>().c_str(),
-                      tensor["shape"].dump().c_str());
       }
-      o->output.write("info", o->file, nlohmann::ordered_json::object(), found);
-    };
-  });
-}
+    }();
+    if (output.table()) {
+      std::printf("%zu numbers of %zu bits in %zu arrays, checksum: %s\n",
+                  found["numbers"].get<std::size_t>(), found["bits"].get<std::size_t>(),
+                  found["tensors"].size(), found["checksum"].get<std::string>().c_str());
+      for (const auto& [key, value] : found["metadata"].items())
+        std::printf("%s: %s\n", key.c_str(),
+                    value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+      for (const auto& tensor : found["tensors"])
+        std::printf("  %s %s\n", tensor["name"].get<std::string>().c_str(),
+                    tensor["shape"].dump().c_str());
+    }
+    output.write("info", file, nlohmann::ordered_json::object(), found);
+  }
+};
 
 }  // namespace dan::app

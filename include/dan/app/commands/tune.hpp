@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,79 +31,91 @@ inline TunedParameter parse_grid(const std::string& text) {
 }  // namespace detail
 
 /// `tune PROBLEM METHOD`: the best of a grid of parameters, on other truths than those of `run`.
-inline void add_tune(CLI::App& app, const Program& program) {
-  struct Options {
-    std::string problem, method, file;
-    std::vector<std::string> grid;
-    TwinOptions twin;
-    Output output;
-  };
-  const auto o = std::make_shared<Options>();
-  o->twin.twin = tuning_twin();
-  auto* command = app.add_subcommand(
-      "tune", "Finds the parameters of a method with the smallest error, on truths of its own");
-  command->add_option("problem", o->problem, "PROBLEM[:PARAMETER=VALUE,…], see list")->required();
-  command->add_option("method", o->method, "METHOD[:PARAMETER=VALUE,…]")->required();
-  command
-      ->add_option("--grid", o->grid,
-                   "PARAMETER=VALUE,VALUE,… to try; else what the method's parameters try")
-      ->default_str("");
-  command->add_option("--keep", o->file, "Keep trials in this file; a search goes on from it")
-      ->check(some_text());
-  o->twin.add_to(*command);
-  o->output.add_to(*command);
-  command->callback([=, &menu = program.menu, &action = program.action] {
-    action = [o, &menu] {
-      if (!o->file.empty()) require_writable_file("--keep", o->file);
-      const auto [problem, method, choice] = menu.choose(o->problem, o->method);
-      o->output.require_writable({o->file, choice.weights});
-      std::vector<TunedParameter> grid;
-      for (const auto& text : o->grid) grid.push_back(detail::parse_grid(text));
-      const auto given = Name::parse(o->method).given;
-      if (grid.empty())
-        for (const auto& p : method.parameters)
-          if (!p.tried.empty() && !given.contains(p.name)) grid.push_back({p.name, p.tried});
-      if (grid.empty())
-        throw ConfigError(to_text("tune: ", method.name, " has nothing to tune, expected --grid"));
-      std::vector<std::size_t> at;
-      for (const auto& g : grid) {
-        if (given.contains(g.name) || std::ranges::count(grid, g.name, &TunedParameter::name) > 1)
-          throw ConfigError(to_text("--grid: ", g.name, " is given twice"));
-        (void)detail::named(method.parameters, g.name, to_text("parameter of ", method.name));
-        at.push_back(static_cast<std::size_t>(
-            std::ranges::find(method.parameters, g.name, &Parameter::name) -
-            method.parameters.begin()));
-      }
-      const auto score = [&, &one = method, &of = choice](std::span<const double> values,
-                                                          const TwinConfig& twin) {
-        Choice trial = of;
-        for (std::size_t n = 0; n < at.size(); ++n) trial.method[at[n]] = values[n];
-        return score_to_tune(one.score(trial, twin));
-      };
-      const Tuning tuning = tune_experiment(grid, score, o->twin.twin,
-                                            {.threads = o->twin.twin.threads,
-                                             .progress = true,
-                                             .file = o->file,
-                                             .problem = to_text(o->problem, " ", o->method)});
-      auto rows = nlohmann::ordered_json::array();
-      const auto name_of = [&](const std::vector<double>& values) {
-        std::string name = o->method + (o->method.find(':') == std::string::npos ? ":" : ",");
-        for (std::size_t n = 0; n < values.size(); ++n)
-          name += to_text(n > 0 ? "," : "", grid[n].name, "=", detail::text_of_number(values[n]));
-        return name;
-      };
-      for (const auto& trial : tuning.trials) {
-        if (o->output.table())
-          std::printf("%-50s %8.4f  %s\n", name_of(trial.values).c_str(), trial.score,
-                      trial.reason.c_str());
-        rows.push_back({{"method", name_of(trial.values)}, {"analysis_rmse", trial.score}});
-        if (!trial.reason.empty()) rows.back()["failed"] = trial.reason;
-      }
-      if (o->output.table()) std::printf("best: %s\n", name_of(tuning.best.values).c_str());
-      rows.push_back({{"best", name_of(tuning.best.values)}, {"analysis_rmse", tuning.best.score}});
-      o->output.write("tune", o->problem, o->twin.json(), rows);
+struct Tune {
+  static constexpr const char* word = "tune";
+  static constexpr const char* about =
+      "Finds the parameters of a method with the smallest error, on truths of its own";
+
+  std::string problem_name, method_name, file;
+  std::vector<std::string> grid;
+  TwinOptions twin{.twin = tuning_twin()};
+  Output output;
+
+  void declare(CLI::App& command) {
+    add_problem(command, problem_name);
+    add_method(command, method_name);
+    command
+        .add_option("--grid", grid,
+                    "PARAMETER=VALUE,VALUE,… to try; else what the method's parameters try")
+        ->default_str("");
+    command.add_option("--keep", file, "Keep trials in this file; a search goes on from it")
+        ->check(some_text());
+    twin.add_to(command);
+    output.add_to(command);
+  }
+  void act(const Program& program) const {
+    if (!file.empty()) require_writable_file("--keep", file);
+    const auto [problem, method, choice] = program.menu.choose(problem_name, method_name);
+    output.require_writable({file, choice.weights});
+    const std::vector<TunedParameter> tried = grid_of(method);
+    const auto score = [&, &one = method, &of = choice](std::span<const double> values,
+                                                        const TwinConfig& config) {
+      Choice trial = of;
+      for (std::size_t n = 0; n < tried.size(); ++n)
+        trial.method[place_of(one, tried[n].name)] = values[n];
+      return score_to_tune(one.score(trial, config));
     };
-  });
-}
+    report(tried, tune_experiment(tried, score, twin.twin,
+                                  {.threads = twin.twin.threads,
+                                   .progress = true,
+                                   .file = file,
+                                   .problem = to_text(problem_name, " ", method_name)}));
+  }
+
+ private:
+  /// What is tried: what was asked for, else what the method's parameters try.
+  [[nodiscard]] std::vector<TunedParameter> grid_of(const Method& method) const {
+    std::vector<TunedParameter> tried;
+    for (const auto& text : grid) tried.push_back(detail::parse_grid(text));
+    const auto given = Name::parse(method_name).given;
+    if (tried.empty())
+      for (const auto& p : method.parameters)
+        if (!p.tried.empty() && !given.contains(p.name)) tried.push_back({p.name, p.tried});
+    if (tried.empty())
+      throw ConfigError(to_text("tune: ", method.name, " has nothing to tune, expected --grid"));
+    for (const auto& one : tried) {
+      if (given.contains(one.name) ||
+          std::ranges::count(tried, one.name, &TunedParameter::name) > 1)
+        throw ConfigError(to_text("--grid: ", one.name, " is given twice"));
+      (void)detail::named(method.parameters, one.name, to_text("parameter of ", method.name));
+    }
+    return tried;
+  }
+  /// Where the method has a parameter.
+  static std::size_t place_of(const Method& method, const std::string& parameter) {
+    return static_cast<std::size_t>(
+        std::ranges::find(method.parameters, parameter, &Parameter::name) -
+        method.parameters.begin());
+  }
+  void report(const std::vector<TunedParameter>& tried, const Tuning& tuning) const {
+    const auto name_of = [&](const std::vector<double>& values) {
+      std::string text = method_name + (method_name.find(':') == std::string::npos ? ":" : ",");
+      for (std::size_t n = 0; n < values.size(); ++n)
+        text += to_text(n > 0 ? "," : "", tried[n].name, "=", detail::text_of_number(values[n]));
+      return text;
+    };
+    auto rows = nlohmann::ordered_json::array();
+    for (const auto& trial : tuning.trials) {
+      if (output.table())
+        std::printf("%-50s %8.4f  %s\n", name_of(trial.values).c_str(), trial.score,
+                    trial.reason.c_str());
+      rows.push_back({{"method", name_of(trial.values)}, {"analysis_rmse", trial.score}});
+      if (!trial.reason.empty()) rows.back()["failed"] = trial.reason;
+    }
+    if (output.table()) std::printf("best: %s\n", name_of(tuning.best.values).c_str());
+    rows.push_back({{"best", name_of(tuning.best.values)}, {"analysis_rmse", tuning.best.score}});
+    output.write("tune", problem_name, twin.json(), rows);
+  }
+};
 
 }  // namespace dan::app

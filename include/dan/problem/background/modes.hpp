@@ -19,9 +19,9 @@ namespace dan {
 ///
 ///   L = √x_B (√λ_1 e_1, …, √λ_m e_m),  C = Σ_k λ_k e_k e_kᵀ, λ descending,
 /// with C the climatological covariance or that of a sample, Z Zᵀ / (samples − 1), Z of mean zero:
-/// states (climate_sample_of) or differences of forecasts. All covariances of
-/// the sample's leading modes are in it, those between unlike variables too; an analysis corrects
-/// nothing outside their span.
+/// states (climate_sample_of) or differences of forecasts. All covariances of the sample's leading
+/// modes are in it, those between unlike variables too; an analysis corrects nothing outside their
+/// span.
 ///
 /// The constructor throws ShapeError for a sample of fewer than two states or a climate that is not
 /// square, ConfigError unless scale > 0 and 1 ≤ modes ≤ samples (of a climate, state elements),
