@@ -2,6 +2,7 @@
 #pragma once
 #include <concepts>
 #include <cstddef>
+#include <type_traits>
 
 #include "dan/core/at_time.hpp"
 #include "dan/core/random.hpp"
@@ -12,11 +13,11 @@
 
 namespace dan {
 
-/// Has a state of `points × channels` numbers.
+/// Has a state of `points × channels` numbers, known when a program is compiled.
 template <class M>
 concept HasState = requires {
-  { M::points } -> std::convertible_to<std::size_t>;
-  { M::channels } -> std::convertible_to<std::size_t>;
+  typename std::integral_constant<std::size_t, M::points>;    // static constexpr std::size_t points
+  typename std::integral_constant<std::size_t, M::channels>;  // static constexpr … channels = 1
 };
 
 namespace detail {

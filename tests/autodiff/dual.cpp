@@ -23,6 +23,21 @@ TEST_CASE("dual: the slope of every function is its derivative") {
   });
 }
 
+TEST_CASE("dual: between their jumps the slopes of floor and ceil are zero, that of fmod is not") {
+  const Dual<double> a(7.3, 1.0), b(2.0, 0.5);
+  CHECK(floor(a).value == 7);
+  CHECK(ceil(a).value == 8);
+  CHECK(floor(a).slope == 0);
+  CHECK(ceil(a).slope == 0);
+  CHECK(fmod(a, b).value == std::fmod(7.3, 2.0));  // a − 3 b
+  CHECK(fmod(a, b).slope == doctest::Approx(-0.5).epsilon(1e-14));
+  CHECK(fmod(-a, b).slope == doctest::Approx(0.5).epsilon(1e-14));
+  CHECK(fmod(a, 2).slope == 1);
+  CHECK(fmod(7, b).slope == doctest::Approx(-1.5).epsilon(1e-14));
+  const Dual<Dual<double>> twice({7.3, 1.0}, {1.0, 0.0});
+  CHECK(fmod(twice * twice, 2).slope.slope == doctest::Approx(2).epsilon(1e-14));
+}
+
 TEST_CASE("dual: dual numbers of dual numbers have second derivatives") {
   test::for_each_function([](const char* name, const auto& f, double x) {
     CAPTURE(name);

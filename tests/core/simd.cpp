@@ -82,7 +82,9 @@ TEST_CASE_TEMPLATE("simd: more functions of the standard library, by their unqua
         f(x), [&](std::size_t l) { return f(x[l]); }, times * tolerance);
   };
   using std::fabs, std::pow, std::atan2, std::min, std::max;
-  using std::tan, std::asin, std::acos, std::atan, std::sinh, std::cosh, std::log, std::erf;
+  using std::floor, std::ceil, std::fmod, std::hypot, std::cbrt, std::log2, std::log10;
+  using std::log1p, std::expm1, std::tan, std::asin, std::acos, std::atan, std::sinh, std::cosh,
+      std::log, std::erf;
   each([](const auto& x) { return tan(x); }, unit);
   each([](const auto& x) { return asin(x); }, unit);
   each([](const auto& x) { return acos(x); }, unit);
@@ -90,6 +92,14 @@ TEST_CASE_TEMPLATE("simd: more functions of the standard library, by their unqua
   each([](const auto& x) { return sinh(x); }, a);
   each([](const auto& x) { return cosh(x); }, a);
   each([](const auto& x) { return log(x); }, positive);
+  each([](const auto& x) { return log2(x); }, positive);
+  each([](const auto& x) { return log10(x); }, positive);
+  each([](const auto& x) { return log1p(x); }, positive);
+  each([](const auto& x) { return expm1(x); }, unit);
+  each([](const auto& x) { return cbrt(x); }, a);
+  each([](const auto& x) { return hypot(x, Real(2)) + hypot(Real(0.1), x) + hypot(x, x); }, a);
+  each([](const auto& x) { return floor(x) - ceil(x / Real(3)); }, a);
+  each([](const auto& x) { return fmod(x, Real(0.7)) + fmod(Real(9.1), x) + fmod(x, x * x + 1); }, a);
   // That of xsimd 8.1 is off by 34 epsilons of double between 1 and 4, where wide packs have lanes.
   each([](const auto& x) { return erf(x); }, a, 4);
   each([](const auto& x) { return fabs(x); }, a);

@@ -3,7 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cmath>
 #include <cstddef>
+#include <limits>
 
 #include "dan/analysis/etkf.hpp"
 #include "dan/autodiff/derivatives.hpp"
@@ -54,4 +57,50 @@ TEST_CASE("black_box: an ensemble filter runs on it") {
   const auto scores = run_twin(problem, filter, {.runs = 2, .cycles = 100, .burn_in = 10});
   CHECK(scores.failures.empty());
   CHECK(scores.analysis_rmse < 0.2);  // 0.067
+}
+
+namespace {
+/// Counts its calls, and fails in one of them.
+struct Counted {
+  static constexpr std::size_t points = 8, channels = 1;
+  std::size_t* calls;
+  std::size_t fails;
+  bool throws;
+  void step(const double* x, double* y) const {
+    Advection().step(x, y);
+    if (++*calls != fails) return;
+    if (throws) throw NumericalError("Counted: no");
+    y[3] = std::numeric_limits<double>::quiet_NaN();
+  }
+};
+}  // namespace
+
+TEST_CASE("black_box: lanes that fill a register are not stepped") {
+  std::size_t calls = 0;
+  using Case = Problem<BlackBox<Counted>, ObserveAll<8>>;
+  const Case problem{.model = {{&calls, 0, false}}};
+  const Etkf<Case, 5> filter(problem);
+  auto carried = filter.start({}, 0.3, {.seed = 1});
+  filter.forecast(carried);
+  CHECK(calls == 5);
+}
+
+TEST_CASE("black_box: a member that fails, or throws NumericalError, is replaced") {
+  for (const bool throws : {false, true})
+    for (const std::size_t fails : {3, 10}) {  // the last one, which padding repeats, too
+      std::size_t calls = 0;
+      using Case = Problem<BlackBox<Counted>, ObserveAll<8>>;
+      const Case problem{.model = {{&calls, fails, throws}}};
+      const Etkf<Case, 10> filter(problem);
+      auto carried = filter.start({}, 0.3, {.seed = 1});
+      const auto before = set_notice_handler({});
+      filter.forecast(carried);
+      set_notice_handler(before);
+      std::array<double, 1> replaced{};
+      filter.replaced(carried, replaced);
+      CHECK(replaced[0] == doctest::Approx(0.1));
+      Etkf<Case, 10>::Estimate estimate;
+      filter.estimate(carried, estimate);
+      for (std::size_t i = 0; i < 8; ++i) CHECK(std::isfinite(estimate.at(i, 0)));
+    }
 }

@@ -11,7 +11,8 @@ template <class Use>
 void for_each_function(const Use& use) {
   using std::atan2, std::pow, std::min, std::max, std::fabs, std::abs, std::sqrt, std::log;
   using std::exp, std::tanh, std::sin, std::cos, std::tan, std::asin, std::acos, std::atan;
-  using std::sinh, std::cosh, std::erf;
+  using std::log2, std::log10, std::log1p, std::expm1;
+  using std::sinh, std::cosh, std::erf, std::hypot, std::cbrt;
   for (const double x : {-0.7, 0.3, 0.6}) {
     use(
         "+ - *", [](const auto& v) { return 2 - v * v + (v - 1) * (1 + v) - v; }, x);
@@ -51,6 +52,14 @@ void for_each_function(const Use& use) {
         "abs", [](const auto& v) { return abs(v) + v * fabs(v); }, x);
     use(
         "sqrt, log", [](const auto& v) { return sqrt(1 + v) * log(v + 2); }, x);
+    use(
+        "log2, log10", [](const auto& v) { return log2(v + 2) - log10(v + 1); }, x);
+    use(
+        "log1p, expm1", [](const auto& v) { return log1p(v) * expm1(v); }, x);
+    use(
+        "cbrt", [](const auto& v) { return cbrt(v); }, x);
+    use(
+        "hypot", [](const auto& v) { return hypot(v, v + 2) + hypot(v, 0.5) + hypot(2, v); }, x);
     use(
         "atan2", [](const auto& v) { return atan2(v, v - 2) + atan2(v, -0.5) + atan2(0.5, v); }, x);
     use(

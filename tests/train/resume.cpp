@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <cstddef>
 #include <filesystem>
 #include <limits>
 #include <span>
@@ -11,6 +13,7 @@
 #include "dan/integrate/rk4.hpp"
 #include "dan/models/lorenz96.hpp"
 #include "dan/observe/all.hpp"
+#include "dan/observe/interpolate.hpp"
 #include "dan/train/filter_teacher.hpp"
 #include "dan/train/trainer.hpp"
 
@@ -26,12 +29,13 @@ Small scaled(const Full& problem) {
   scale_inputs(problem, network);
   return network;
 }
-/// Ten times the usual one.
+/// Ten times the usual one, or as often as it is told.
 struct OtherLoss {
+  double times = 10;
   template <std::size_t Members, class T>
   double add(const T* states, const T* truth, std::span<const double> norm, double weight,
              double limit, T* d_states) const {
-    return SupervisedLoss{}.add<Members>(states, truth, norm, 10 * weight, limit, d_states);
+    return SupervisedLoss{}.add<Members>(states, truth, norm, times * weight, limit, d_states);
   }
 };
 }  // namespace
@@ -90,6 +94,11 @@ TEST_CASE("trainer: saved after any update and resumed, it ends with the same bi
   Trainer<Full, Small, lanes, NoTeacher, Keep::everything, float, OtherLoss> unlike(
       problem, network, config);
   CHECK_THROWS_WITH_AS(unlike.resume(file), doctest::Contains("holds training.loss = "), FileError);
+  unlike.save_checkpoint(folder / "unlike");
+  Trainer<Full, Small, lanes, NoTeacher, Keep::everything, float, OtherLoss> twenty(
+      problem, network, config, {}, OneProcess(), {.times = 20});
+  CHECK_THROWS_WITH_AS(twenty.resume(folder / "unlike"),
+                       doctest::Contains("holds training.loss = "), FileError);
   // Of other kernels, or of a version that knew no others.
   Trainer<Full, Small, lanes, NoTeacher, Keep::everything, float, SupervisedLoss, OneProcess,
           Kernels::direct>
@@ -106,6 +115,37 @@ TEST_CASE("trainer: saved after any update and resumed, it ends with the same bi
   std::filesystem::resize_file(file, 1000);
   T damaged(problem, network, config);
   CHECK_THROWS_AS(damaged.run(file), FileError);
+}
+
+namespace {
+/// Floats that drift along the ring, at a speed of somebody's own.
+struct Floats : ObserveAt<Ring<40>, 20> {
+  double speed = 0.3;
+  [[nodiscard]] Places<1> draw(const RandomKey& key) const {
+    Places<1> places;
+    for (std::size_t j = 0; j < slots; ++j) {
+      const double drift = speed * static_cast<double>(key.cycle % 1000);
+      const double place = std::fmod(2.0 * static_cast<double>(j) + drift, 40.0);
+      places.set(0, j, Places<1>::sight_at({{place}, 0}));
+    }
+    return places;
+  }
+};
+}  // namespace
+
+TEST_CASE("trainer: a checkpoint of observations at other places of one's own is refused") {
+  using Drifting = Problem<Rk4<Lorenz96<40>>, Floats>;
+  const Drifting problem;
+  Small network;
+  scale_inputs(problem, network);
+  const TrainConfig config{.updates = 2, .groups = 1, .warm_up = 1, .progress = false};
+  const test::TemporaryFolder folder;
+  Trainer<Drifting, Small, lanes>(problem, network, config).save_checkpoint(folder / "slow");
+  Drifting fast;
+  fast.observe.speed = 0.7;
+  Trainer<Drifting, Small, lanes> other(fast, network, config);
+  CHECK_THROWS_WITH_AS(other.resume(folder / "slow"), doctest::Contains("holds training.setting"),
+                       FileError);
 }
 
 TEST_CASE("trainer: the noise of truths and of a teacher's members goes on with the same bits") {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <span>
@@ -103,7 +102,7 @@ class Ekf : public AnalysisTypes<Problem_, double, 1> {
     Columns& p = carried.covariance;
     Scratch<double> at(size, Unset{});
     std::copy_n(carried.state.data(), size, at.data());
-    std::array<double, slots> departure, row;
+    Scratch<double> departure(slots, Unset{}), row(slots, Unset{});
     const auto& here = placed(problem_.observe, observed);
     here.observe(at.data(), departure.data());
     for (std::size_t j = 0; j < slots; ++j) departure[j] = observed.values[j] - departure[j];

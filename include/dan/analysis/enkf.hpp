@@ -85,14 +85,14 @@ class Enkf : public EnsembleFilter<Problem, Members> {
   /// E + K (y 1ᵀ − D − H(E)), K localised.
   void analyse_locally(Carried& carried, const Observed& observed, const RandomKey& key) const {
     const auto& all = reaches_.of(Base::problem_, observed);
-    std::array<std::size_t, Base::slots> row;  // of a slot among those that report
+    Scratch<std::size_t> row(Base::slots, Unset{});  // of a slot among those that report
     std::vector<std::size_t> used;
     for (std::size_t j = 0; j < Base::slots; ++j) {
       row[j] = used.size();
       if (observed.precision[j] != 0) used.push_back(j);
     }
     auto& y = carried.observed;  // becomes Y
-    std::array<double, Base::slots> departure;
+    Scratch<double> departure(Base::slots, Unset{});
     Aligned<T> noise(Base::slots, T(0));  // D
     const auto white = perturbations(observed, key);
     for (std::size_t j = 0; j < Base::slots; ++j) {

@@ -38,6 +38,7 @@ template <class Problem, class Ensemble, std::size_t Members>
 [[nodiscard]] bool finish_forecast(const Problem& problem, const ForecastConfig& config,
                                    const RandomKey& key, FailedMembers<Members>& failed,
                                    Ensemble& ensemble) {
+  ensemble.repeat_last_lane();  // padding does not fail on its own
   failed.find(ensemble, key);
   if (failed.count() > 0) {
     if (!failed.replaceable(config.most_failed)) return false;

@@ -129,7 +129,59 @@ template <CarriesDerivative T>
   const auto two_by_root_pi = constant<typename T::Inner>(2 * std::numbers::inv_sqrtpi);
   return chained(x, erf(x.value), two_by_root_pi * exp(-x.value * x.value));
 }
+/// The slopes of floor and ceil are zero.
+template <CarriesDerivative T>
+[[nodiscard]] inline T floor(const T& x) {
+  using std::floor;
+  return chained(x, floor(x.value), constant<typename T::Inner>(0));
+}
+template <CarriesDerivative T>
+[[nodiscard]] inline T ceil(const T& x) {
+  using std::ceil;
+  return chained(x, ceil(x.value), constant<typename T::Inner>(0));
+}
+template <CarriesDerivative T>
+[[nodiscard]] inline T log2(const T& x) {
+  using std::log2;
+  return chained(x, log2(x.value), std::numbers::log2e / x.value);
+}
+template <CarriesDerivative T>
+[[nodiscard]] inline T log10(const T& x) {
+  using std::log10;
+  return chained(x, log10(x.value), std::numbers::log10e / x.value);
+}
+template <CarriesDerivative T>
+[[nodiscard]] inline T log1p(const T& x) {
+  using std::log1p;
+  return chained(x, log1p(x.value), 1 / (1 + x.value));
+}
+template <CarriesDerivative T>
+[[nodiscard]] inline T expm1(const T& x) {
+  using std::expm1;
+  const auto y = expm1(x.value);
+  return chained(x, y, 1 + y);
+}
+template <CarriesDerivative T>
+[[nodiscard]] inline T cbrt(const T& x) {
+  using std::cbrt;
+  const auto y = cbrt(x.value);
+  return chained(x, y, 1 / (3 * y * y));
+}
 
+template <CarriesDerivative T>
+[[nodiscard]] inline T hypot(const T& a, const T& b) {
+  using std::hypot;
+  const auto y = hypot(a.value, b.value);
+  return chained(a, b, y, a.value / y, b.value / y);
+}
+/// a − n b with a whole number n, whose slope is zero.
+template <CarriesDerivative T>
+[[nodiscard]] inline T fmod(const T& a, const T& b) {
+  using std::fmod;
+  using Inner = typename T::Inner;
+  const Inner y = fmod(a.value, b.value);
+  return chained(a, b, y, Inner(1), Inner((y - a.value) / b.value));
+}
 template <CarriesDerivative T>
 [[nodiscard]] inline T atan2(const T& y, const T& x) {
   using std::atan2;

@@ -16,8 +16,8 @@
 ///
 /// This header alone names xtensor-blas. All functions take and return row-major containers, throw
 /// ShapeError for shapes that do not fit; those that factorise throw NumericalError, with the
-/// function's name, for numbers that are not finite or a factorisation that fails. They allocate: for small matrices in a cycle
-/// see core/symmetric_eigen.hpp.
+/// function's name, for numbers that are not finite or a factorisation that fails. They allocate:
+/// for small matrices in a cycle see core/symmetric_eigen.hpp.
 
 namespace dan {
 

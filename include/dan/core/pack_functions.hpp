@@ -83,6 +83,36 @@ template <class Real, std::size_t Lanes>
   return a.map([&](std::size_t i) { return erf(a.part[i]); });
 }
 template <class Real, std::size_t Lanes>
+[[nodiscard]] inline Pack<Real, Lanes> floor(const Pack<Real, Lanes>& a) {
+  using std::floor;
+  return a.map([&](std::size_t i) { return floor(a.part[i]); });
+}
+template <class Real, std::size_t Lanes>
+[[nodiscard]] inline Pack<Real, Lanes> ceil(const Pack<Real, Lanes>& a) {
+  using std::ceil;
+  return a.map([&](std::size_t i) { return ceil(a.part[i]); });
+}
+template <class Real, std::size_t Lanes>
+[[nodiscard]] inline Pack<Real, Lanes> log2(const Pack<Real, Lanes>& a) {
+  using std::log2;
+  return a.map([&](std::size_t i) { return log2(a.part[i]); });
+}
+template <class Real, std::size_t Lanes>
+[[nodiscard]] inline Pack<Real, Lanes> log10(const Pack<Real, Lanes>& a) {
+  using std::log10;
+  return a.map([&](std::size_t i) { return log10(a.part[i]); });
+}
+template <class Real, std::size_t Lanes>
+[[nodiscard]] inline Pack<Real, Lanes> log1p(const Pack<Real, Lanes>& a) {
+  using std::log1p;
+  return a.map([&](std::size_t i) { return log1p(a.part[i]); });
+}
+template <class Real, std::size_t Lanes>
+[[nodiscard]] inline Pack<Real, Lanes> expm1(const Pack<Real, Lanes>& a) {
+  using std::expm1;
+  return a.map([&](std::size_t i) { return expm1(a.part[i]); });
+}
+template <class Real, std::size_t Lanes>
 [[nodiscard]] inline Pack<Real, Lanes> atan2(const Pack<Real, Lanes>& a,
                                              const Pack<Real, Lanes>& b) {
   using std::atan2;
@@ -96,6 +126,28 @@ template <class Real, std::size_t Lanes>
 template <class Real, std::size_t Lanes, std::floating_point N>
 [[nodiscard]] inline Pack<Real, Lanes> pow(const Pack<Real, Lanes>& a, N exponent) {
   return pow(a, Pack<Real, Lanes>(exponent));
+}
+
+// Number by number: those of registers lose digits where a quotient or a square is large.
+template <class Real, std::size_t Lanes>
+[[nodiscard]] inline Pack<Real, Lanes> cbrt(const Pack<Real, Lanes>& a) {
+  Pack<Real, Lanes> out;
+  for (std::size_t l = 0; l < Lanes; ++l) out[l] = std::cbrt(a[l]);
+  return out;
+}
+template <class Real, std::size_t Lanes>
+[[nodiscard]] inline Pack<Real, Lanes> hypot(const Pack<Real, Lanes>& a,
+                                             const Pack<Real, Lanes>& b) {
+  Pack<Real, Lanes> out;
+  for (std::size_t l = 0; l < Lanes; ++l) out[l] = std::hypot(a[l], b[l]);
+  return out;
+}
+template <class Real, std::size_t Lanes>
+[[nodiscard]] inline Pack<Real, Lanes> fmod(const Pack<Real, Lanes>& a,
+                                            const Pack<Real, Lanes>& b) {
+  Pack<Real, Lanes> out;
+  for (std::size_t l = 0; l < Lanes; ++l) out[l] = std::fmod(a[l], b[l]);
+  return out;
 }
 
 }  // namespace dan

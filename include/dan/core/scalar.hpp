@@ -157,6 +157,22 @@ template <ScalarClass T, Number N>
   return atan2(constant<T>(y), x);
 }
 template <ScalarClass T, Number N>
+[[nodiscard]] inline T hypot(const T& a, N b) {
+  return hypot(a, constant<T>(b));
+}
+template <ScalarClass T, Number N>
+[[nodiscard]] inline T hypot(N a, const T& b) {
+  return hypot(constant<T>(a), b);
+}
+template <ScalarClass T, Number N>
+[[nodiscard]] inline T fmod(const T& a, N b) {
+  return fmod(a, constant<T>(b));
+}
+template <ScalarClass T, Number N>
+[[nodiscard]] inline T fmod(N a, const T& b) {
+  return fmod(constant<T>(a), b);
+}
+template <ScalarClass T, Number N>
 [[nodiscard]] inline T pow(N base, const T& exponent) {
   return pow(constant<T>(base), exponent);
 }

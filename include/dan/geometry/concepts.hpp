@@ -37,7 +37,8 @@ namespace dan {
 /// `fits`: whether a stencil of this width meets no point twice by going around the domain.
 /// `distance`: from point p to a position, in grid steps (on a sphere, of the equator); the
 /// library's geometries also have `distance_between(a, b)`, of two positions, which covariance
-/// localisation asks for. `area`: the share of point p, in units of the mean share, so that the
+/// localisation asks for, `corners_of(position)` (geometry/corner.hpp), which observations between
+/// points ask for, and `at_random(uniform)`, for places that are drawn. `area`: the share of point p, in units of the mean share, so that the
 /// areas' mean is one. One whose points are unlike may have `marks(p)`, a std::array of numbers
 /// near one that tells them apart, for networks that are told the place (`sees_place`). One that
 /// says `in_rings` has convolutions with fewer products in trainings, see detail::in_rings.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -336,8 +337,14 @@ struct AnalysisNetwork {
   [[nodiscard]] Inputs scaled() const { return {input_mean, input_deviation}; }
 };
 
+/// A problem whose model says where the points of its state are.
+template <class Problem>
+concept HasGeometry =                                       // the remedy is a line in the model
+    !std::same_as<typename Problem::Geometry, NoGeometry>;  // using Geometry = dan::Ring<points>;
+
 /// The analysis network of this shape for a problem's states.
 template <class Problem, NetworkShape Shape>
+requires HasGeometry<Problem>
 using NetworkFor = AnalysisNetwork<Shape, typename Problem::Geometry, Problem::channels>;
 
 }  // namespace dan

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "dan/core/error.hpp"
 #include "dan/core/random.hpp"
@@ -19,12 +20,12 @@ class DiagonalNoise {
 
   /// The same variance for every slot; throws ConfigError unless it and its inverse are positive
   /// and finite.
-  explicit DiagonalNoise(double variance = 1) {
+  explicit DiagonalNoise(double variance = 1) : variances_(Slots, variance) {
     require_valid(variance);
-    variances_.fill(variance);
   }
   /// One variance per slot; throws ConfigError for one that is not positive and finite.
-  explicit DiagonalNoise(const std::array<double, Slots>& variances) : variances_(variances) {
+  explicit DiagonalNoise(const std::array<double, Slots>& variances)
+      : variances_(variances.begin(), variances.end()) {
     for (std::size_t j = 0; j < Slots; ++j)
       if (const double v = variances[j]; !(v > 0 && std::isfinite(v) && std::isfinite(1 / v)))
         require_valid(v, to_text("variances[", j, "]"));
@@ -45,7 +46,7 @@ class DiagonalNoise {
     require_positive("DiagonalNoise", "1 / " + name, 1 / variance);
   }
 
-  std::array<double, Slots> variances_;
+  std::vector<double> variances_;  ///< one per slot; a large state has no place on the stack
 };
 
 }  // namespace dan

@@ -155,7 +155,7 @@ template <class Operator, class Observed>
 /// An operator of yours has a member `element(slot)`, p · channels + c, or `place(slot)`, a Place.
 template <class Operator>
 concept LocatedOperator = requires(const Operator& operation, std::size_t slot) {
-  { operation.element(slot) } -> std::same_as<std::size_t>;
+  { operation.element(slot) } -> std::convertible_to<std::size_t>;
 }
 || requires(const Operator& operation, std::size_t slot) {
   operation.place(slot).position;

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "dan/concepts.hpp"
 #include "dan/core/error.hpp"
@@ -94,7 +95,7 @@ class DiagonalModelNoise {
     }
   }
 
-  std::array<double, Size> deviations_;
+  std::vector<double> deviations_ = std::vector<double>(Size);
 };
 
 /// Adds the noise of one cycle to the truths in the lanes of `x`: lane l ← lane l + η, keyed by

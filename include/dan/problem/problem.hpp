@@ -36,6 +36,12 @@ struct Problem {
   static constexpr std::size_t size = points * channels, slots = Operator::slots;
   static_assert(Operator::points == points && Operator::channels == channels,
                 "Problem: the observation operator must observe states of the model's shape");
+  static_assert(
+      [] {
+        if constexpr (requires { Geometry::points; }) return Geometry::points == points;
+        return true;
+      }(),
+      "Problem: the model's Geometry must have as many points as its state");
   static constexpr bool perfect_model = !detail::ModelNoiseOrNone<NoiseOfModel>::is_one;
   static_assert(
       [] {

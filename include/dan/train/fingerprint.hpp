@@ -42,7 +42,13 @@ template <class Problem>
   for (std::size_t j = 0; j < Problem::slots; ++j)
     sums[1] += weighted(j, y[j]), sums[2] += weighted(j, errors[j]);
   for (std::size_t cycle = 0; cycle < 8; ++cycle) {
-    problem.observe.available({1, Purpose::fingerprint, 0, cycle}, mask.data());
+    const RandomKey key{1, Purpose::fingerprint, 0, cycle};
+    if constexpr (PlacedOperator<typename Problem::Operator>) {
+      problem.observe.at(problem.observe.draw(key)).observe(x.data(), y.data());
+      for (std::size_t j = 0; j < Problem::slots; ++j)
+        sums[1] += weighted(cycle * Problem::slots + j, y[j]);
+    }
+    problem.observe.available(key, mask.data());
     for (std::size_t j = 0; j < Problem::slots; ++j)
       sums[3] += weighted(cycle * Problem::slots + j, mask[j]);
   }

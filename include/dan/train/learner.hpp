@@ -78,7 +78,7 @@ class Learner {
   /// `one_of_several`: the network learns from other problems, too.
   template <class Teacher>
   Learner(const Problem& problem, const Network& network, const TrainConfig& config,
-          const Teacher& teacher, bool one_of_several = false)
+          const Teacher& teacher, bool one_of_several = false, const Loss& loss = {})
       : one_of_several_(one_of_several),
         problem_(problem),
         network_(network),
@@ -88,7 +88,8 @@ class Learner {
         config_(in_units(config)),
         bounds_(network.bounds()),
         runs_(problem, network, config_),
-        lessons_(teacher, problem, config_, deviations_) {}
+        lessons_(teacher, problem, config_, deviations_),
+        loss_(loss) {}
 
   /// Group `g`, not yet started.
   [[nodiscard]] Group group(std::size_t g) const { return {runs_.group(g), config_.unroll}; }
@@ -230,7 +231,7 @@ class Learner {
   AnalysisBounds<Network::channels> bounds_;
   Runs runs_;
   Lessons lessons_;
-  Loss loss_{};
+  Loss loss_;
 };
 
 }  // namespace dan

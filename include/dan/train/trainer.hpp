@@ -92,24 +92,27 @@ class Trainer {
 
   /// Trains from random weights. Throws ConfigError for a value out of range.
   Trainer(const Problem& problem, const Network& network, const TrainConfig& config,
-          const Teacher& teacher = {}, const Ranks& processes = Ranks())
-      : Trainer(problem, random_start<Real>(network, config.seed), config, teacher, processes) {}
+          const Teacher& teacher = {}, const Ranks& processes = Ranks(), const Loss& loss = {})
+      : Trainer(problem, random_start<Real>(network, config.seed), config, teacher, processes,
+                loss) {}
 
   /// The same for several problems.
   Trainer(const std::vector<Problem>& problems, const Network& network, const TrainConfig& config,
-          const Teacher& teacher = {}, const Ranks& processes = Ranks())
-      : Trainer(problems, random_start<Real>(network, config.seed), config, teacher, processes) {}
+          const Teacher& teacher = {}, const Ranks& processes = Ranks(), const Loss& loss = {})
+      : Trainer(problems, random_start<Real>(network, config.seed), config, teacher, processes,
+                loss) {}
 
   /// Trains the weights of `start` further, for example those of `load_weights`, with their input
   /// scaling; optimiser, schedule and runs begin anew: with another `seed` than the training before
   /// they see other truths. Throws ConfigError for a value out of range.
   Trainer(const Problem& problem, const Trained<Network, Real>& start, const TrainConfig& config,
-          const Teacher& teacher = {}, const Ranks& processes = Ranks())
-      : Trainer(std::vector<Problem>{problem}, start, config, teacher, processes) {}
+          const Teacher& teacher = {}, const Ranks& processes = Ranks(), const Loss& loss = {})
+      : Trainer(std::vector<Problem>{problem}, start, config, teacher, processes, loss) {}
 
   /// The same for several problems. Throws ConfigError if there is none.
   Trainer(const std::vector<Problem>& problems, const Trained<Network, Real>& start,
-          const TrainConfig& config, const Teacher& teacher = {}, const Ranks& processes = Ranks())
+          const TrainConfig& config, const Teacher& teacher = {}, const Ranks& processes = Ranks(),
+          const Loss& loss = {})
       : config_(checked(config, start)),
         schedule_{
             .peak = config.learning_rate, .warm_up = config.warm_up, .updates = config.updates},
@@ -144,7 +147,7 @@ class Trainer {
                     "is made for the problem"));
     for (const auto& problem : problems)
       learners_.emplace_back(problem, start.network.template with<By>(), config, teacher,
-                             problems.size() > 1);
+                             problems.size() > 1, loss);
     auto record = trained_for(problems.front(), start.network);
     for (std::size_t n = 1; n < problems.size(); ++n)
       record.join(trained_for(problems[n], start.network));
@@ -165,7 +168,7 @@ class Trainer {
       notice(to_text("Trainer: ", left, " of ", problems.size(), " problems are not reached in ",
                      config.updates, " updates; take more updates, more groups or a shorter stay"));
     origin_ = training_origin(problems, start, learners_.front().fingerprint(now_.groups.front()),
-                              loss_fingerprint<Network>(Loss{}));
+                              loss_fingerprint<Network>(loss));
   }
 
   /// One unroll of every run and one update of the parameters; returns the RMSE from the target.

@@ -28,8 +28,10 @@ struct Make {
     const Name name = Name::parse(problem_name);
     const ProblemEntry& problem = program.menu.problem(name);
     if (!problem.make)
-      throw ConfigError(to_text("make: the observations of ", problem.name,
-                                " have no table, expected a problem that takes them from a file"));
+      throw ConfigError(
+          to_text("make: the observations of ", problem.name,
+                  " have no table, expected a problem that writes one, see list (one of yours: "
+                  "Entry::writes_observations)"));
     const auto values = detail::numbers(problem.name, problem.parameters, name.given);
     problem.make(values, cycles, seed, out);
   }
