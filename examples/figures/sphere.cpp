@@ -93,13 +93,12 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const H
   figure.add_shipped<typename HowLearned::Network, HowLearned::runs>(
       "DAN, one state and memory", setting, problem, learning.recipe, name, scored(1));
   using Values = std::span<const double>;
-  tuned("3D-Var, tuned",
-        {{"x_B", {0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1}}, {"length", {0.7, 1, 1.5, 2, 3}}},
-        [](const Here& here, Values v) {
-          using Background = DistanceBackground<example::Sphere, 1>;
-          Vector deviations = zero_tensor<double>(points);
-          deviations.fill(here.unit(0));
-          return Var3d<Here, 1, Background>(here, Background(deviations, v[1], v[0]));
+  const std::vector<double> variances =
+      variances_by_degree<Harmonics>(problem, {.cycles = figure.quick() ? 8u : 500u});
+  tuned("3D-Var, tuned", {{"x_B", {0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1}}},
+        [=](const Here& here, Values v) {
+          using Background = SpectralBackground<Harmonics>;
+          return Var3d<Here, 1, Background>(here, Background(variances, v[0]));
         });
   tuned("ETKF, 60 members, tuned", {{"inflation", {1.02, 1.04, 1.07, 1.1, 1.15, 1.2}}},
         [](const Here& here, Values v) {

@@ -127,6 +127,7 @@
 #include "dan/problem/background/dense.hpp"
 #include "dan/problem/background/distance.hpp"
 #include "dan/problem/background/modes.hpp"
+#include "dan/problem/background/spectral.hpp"
 #include "dan/problem/describe.hpp"
 #include "dan/problem/scaling.hpp"
 

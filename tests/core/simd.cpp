@@ -99,7 +99,8 @@ TEST_CASE_TEMPLATE("simd: more functions of the standard library, by their unqua
   each([](const auto& x) { return cbrt(x); }, a);
   each([](const auto& x) { return hypot(x, Real(2)) + hypot(Real(0.1), x) + hypot(x, x); }, a);
   each([](const auto& x) { return floor(x) - ceil(x / Real(3)); }, a);
-  each([](const auto& x) { return fmod(x, Real(0.7)) + fmod(Real(9.1), x) + fmod(x, x * x + 1); }, a);
+  each([](const auto& x) { return fmod(x, Real(0.7)) + fmod(Real(9.1), x) + fmod(x, x * x + 1); },
+       a);
   // That of xsimd 8.1 is off by 34 epsilons of double between 1 and 4, where wide packs have lanes.
   each([](const auto& x) { return erf(x); }, a, 4);
   each([](const auto& x) { return fabs(x); }, a);

@@ -5,7 +5,9 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <numbers>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "dan/core/linalg.hpp"
@@ -20,7 +22,9 @@
 #include "dan/problem/background/dense.hpp"
 #include "dan/problem/background/distance.hpp"
 #include "dan/problem/background/modes.hpp"
+#include "dan/problem/background/spectral.hpp"
 #include "dan/problem/climate.hpp"
+#include "dan/transform/spherical_harmonics.hpp"
 
 using namespace dan;
 
@@ -108,6 +112,19 @@ void check_distance(double length) {
   }
 }
 
+/// Every state returns after eight cycles.
+struct Rotating {
+  using Geometry = LatLon<4, 8, Latitudes::gaussian>;
+  static constexpr std::size_t points = Geometry::points, channels = 1;
+  template <class T>
+  void step(const T* x, T* y) const {
+    for (std::size_t r = 0; r < 4; ++r) {
+      const T last = x[8 * r + 7];
+      for (std::size_t c = 7; c > 0; --c) y[8 * r + c] = x[8 * r + c - 1];
+      y[8 * r] = last;
+    }
+  }
+};
 }  // namespace
 
 static_assert(DenseCovariance<DenseBackground>);
@@ -137,6 +154,62 @@ TEST_CASE("background: by distance, on every geometry, with the variances asked 
     check_distance<LatLon<5, 8>>(length);
     check_distance<LatLon<6, 10, Latitudes::gaussian>>(length);
   }
+}
+
+TEST_CASE("background: by degree on the sphere, the same at every place") {
+  using Grid = LatLon<8, 16, Latitudes::gaussian>;
+  using Harmonics = SphericalHarmonics<5, Grid>;
+  const std::vector<double> variances{0.1, 2, 1, 0.5, 0.25, 0.125};
+  const SpectralBackground<Harmonics> background(variances, 0.3);
+  check_root(background);
+  const auto b = covariance_of(background);
+  double variance = 0;  // Σ_m Y_lm² = 2 l + 1 at every place
+  for (std::size_t l = 0; l < 6; ++l)
+    variance += 0.3 * static_cast<double>(2 * l + 1) * variances[l];
+  for (std::size_t p = 0; p < Grid::points; ++p) {
+    CHECK(b(p, p) == doctest::Approx(variance).epsilon(1e-12));
+    // Legendre's polynomials of the cosine c of the angle between p and q, by recursion.
+    for (std::size_t q = 0; q < Grid::points; q += 7) {
+      const double c = std::cos(Grid::distance(p, Grid::position(q)) * 2 * std::numbers::pi / 16);
+      double before = 0, now = 1, expected = 0;
+      for (std::size_t l = 0; l < 6; ++l) {
+        const auto n = static_cast<double>(l);
+        expected += 0.3 * (2 * n + 1) * variances[l] * now;
+        before = std::exchange(now, ((2 * n + 1) * c * now - n * before) / (n + 1));
+      }
+      CHECK(std::abs(b(p, q) - expected) < 1e-12 * variance);
+    }
+  }
+  CHECK_THROWS_WITH_AS(SpectralBackground<Harmonics>({1, 2}),
+                       doctest::Contains("SpectralBackground: variances has shape (2), expected "),
+                       ShapeError);
+  CHECK_THROWS_AS(SpectralBackground<Harmonics>(variances, 0.0), ConfigError);
+  CHECK_THROWS_WITH_AS((SpectralBackground<Harmonics>({1, 1, -2, 1, 1, 1})),
+                       doctest::Contains("SpectralBackground: variances[2] is -2"), ConfigError);
+}
+
+TEST_CASE("background: the variance of each degree is that of the climate's waves") {
+  using Grid = Rotating::Geometry;
+  using Harmonics = SphericalHarmonics<3, Grid>;
+  const Problem<Rotating, ObserveAll<Grid::points>> problem{
+      .start = {.deviation = 2, .spin_up = 0}};
+  const auto variances = variances_by_degree<Harmonics>(problem, {.cycles = 64});
+  const auto climate = climatology_of(problem, {.cycles = 64});
+  double power = 0, trace = 0;  // of what is within the truncation: the sum over the sphere
+  for (std::size_t l = 0; l < 4; ++l) power += static_cast<double>(2 * l + 1) * variances[l];
+  std::vector<double> row(Grid::points), waves(Harmonics::coefficients);
+  auto half = zero_tensor<double>(Harmonics::coefficients, Grid::points);  // A C
+  for (std::size_t p = 0; p < Grid::points; ++p) {
+    for (std::size_t q = 0; q < Grid::points; ++q) row[q] = climate.covariance(q, p);
+    Harmonics::analyse(row.data(), waves.data());
+    for (std::size_t i = 0; i < waves.size(); ++i) half(i, p) = waves[i];
+  }
+  for (std::size_t i = 0; i < waves.size(); ++i) {
+    for (std::size_t p = 0; p < Grid::points; ++p) row[p] = half(i, p);
+    Harmonics::analyse(row.data(), waves.data());
+    trace += waves[i];  // A C Aᵀ
+  }
+  CHECK(power == doctest::Approx(trace).epsilon(1e-10));
 }
 
 TEST_CASE("background: correlations by distance are close to a Gaussian of that length") {

@@ -7,11 +7,14 @@
 #include <cstddef>
 #include <string>
 
+#include "dan/geometry/lat_lon.hpp"
 #include "dan/geometry/ring.hpp"
 #include "dan/problem/background/dense.hpp"
 #include "dan/problem/background/distance.hpp"
 #include "dan/problem/background/modes.hpp"
+#include "dan/problem/background/spectral.hpp"
 #include "dan/problem/dense_model_noise.hpp"
+#include "dan/transform/spherical_harmonics.hpp"
 
 using namespace dan;
 
@@ -73,6 +76,8 @@ TEST_CASE("covariance battery: the library's own pass") {
   for (std::size_t i = 0; i < 5; ++i)
     for (std::size_t n = 0; n < 3; ++n) sample(i, n) = std::sin(static_cast<double>(3 * i + n));
   CHECK(check_background(ModesBackground(sample, 2)).words().empty());
+  using Harmonics = SphericalHarmonics<3, LatLon<4, 8, Latitudes::gaussian>>;
+  CHECK(check_background(SpectralBackground<Harmonics>({0.5, 2, 0, 3}, 0.1)).words().empty());
   CHECK(check_model_noise(DiagonalModelNoise<4>(0.25)).words().empty());
   CHECK(check_model_noise(DenseModelNoise<3>(matrix)).words().empty());
 }

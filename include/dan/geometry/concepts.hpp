@@ -38,10 +38,11 @@ namespace dan {
 /// `distance`: from point p to a position, in grid steps (on a sphere, of the equator); the
 /// library's geometries also have `distance_between(a, b)`, of two positions, which covariance
 /// localisation asks for, `corners_of(position)` (geometry/corner.hpp), which observations between
-/// points ask for, and `at_random(uniform)`, for places that are drawn. `area`: the share of point p, in units of the mean share, so that the
-/// areas' mean is one. One whose points are unlike may have `marks(p)`, a std::array of numbers
-/// near one that tells them apart, for networks that are told the place (`sees_place`). One that
-/// says `in_rings` has convolutions with fewer products in trainings, see detail::in_rings.
+/// points ask for, and `at_random(uniform)`, for places that are drawn. `area`: the share of point
+/// p, in units of the mean share, so that the areas' mean is one. One whose points are unlike may
+/// have `marks(p)`, a std::array of numbers near one that tells them apart, for networks that are
+/// told the place (`sees_place`). One that says `in_rings` has convolutions with fewer products in
+/// trainings, see detail::in_rings.
 template <class G>
 concept GeometryLike = requires(std::size_t p, std::size_t k, std::size_t width) {
   { G::points } -> std::convertible_to<std::size_t>;
