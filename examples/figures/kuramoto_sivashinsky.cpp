@@ -71,6 +71,9 @@ class Rows {
     const std::string members = to_text(Members, " members");
     add("EnKF-N, " + members,
         [](const Waves& problem) { return EnkfN<Waves, Members>(problem, {.rotation = true}); });
+    add("IEnKF-N, " + members, [](const Waves& problem) {
+      return Ienks<Waves, Members>(problem, {.finite_size = true, .rotation = true});
+    });
     tuned(
         "ETKF, " + members + ", tuned",
         {{"inflation", {1.005, 1.01, 1.02, 1.03, 1.05, 1.08, 1.12}}},

@@ -67,6 +67,13 @@ TEST_CASE("adams_bashforth: a step beyond the stability limit is refused") {
                        "stability limit for the fastest decay of the equation, 10 per unit of "
                        "time; take more and shorter steps a cycle",
                        ConfigError);
+  const AdamsBashforth<Decay> back{.time_step = -0.01};
+  CHECK_THROWS_WITH_AS(back.step(x.data(), x.data()),
+                       "AdamsBashforth: time_step is -0.01, expected a finite number greater than "
+                       "zero",
+                       ConfigError);
+  const AdamsBashforth<Lorenz96<40>> still{.time_step = 0};  // what a truth asks for
+  CHECK_THROWS_AS(still.require_valid(), ConfigError);
 }
 
 TEST_CASE("adams_bashforth: too few steps are refused; it describes itself") {

@@ -186,6 +186,16 @@ TEST_CASE("kuramoto_sivashinsky: what cannot be is refused") {
                        "KuramotoSivashinsky: length is -22, expected a finite number greater than "
                        "zero",
                        ConfigError);
+  // The fastest wave grows by 1/4 per unit of time.
+  CHECK_THROWS_WITH_AS(Model<128>({}, 3),
+                       doctest::Contains("Etdrk4: time_step is 3, expected at most 2.4"),
+                       ConfigError);
+  Numbers x = test::normal_numbers(128, 1);
+  const Model<128> longest({}, 2.4);
+  for (int n = 0; n < 200; ++n) longest.step(x.data(), x.data());
+  for (const double u : x) CHECK(std::abs(u) < 10);
+  CHECK(KuramotoSivashinsky<64>{.keeps_shortest_wave = true}.describe() ==
+        "Kuramoto–Sivashinsky at 64 points, length 100.5309649, with the shortest wave");
   const KuramotoSivashinsky<64> equation{.length = 22};
   CHECK(equation.describe() == "Kuramoto–Sivashinsky at 64 points, length 22");
   CHECK(Model<64>(equation, 0.25).describe() ==

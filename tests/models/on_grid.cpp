@@ -72,6 +72,21 @@ TEST_CASE("a spectral model on its grid as another field: derivatives, and the s
   of_psi.shown.apply(vorticity.data(), after.data());
   for (std::size_t p = 0; p < psi.size(); ++p)
     CHECK(psi[p] == doctest::Approx(after[p]).epsilon(1e-12));
+  CHECK(of_vorticity.describe() ==
+        "barotropic flow driven at (3, 0), T5, 1 level, Runge–Kutta, 2 × 0.02");
+  CHECK(of_psi.describe() == of_vorticity.describe() + ", shown as the stream function");
+}
+
+TEST_CASE("a spectral model on its grid: what a truth asks for") {
+  using Psi = StreamFunction<T5>;
+  const auto equation = one_level<T5>({.radius = 1e6, .degree = 3});
+  const OnGrid<T5, Rk4<QuasiGeostrophic<T5>>> still{{equation, 0, 12}}, none{{equation, 3600, 0}};
+  CHECK_THROWS_AS(still.require_valid(), ConfigError);
+  CHECK_THROWS_AS(none.require_valid(), ConfigError);
+  const OnGrid<T5, Rk4<QuasiGeostrophic<T5>>, Psi> larger{{equation, 3600, 1}, {.radius = 2e6}};
+  CHECK_THROWS_WITH_AS(larger.require_valid(),
+                       "OnGrid: shown.radius is 2000000, expected 1000000, that of the model",
+                       ConfigError);
 }
 
 TEST_CASE("a spectral model on its grid: what is beyond the truncation is lost in a step") {

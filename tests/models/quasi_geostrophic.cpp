@@ -321,6 +321,18 @@ TEST_CASE("quasi-geostrophic flow: a step beyond the stability limit is refused"
   CHECK_THROWS_WITH_AS(unstable.step(q.data(), y.data()), message, ConfigError);
   CHECK_THROWS_WITH_AS(unstable.step_tangent(q.data(), q.data(), y.data()), message, ConfigError);
   CHECK_THROWS_WITH_AS(unstable.step_adjoint(q.data(), q.data(), y.data()), message, ConfigError);
+  const Rk4<QuasiGeostrophic<T21>> back{one_level<T21>(), -3600, 2};
+  CHECK_THROWS_WITH_AS(
+      back.step(q.data(), y.data()),
+      "Runge–Kutta: time_step is -3600, expected a finite number greater than zero", ConfigError);
+  // Friction at the ground decays as well: beside a damping of 1/855 days, to 2.785 · 500 s.
+  auto rubbed = one_level<T21>({.drag_time = 1e9, .selective_time = 1e9, .amplitude = 0});
+  rubbed.set_friction(Numbers(T21::points, 1.0 / 500));
+  CHECK(rubbed.fastest_decay() == doctest::Approx(0.002).epsilon(1e-5));
+  const Rk4<QuasiGeostrophic<T21>> short_enough{rubbed, 1390, 400}, too_long{rubbed, 1400, 400};
+  short_enough.step(q.data(), y.data());
+  CHECK(std::sqrt(std::inner_product(y.begin(), y.end(), y.begin(), 0.0)) < 1e-8);
+  CHECK_THROWS_AS(too_long.step(q.data(), y.data()), ConfigError);
 }
 
 TEST_CASE("quasi-geostrophic flow: bad numbers are refused") {
@@ -336,4 +348,15 @@ TEST_CASE("quasi-geostrophic flow: bad numbers are refused") {
   CHECK_THROWS_AS(std::ignore = three_levels<T21>({.thermal_time = -1}), ConfigError);
   auto equation = three_levels<T21>();
   CHECK_THROWS_AS(equation.set_friction(Numbers(5)), ShapeError);
+  Numbers friction(T21::points);
+  friction[3] = -1e-6;
+  CHECK_THROWS_WITH_AS(equation.set_friction(friction),
+                       doctest::Contains("set_friction: r[3] is -1e-06, expected a finite number"),
+                       ConfigError);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_WITH_AS(std::ignore = one_level<T21>({.amplitude = nan}),
+                       "BarotropicSphere: amplitude is nan, expected a finite number", ConfigError);
+  CHECK_THROWS_AS(std::ignore = one_level<T21>({.rotation = nan}), ConfigError);
+  CHECK_THROWS_AS(std::ignore = three_levels<T21>({.mountains = Numbers(T21::points, nan)}),
+                  ConfigError);
 }

@@ -64,6 +64,13 @@ template <class... Parts>
   return text.data();
 }
 
+/// Throws ConfigError unless `value` is finite.
+inline void require_finite(std::string_view function, std::string_view argument, double value) {
+  if (!std::isfinite(value))
+    throw ConfigError(
+        to_text(function, ": ", argument, " is ", value, ", expected a finite number"));
+}
+
 /// Throws ConfigError unless `value` is finite and greater than zero.
 template <std::floating_point Real>
 void require_positive(std::string_view function, std::string_view argument, Real value) {

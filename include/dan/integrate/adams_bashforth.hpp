@@ -39,6 +39,13 @@ requires(!Timed<Ode>) struct AdamsBashforth {
   double time_step = 0.05;
   std::size_t steps = 12;
 
+  /// Throws ConfigError unless the time step is positive and there are three: what a truth asks
+  /// for.
+  void require_valid() const {
+    require_positive("AdamsBashforth", "time_step", time_step);
+    check();
+  }
+
   /// Length of one cycle in time units of the equation.
   [[nodiscard]] double cycle_length() const { return time_step * static_cast<double>(steps); }
 

@@ -75,8 +75,11 @@ concept SpectralEquation = HasState<E> &&
 ///   u_1 = x,  U_2 = half V + q N_1,  U_3 = half V + q N_2,  U_4 = half U_2 + q (2 N_3 − N_1),
 ///   y = F⁻¹(whole V + f1 N_1 + 2 f2 (N_2 + N_3) + f3 N_4).
 /// λ is real, so that its operators are symmetric. States: Points elements of T, contiguous.
-/// The constructor throws ConfigError unless the step is positive. The scheme has order 4 for very
-/// small steps only: where the equation is stiff it has order 3.
+/// The constructor throws ConfigError unless the step is positive, its coefficients are finite and
+/// it is at most 0.6/λ, λ the fastest
+/// growth: decay of any speed is no limit, but what balances a growth is explicit, and beyond some
+/// 0.6 (Kuramoto–Sivashinsky: a step of 2.4) states grow without end. The scheme has order 4 for
+/// very small steps only: where the equation is stiff it has order 3.
 /// Cost: 5 transforms and 4 nonlinear terms, tangent and adjoint about the double. Memory: about 14
 /// states. Source: Cox and Matthews (2002), equations 26 to 29.
 template <SpectralEquation Equation>
@@ -86,11 +89,23 @@ class Etdrk4 {
   static constexpr std::size_t points = Equation::points, channels = Equation::channels;
   static_assert(channels == 1, "Etdrk4: the equation must be one for a single field");
 
+  static constexpr double longest_growth = 0.6;  ///< of waves in one step, h λ
+
   Etdrk4() : Etdrk4(Equation{}, 0.5) {}
   Etdrk4(const Equation& equation, double time_step) : equation_(equation), time_step_(time_step) {
     require_positive("Etdrk4", "time_step", time_step);
+    double growth = 0;
+    for (std::size_t k = 0; k < Fourier::waves; ++k) growth = std::max(growth, equation.linear(k));
+    if (!(time_step * growth <= longest_growth))
+      throw ConfigError(to_text("Etdrk4: time_step is ", time_step, ", expected at most ",
+                                longest_growth / growth, ", its stability limit for the fastest ",
+                                "growth of the equation, ", growth,
+                                " per unit of time; take more and shorter steps a cycle"));
     for (std::size_t k = 0; k < Fourier::waves; ++k) {
       const auto c = etdrk4_coefficients(equation.linear(k), time_step);
+      for (const double number : {c.q, c.f1, c.f2, c.f3})
+        require_finite("Etdrk4", to_text("a coefficient of wave ", k, " for this time_step"),
+                       number);
       const Linear linear{1, c.half, c.half, c.half * c.half, c.whole};
       const Nonlinear nonlinear{{{},
                                  {c.q},

@@ -51,9 +51,11 @@ inline constexpr double longest_decay = [] {
 }();
 
 /// Throws ConfigError for a step that is too long for the fastest decay of an equation: h λ may be
-/// `longest` in this scheme.
+/// `longest` in this scheme. What carries and turns the flow limits a step, too, and is not asked
+/// for. A step backwards would make a decay explode.
 template <KnowsDecay Ode>
 void require_stable(std::string_view scheme, const Ode& ode, double time_step, double longest) {
+  require_positive(scheme, "time_step", time_step);
   const double decay = ode.fastest_decay();
   if (!(time_step * decay <= longest))
     throw ConfigError(to_text(scheme, ": time_step is ", time_step, ", expected at most ",

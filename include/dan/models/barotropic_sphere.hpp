@@ -27,19 +27,24 @@ struct BarotropicSphere {
   std::vector<double> mountains{};
 };
 
-/// The equation with these numbers; throws ConfigError unless lengths and times are positive and
-/// order ≤ degree ≤ T, ShapeError unless there is a height for each point of the grid.
+/// The equation with these numbers; throws ConfigError unless lengths and times are positive, all
+/// numbers finite and order ≤ degree ≤ T, ShapeError unless there is a height for each point of the
+/// grid.
 template <class Harmonics>
 [[nodiscard]] QuasiGeostrophic<Harmonics> one_level(const BarotropicSphere& numbers = {}) {
   for (const auto& [name, number] :
        {std::pair{"radius", numbers.radius}, std::pair{"drag_time", numbers.drag_time},
         std::pair{"selective_time", numbers.selective_time}, std::pair{"height", numbers.height}})
     require_positive("BarotropicSphere", name, number);
+  require_finite("BarotropicSphere", "amplitude", numbers.amplitude);
   if (numbers.degree > Harmonics::truncation || numbers.order > numbers.degree)
     throw ConfigError(to_text("BarotropicSphere: degree and order are ", numbers.degree, " and ",
                               numbers.order, ", expected order ≤ degree ≤ ", Harmonics::truncation,
                               ", the truncation"));
-  QuasiGeostrophic<Harmonics> equation{.radius = numbers.radius, .name = "barotropic flow"};
+  QuasiGeostrophic<Harmonics> equation{
+      .radius = numbers.radius,
+      .name = to_text("barotropic flow driven at (", numbers.degree, ", ", numbers.order, ")",
+                      numbers.mountains.empty() ? "" : " over mountains")};
   const StreamFunction<Harmonics> stream{numbers.radius};
   for (std::size_t l = 0; l <= Harmonics::truncation; ++l) {
     equation.inversion[l] = stream.factor(l);

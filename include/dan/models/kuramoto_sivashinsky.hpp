@@ -43,7 +43,8 @@ struct KuramotoSivashinsky {
 
   /// In words.
   [[nodiscard]] std::string describe() const {
-    return to_text("Kuramoto–Sivashinsky at ", Points, " points, length ", length);
+    return to_text("Kuramoto–Sivashinsky at ", Points, " points, length ", length,
+                   keeps_shortest_wave ? ", with the shortest wave" : "");
   }
 
   /// λ_k = κ² − κ⁴. Throws ConfigError unless the length is positive.

@@ -34,6 +34,8 @@ template <class Harmonics, std::size_t Levels>
 void set_planet(QuasiGeostrophic<Harmonics, Levels>& equation, double rotation,
                 const std::vector<double>& h, double height) {
   constexpr std::size_t last = Levels - 1;
+  require_finite("quasi-geostrophic setting", "rotation", rotation);
+  for (const double one : h) require_finite("quasi-geostrophic setting", "mountains", one);
   const auto twice = [&](std::size_t row) {  // 2Ω μ
     const bool south = row >= Harmonics::pairs;
     const double mu = Harmonics::mu(south ? Harmonics::rows - 1 - row : row);

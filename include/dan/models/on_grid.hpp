@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dan/concepts.hpp"
+#include "dan/core/error.hpp"
 #include "dan/core/memory.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/scalar.hpp"
@@ -52,13 +53,28 @@ struct OnGrid {
   Model model{};
   [[no_unique_address]] Shown shown{};
 
+  /// What a truth asks for: that of the model, and that what is shown is that of the model's
+  /// sphere.
+  void require_valid() const {
+    if constexpr (requires { model.require_valid(); }) model.require_valid();
+    if constexpr (requires { shown.radius == model.ode.radius; })
+      if (shown.radius != model.ode.radius)
+        throw ConfigError(to_text("OnGrid: shown.radius is ", shown.radius, ", expected ",
+                                  model.ode.radius, ", that of the model"));
+  }
+
   /// Length of one cycle in time units of the equation, if the model knows its own.
   [[nodiscard]] double cycle_length() const requires requires(const Model& m) { m.cycle_length(); }
   { return model.cycle_length(); }
 
   /// In words, if the model has some.
   [[nodiscard]] std::string describe() const requires requires(const Model& m) { m.describe(); }
-  { return model.describe(); }
+  {
+    if constexpr (requires { shown.describe(); })
+      return to_text(model.describe(), ", shown as ", shown.describe());
+    else
+      return model.describe();
+  }
 
   /// y = S F M(F⁻¹ A x); y may be x.
   template <class T>

@@ -59,13 +59,16 @@ struct QuasiGeostrophic {
     return to_text(name, ", T", truncation, ", ", Levels, " level", Levels == 1 ? "" : "s");
   }
 
-  /// How fast the shortest waves decay (1/s): the largest row sum of |Λ|, a bound.
+  /// How fast the fastest waves decay (1/s), a bound: the largest row sum of |Λ|, and the largest
+  /// friction at the ground.
   [[nodiscard]] double fastest_decay() const {
-    double most = 0;
+    double most = 0, rubbed = 0;
+    for (std::size_t p = 0; p < std::min(friction.size(), Harmonics::points); ++p)
+      rubbed = std::max(rubbed, friction[p]);
     for (std::size_t row = 0; row < (truncation + 1) * Levels; ++row) {
       double sum = 0;
       for (std::size_t k = 0; k < Levels; ++k) sum += std::abs(damping[row * Levels + k]);
-      most = std::max(most, sum);
+      most = std::max(most, sum + (row % Levels + 1 == Levels ? rubbed : 0));
     }
     return most;
   }
@@ -171,10 +174,15 @@ struct QuasiGeostrophic {
         d_q[i * Levels + k] += d_own[k * points + i] - through[k * points + i];
   }
 
-  /// Sets r from its values on the grid, points of `Harmonics::Grid`.
+  /// Sets r from its values on the grid, points of `Harmonics::Grid`. Throws ShapeError for another
+  /// number of them, ConfigError for one that is negative or not finite.
   void set_friction(const std::vector<double>& r) {
     require_size("QuasiGeostrophic::set_friction", "r", r.size(), Harmonics::points,
                  "point of the grid");
+    for (std::size_t p = 0; p < r.size(); ++p)
+      if (!(r[p] >= 0 && std::isfinite(r[p])))
+        throw ConfigError(to_text("QuasiGeostrophic::set_friction: r[", p, "] is ", r[p],
+                                  ", expected a finite number, not negative"));
     std::vector<double> waves(points), along(points), by(Harmonics::points);
     friction = r;
     Harmonics::analyse(r.data(), waves.data());

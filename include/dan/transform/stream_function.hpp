@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <cstddef>
+#include <string>
 
 #include "dan/core/memory.hpp"
 #include "dan/core/scalar.hpp"
@@ -17,6 +18,9 @@ template <class Harmonics>
 struct StreamFunction {
   static constexpr std::size_t points = Harmonics::points, channels = 1;
   double radius = 6.371e6;  ///< a, m
+
+  /// In words.
+  [[nodiscard]] std::string describe() const { return "the stream function"; }
 
   /// ψ_lm/ζ_lm, m²; 0 for l = 0.
   [[nodiscard]] double factor(std::size_t l) const {
