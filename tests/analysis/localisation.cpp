@@ -7,8 +7,10 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <string>
 #include <vector>
 
+#include "dan/core/notice.hpp"
 #include "dan/geometry/ring.hpp"
 #include "dan/observe/nonlinear.hpp"
 #include "dan/observe/random.hpp"
@@ -178,4 +180,15 @@ TEST_CASE("localisation: bad input") {
   CHECK_THROWS_WITH_AS(tapered([](double d, double) { return d > 1 ? std::nan("") : 1; }),
                        doctest::Contains("the taper is nan at the distance 2"), ConfigError);
   CHECK_THROWS_WITH_AS(domains(1, 0), doctest::Contains("batch is 0"), ConfigError);
+}
+
+TEST_CASE("localisation: batches too wide to use their own points' observations are told of") {
+  std::vector<std::string> said;
+  const auto before = set_notice_handler([&](const std::string& what) { said.push_back(what); });
+  (void)local_domains<Ring<40>>(ObserveAll<40>{}, {.radius = 2}, 8);
+  CHECK(said.empty());
+  (void)local_domains<Ring<40>>(ObserveAll<40>{}, {.radius = 2}, 20);
+  set_notice_handler(before);
+  REQUIRE(said.size() == 1);
+  CHECK(said[0].starts_with("local_domains: batches of 20 points are too wide for a radius of 2"));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -8,6 +9,7 @@
 
 #include "dan/analysis/taper.hpp"
 #include "dan/core/error.hpp"
+#include "dan/core/notice.hpp"
 #include "dan/observe/places.hpp"
 
 /// \file
@@ -63,7 +65,8 @@ struct LocalDomain {
 /// Cuts the points of a geometry into batches of `batch` consecutive ones (the last one may be
 /// smaller), each with the observations whose taper is above 1e-3.
 ///
-/// The taper is that of the mean distance between the slot's place and the points of the batch.
+/// The taper is that of the mean distance between the slot's place and the points of the batch. A
+/// `notice` tells of observations that lie on a point of a batch too wide to use them.
 /// A geometry that knows better which points belong together has `batches(batch)`, a list of lists
 /// of points.
 /// Throws ConfigError unless the radius is finite, it and the taper valid, and batch ≥ 1. Cost:
@@ -90,15 +93,27 @@ template <class Geometry, LocatedOperator Operator>
       domains.back().points.push_back(p);
     }
   }
+  bool too_wide = false;
   for (std::size_t slot = 0; slot < Operator::slots; ++slot) {
     const auto position = place_of<Geometry>(operation, slot).position;
     for (LocalDomain& domain : domains) {
-      double sum = 0;
-      for (const std::size_t p : domain.points) sum += Geometry::distance(p, position);
+      double sum = 0, nearest = std::numeric_limits<double>::infinity();
+      for (const std::size_t p : domain.points) {
+        const double distance = Geometry::distance(p, position);
+        sum += distance, nearest = std::min(nearest, distance);
+      }
       const double taper = localisation.weight(sum / static_cast<double>(domain.points.size()));
-      if (taper > 0) domain.observations.push_back({slot, taper});
+      if (taper > 0)
+        domain.observations.push_back({slot, taper});
+      else
+        too_wide |= nearest < 0.5;
     }
   }
+  if (too_wide)
+    notice(to_text("local_domains: batches of ", batch, " points are too wide for a radius of ",
+                   localisation.radius,
+                   ": they do not use observations of their own points; take smaller batches or a "
+                   "larger radius"));
   return domains;
 }
 
