@@ -113,8 +113,7 @@ TEST_CASE("compiler: no default of ours has it") {
                  ForecastConfig, LearnedConfig, InnovationTest, ShockConfig, Corner, CycleTimes,
                  ObservationRow<1>, LyapunovConfig, CovariantConfig, MeanAndDeviation,
                  SampledInnovations, Belief, SpreadSkillBin>();
-  check_defaults<Model, Lorenz, Lorenz63, Rk4<Lorenz63>, DiagonalNoise<4>, DiagonalNoise<8>,
-                 Channels1>();
+  check_defaults<Model, Lorenz, Lorenz63, Rk4<Lorenz63>, Channels1>();
 }
 
 TEST_CASE("compiler: no inflation has it, whatever its numbers") {
