@@ -206,15 +206,21 @@ def sphere(folder):
                            for name in ("truth", "analysis"))
         latitude = np.arcsin(np.polynomial.legendre.leggauss(32)[0])[::-1]
         longitude = np.radians(np.arange(65) * 360 / 64 - 180)
-        figure, axes = plt.subplots(1, 3, figsize=(15, 3.4), constrained_layout=True,
+        seen = np.array(row.get("observations", [])).reshape(-1, 3)
+        figure, axes = plt.subplots(2, 2, figsize=(11, 6), constrained_layout=True,
                                     subplot_kw={"projection": "mollweide"})
         largest = np.abs(truth).max()
-        for ax, field, title, limit in zip(axes, (truth, analysis, analysis - truth),
-                                           ("truth", row["method"], "error"),
-                                           (largest, largest, largest / 5)):
-            closed = np.concatenate([field, field[:, :1]], axis=1)
-            mesh = ax.pcolormesh(longitude, latitude, closed, cmap="RdBu_r", vmin=-limit,
-                                 vmax=limit, shading="gouraud")
+        for ax, field, title, limit in zip(axes.flat, (truth, None, analysis, analysis - truth),
+                                           ("truth", "observations", row["method"], "error"),
+                                           (largest, largest, largest, largest / 5)):
+            colours = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+            if field is None:  # the left end of the map is the meridian of 0 degrees
+                mesh = ax.scatter(np.radians(seen[:, 1] - 180), np.radians(seen[:, 0]),
+                                  c=seen[:, 2] / row.get("unit", 1e-5), s=60 if len(seen) < 200 else 12,
+                                  edgecolors="grey", linewidths=0.3, **colours)
+            else:
+                closed = np.concatenate([field, field[:, :1]], axis=1)
+                mesh = ax.pcolormesh(longitude, latitude, closed, shading="gouraud", **colours)
             ax.set_title(title)
             ax.set_xticklabels([])
             ax.grid(alpha=0.3)

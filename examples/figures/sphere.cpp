@@ -53,6 +53,32 @@ const Learning<pretrained::SphereLarge, std::max<std::size_t>(8, simd_width<floa
                   .first_guess_deviation = 0.3},
      .finish = {.share = 0.1, .unroll = 16}}};
 
+/// What run 0 observes in its first scored cycle: latitude, longitude, value.
+template <class Operator>
+struct FirstObservations : EmptyRecorder {
+  Operator operation;
+  std::vector<std::vector<double>> seen{};
+
+  explicit FirstObservations(const Operator& of) : operation(of) {}
+  void after_analysis(const auto& view) {
+    if (view.first > 0 || !view.going(0) || !view.scored() || !seen.empty()) return;
+    const auto position = [&](std::size_t slot) {
+      if constexpr (PlacedOperator<Operator>)
+        return operation.draw(view.twin.key(0)).sight(0, slot).place.position;
+      else
+        return place_of<example::Sphere>(operation, slot).position;
+    };
+    for (std::size_t j = 0; j < Operator::slots; ++j)
+      if (view.observed.precision.at(j, 0) > 0) {
+        const auto [latitude, longitude] = position(j);
+        seen.push_back({latitude, longitude, view.observed.values.at(j, 0)});
+      }
+  }
+  void merge(const FirstObservations& next) {
+    if (!next.seen.empty()) seen = next.seen;
+  }
+};
+
 /// `cycles`: of each run, the first 3/13 of which do not count.
 template <class Here, class HowLearned>
 void add_rows(example::SweepFigure& figure, const std::string& observed, const Here& problem,
@@ -71,13 +97,15 @@ void add_rows(example::SweepFigure& figure, const std::string& observed, const H
       TwinConfig twin = unseen;
       twin.keep_fields = fields;
       WaveSpectrum<SpherePower<Harmonics>> spectrum;
-      const auto scores = run_twin(here, method, twin, spectrum);
+      FirstObservations observations(here.observe);
+      const auto scores = run_twin(here, method, twin, spectrum, observations);
       auto row = json_of_scores(scores);
       row["kinetic_energy"] = {{"truth", kinetic_energy<of_vorticity>(spectrum.truth())},
                                {"forecast", kinetic_energy<of_vorticity>(spectrum.forecast())},
                                {"analysis", kinetic_energy<of_vorticity>(spectrum.analysis())}};
       if (fields > 0 && !scores.truth.empty()) {
         row["truth"] = scores.truth[0], row["analysis"] = scores.analysis[0];
+        row["observations"] = observations.seen;
         row["unit"] = of_vorticity ? 1e-5 : 1e7;
         row["field"] = of_vorticity ? "vorticity, 1e-5/s" : "stream function, 1e7 m²/s";
       }
