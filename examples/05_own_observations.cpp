@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Observations from a file, step by step: instruments that drift between the grid points of Lorenz
-// 96, each with an error of its own, and cycles without any. An LETKF and a trained network
-// assimilate them side by side; every call goes on where the last one with the same --out stopped,
-// with the same bits.
+// 96, each with an error of its own, and cycles without any. An LETKF, a trained network, 3D-Var
+// and 4D-Var assimilate them side by side; every call goes on where the last one with the same
+// --out stopped, with the same bits.
 //
 // The file, observations.csv in the folder of --out, begins with the line
 //     time,place,value,deviation
@@ -74,13 +74,71 @@ Trained<Network> trained_network(const example::Options& options) {
   return trained;
 }
 
-/// What a method carries, from its file or from a first guess like the climate.
+/// A method on its way through the file; what it carries is read where a call before wrote it, else
+/// begins from a first guess like the climate.
 template <class Method>
-Resumed<Method> resumed(const Method& method, const std::filesystem::path& file) {
-  if (std::filesystem::exists(file)) return load_carried(method, file);
-  typename Method::FirstGuessBatch guess;
-  guess.fill(2.3);
-  return {method.start(guess, 3.6, {.seed = 1}), 0};
+class OnTheWay {
+ public:
+  OnTheWay(std::string name, const Method& method, std::filesystem::path file)
+      : name_(std::move(name)), method_(method), file_(std::move(file)), now_(resumed()) {}
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] std::size_t cycle() const { return now_.cycle; }
+  [[nodiscard]] double mean_error() const { return errors_ / static_cast<double>(done_); }
+  [[nodiscard]] double spread() const {
+    double spread = 0;
+    method_.spread(now_.carried, std::span(&spread, 1));
+    return spread;
+  }
+
+  void next(std::span<const ObservationRow<1>> seen) {
+    const RandomKey key{.seed = 1, .cycle = ++now_.cycle};
+    set_observations(observed_, 0, seen);
+    method_.forecast(now_.carried);
+    method_.analyse(now_.carried, observed_, key);
+    save_carried(method_, now_.carried, now_.cycle, file_);
+  }
+  /// The RMSE from this truth.
+  double error(std::span<const double> truth) {
+    typename Method::Estimate estimate;
+    method_.estimate(now_.carried, estimate);
+    double square = 0;
+    for (std::size_t i = 0; i < 40; ++i) square += std::pow(estimate.at(i, 0) - truth[i], 2) / 40;
+    errors_ += std::sqrt(square), ++done_;
+    return std::sqrt(square);
+  }
+
+ private:
+  [[nodiscard]] Resumed<Method> resumed() const {
+    if (std::filesystem::exists(file_)) return load_carried(method_, file_);
+    typename Method::FirstGuessBatch guess;
+    guess.fill(2.3);
+    return {method_.start(guess, 3.6, {.seed = 1}), 0};
+  }
+
+  std::string name_;
+  const Method& method_;
+  std::filesystem::path file_;
+  Resumed<Method> now_;
+  typename Method::Observed observed_{};
+  double errors_ = 0;
+  std::size_t done_ = 0;
+};
+
+/// The x_B with which `make(problem, x_B)` is best on truths of its own.
+template <class Make>
+double tuned_scale(const example::Options& options, const Make& make) {
+  const Drifting problem = drifting();
+  const TwinConfig other{.runs = 8,
+                         .cycles = options.quick ? 20U : 400U,
+                         .burn_in = options.quick ? 5U : 100U,
+                         .seed = options.seed + 2,
+                         .threads = 1,
+                         .first_guess_deviation = 1};
+  return tune_analysis(problem, {{"x_B", {0.01, 0.02, 0.04, 0.08, 0.16}}},
+                       [&](auto v) { return make(problem, v[0]); }, other,
+                       {.threads = options.threads})
+      .best.values[0];
 }
 
 void own_observations(const example::Options& options, std::size_t cycles) {
@@ -88,61 +146,61 @@ void own_observations(const example::Options& options, std::size_t cycles) {
   const auto file = out / "observations.csv", truth_file = out / "truth.npy";
   if (!std::filesystem::exists(file)) make_files(file, truth_file);
   const auto table = load_observations<Grid>(file);
-  std::printf("%zu observations in %zu cycles, at most %zu at a time\n", table.rows().size(),
-              last_cycle(table, times), most_in_a_cycle(table, times));
-
-  const FromFile problem;
-  const Filter filter(problem, {.inflation = {.factor = 1.02}});
-  const Dan dan(problem, trained_network(options));
-  auto [ensemble, cycle] = resumed(filter, out / "letkf.safetensors");
-  auto [state, same] = resumed(dan, out / "dan_state.safetensors");
+  const std::size_t last = last_cycle(table, times);
+  std::printf("%zu observations in %zu cycles, at most %zu at a time\n", table.rows().size(), last,
+              most_in_a_cycle(table, times));
   std::optional<Tensor<double, 2>> truth;
   if (std::filesystem::exists(truth_file)) truth = load_npy<2>(truth_file);
 
-  Filter::Observed observed;
-  Dan::Observed observed_by_dan;
-  Filter::Estimate estimate;
-  double spread = 0, filter_errors = 0, dan_errors = 0;
-  nlohmann::ordered_json rows;
-  std::printf("%6s %13s %8s%s\n", "cycle", "observations", "spread",
-              truth ? "    LETKF      DAN" : "");
-  const std::size_t first = cycle, end = std::min(cycle + cycles, last_cycle(table, times));
-  while (cycle < end) {
-    throw_if_interrupted("05_own_observations", cycle, " cycles; the same command goes on");
-    ++cycle;
-    const auto seen = rows_of(table, times, cycle);
-    set_observations(observed, 0, seen);
-    set_observations(observed_by_dan, 0, seen);
-    filter.forecast(ensemble);
-    dan.forecast(state);
-    filter.analyse(ensemble, observed, {.seed = 1, .cycle = cycle});
-    dan.analyse(state, observed_by_dan, {.seed = 1, .cycle = cycle});
-    save_carried(filter, ensemble, cycle, out / "letkf.safetensors");
-    save_carried(dan, state, cycle, out / "dan_state.safetensors");
+  const FromFile problem;
+  const Climate climate = climatology_of(problem);
+  const auto three = [&]<class Here>(const Here& here, double scale) {
+    return Var3d<Here>(here, climate, scale);
+  };
+  const auto four = [&](const auto& here, double scale) {
+    return Var4d(here, DenseBackground(climate, scale), {.lag = 2});
+  };
+  const Filter filter(problem, {.inflation = {.factor = 1.02}});
+  const Dan dan(problem, trained_network(options));
+  const auto var3d = three(problem, tuned_scale(options, three));
+  const auto var4d = four(problem, tuned_scale(options, four));
+  OnTheWay ensemble("LETKF", filter, out / "letkf.safetensors");
+  OnTheWay network("DAN", dan, out / "dan_state.safetensors");
+  OnTheWay static_b("3D-Var", var3d, out / "3dvar.safetensors");
+  OnTheWay window("4D-Var", var4d, out / "4dvar.safetensors");
+  const auto each = [&](const auto& use) {
+    use(ensemble), use(network), use(static_b), use(window);
+  };
 
-    filter.spread(ensemble, std::span(&spread, 1));
-    rows.push_back({{"cycle", cycle}, {"spread", spread}});
-    const auto error = [&, now = cycle - 1](const char* name, const auto& method,
-                                            const auto& carried) {
-      method.estimate(carried, estimate);
-      double square = 0;
-      for (std::size_t i = 0; i < 40; ++i)
-        square += std::pow(estimate.at(i, 0) - (*truth)(now, i), 2) / 40;
-      rows.back()[name] = std::sqrt(square);
-      return std::sqrt(square);
-    };
+  std::printf("%6s %13s %8s", "cycle", "observations", "spread");
+  if (truth) each([](const auto& one) { std::printf(" %8s", one.name().c_str()); });
+  nlohmann::ordered_json rows;
+  std::size_t cycle = last;
+  each([&](const auto& one) { cycle = std::min(cycle, one.cycle()); });
+  for (const std::size_t end = std::min(cycle + cycles, last); cycle < end;) {
+    throw_if_interrupted("05_own_observations", cycle, " cycles; the same command goes on");
+    const auto seen = rows_of(table, times, ++cycle);
+    each([&](auto& one) {
+      if (one.cycle() < cycle) one.next(seen);
+    });
+    rows.push_back({{"cycle", cycle}, {"spread", ensemble.spread()}});
     if (truth)
-      filter_errors += error("letkf", filter, ensemble), dan_errors += error("dan", dan, state);
-    if (cycle % 20 == 0) {
-      std::printf("%6zu %13zu %8.3f", cycle, seen.size(), spread);
-      for (const char* name : {"letkf", "dan"})
-        if (truth) std::printf(" %8.3f", rows.back()[name].get<double>());
-      std::printf("\n");
-    }
+      each([&](auto& one) {
+        rows.back()[one.name()] = one.error(std::span(&(*truth)(cycle - 1, 0), 40));
+      });
+    if (cycle % 20 != 0) continue;
+    std::printf("\n%6zu %13zu %8.3f", cycle, seen.size(), ensemble.spread());
+    if (truth)
+      each([&](const auto& one) {
+        std::printf(" %8.3f", rows.back()[one.name()].template get<double>());
+      });
   }
-  const auto count = static_cast<double>(std::max<std::size_t>(1, cycle - first));
-  if (truth)
-    std::printf("mean errors: LETKF %.3f, DAN %.3f\n", filter_errors / count, dan_errors / count);
+  std::printf("\n");
+  if (truth) {
+    std::printf("mean errors:");
+    each([](const auto& one) { std::printf(" %s %.3f", one.name().c_str(), one.mean_error()); });
+    std::printf("\n");
+  }
   example::write_results(options, "results.json",
                          {{"example", "05_own_observations"}, {"cycles", rows}});
 }

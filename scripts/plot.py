@@ -426,8 +426,10 @@ def own_observations(folder):
     rows = json.loads((folder / "results.json").read_text())["cycles"]
     cycles = [row["cycle"] for row in rows]
     figure, ax = plt.subplots(figsize=(8, 4), constrained_layout=True)
-    for key, label, color in (("letkf", "LETKF, 20 members", "tab:blue"),
-                              ("dan", "DAN, one state", "tab:red")):
+    for key, label, color in (("LETKF", "LETKF, 20 members", "tab:blue"),
+                              ("DAN", "DAN, one state", "tab:red"),
+                              ("3D-Var", "3D-Var, tuned", "tab:orange"),
+                              ("4D-Var", "4D-Var of 2 cycles, tuned", "tab:green")):
         if rows and key in rows[0]:  # the truth of a user's own file is not known
             ax.semilogy(cycles, [row[key] for row in rows], label=label, color=color, lw=1.2)
     ax.semilogy(cycles, [row["spread"] for row in rows], label="spread of the LETKF",

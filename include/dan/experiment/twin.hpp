@@ -298,10 +298,10 @@ struct Scoring : Recorders<SeriesRecorder, ClimateRecorder, FieldRecorder,
 ///  - its spread is above 1.5 times that deviation and three times its error.
 ///
 /// `recorders` measure what else is wanted, see Recorder. Throws ConfigError unless runs > 0,
-/// burn_in < cycles and the deviation is finite and not negative, and Interrupted when told to stop.
-/// Cost: truth and analysis; memory: up to 7 · runs · cycles numbers.
-/// `processes`: groups are dealt out among them (`deal_out`), and all have the scores and what the
-/// recorders found, with the same bits as of one process; rank 0 shows progress.
+/// burn_in < cycles and the deviation is finite and not negative, and Interrupted when told to
+/// stop. Cost: truth and analysis; memory: up to 7 · runs · cycles numbers. `processes`: groups are
+/// dealt out among them (`deal_out`), and all have the scores and what the recorders found, with
+/// the same bits as of one process; rank 0 shows progress.
 template <class Problem, Analysis Method, Processes Ranks, Recorder<Problem, Method>... Own>
 TwinScores run_twin(const Problem& problem, const Method& analysis, const TwinConfig& config,
                     Ranks& processes, Own&... recorders) {
