@@ -87,7 +87,7 @@ TEST_CASE("black_box: lanes that fill a register are not stepped") {
 
 TEST_CASE("black_box: a member that fails, or throws NumericalError, is replaced") {
   for (const bool throws : {false, true})
-    for (const std::size_t fails : {3, 10}) {  // the last one, which padding repeats, too
+    for (const std::size_t fails : {3U, 10U}) {  // the last one, which padding repeats, too
       std::size_t calls = 0;
       using Case = Problem<BlackBox<Counted>, ObserveAll<8>>;
       const Case problem{.model = {{&calls, fails, throws}}};

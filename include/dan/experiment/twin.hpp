@@ -188,7 +188,7 @@ std::vector<std::string> run_twin_groups(const Problem& problem, const Method& a
   constexpr std::size_t width = Method::runs;
   const std::size_t groups = (config.runs + width - 1) / width;
   std::vector<std::optional<Recorders<R...>>> copies(groups);
-  for (auto& copy : copies) copy.emplace(recorders.all);
+  for (auto& copy : copies) copy.emplace(Recorders<R...>{recorders.all});
   std::vector<std::vector<std::string>> failures(groups);
   Progress progress("twin experiment", config.runs * config.cycles,
                     config.progress && processes.rank() == 0);
