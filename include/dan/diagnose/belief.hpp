@@ -71,11 +71,10 @@ struct BeliefRecorder : EmptyRecorder {
     for (std::size_t l = 0; l < view.runs; ++l)
       if (view.going(l)) add(view, l);
   }
+  // By an argument: in a generic lambda clang 14 takes `score` for a member of somebody else.
   template <class Archive>
-  void transfer(Archive& archive) requires requires {
-    score.transfer(archive);
-  }
-  { score.transfer(archive); }
+  requires requires(Score& of, Archive& archive) { of.transfer(archive); }
+  void transfer(Archive& archive) { score.transfer(archive); }
   void merge(const BeliefRecorder& next) { score.merge(next.score); }
 
  private:
