@@ -13,6 +13,7 @@
 #include "dan/core/simd.hpp"
 #include "dan/io/safetensors.hpp"
 #include "dan/network/weights.hpp"
+#include "dan/observe/places.hpp"
 #include "dan/problem/model_noise.hpp"
 #include "dan/train/config.hpp"
 
