@@ -185,18 +185,19 @@ void own_observations(const example::Options& options, std::size_t cycles) {
     });
     rows.push_back({{"cycle", cycle}, {"spread", ensemble.spread()}});
     if (truth)
-      each([&](auto& one) {
-        rows.back()[one.name()] = one.error(std::span(&(*truth)(cycle - 1, 0), 40));
+      each([&](auto& one) {  // one that was saved last is a cycle ahead
+        if (one.cycle() == cycle)
+          rows.back()[one.name()] = one.error(std::span(&(*truth)(cycle - 1, 0), 40));
       });
     if (cycle % 20 != 0) continue;
     std::printf("\n%6zu %13zu %8.3f", cycle, seen.size(), ensemble.spread());
     if (truth)
       each([&](const auto& one) {
-        std::printf(" %8.3f", rows.back()[one.name()].template get<double>());
+        std::printf(" %8.3f", rows.back().value(one.name(), std::nan("")));
       });
   }
   std::printf("\n");
-  if (truth) {
+  if (truth && !rows.empty()) {
     std::printf("mean errors:");
     each([](const auto& one) { std::printf(" %s %.3f", one.name().c_str(), one.mean_error()); });
     std::printf("\n");

