@@ -58,27 +58,14 @@ void cycling(const std::string& observations) {
   const CycleTimes times{.interval = 0.05};
   const auto table = load_observations<Grid>(observations);  // <Grid, 2>: of two channels
 
-  const char* state = "letkf.safetensors";
-  const auto begin = [&]() -> Resumed<Filter> {
-    if (std::filesystem::exists(state)) return load_carried(filter, state);
-    Filter::FirstGuessBatch guess;
-    guess.fill(2.3);  // the climate's mean and below its deviation; of channels each its own
-    return {filter.start(guess, 3.6, {.seed = 1}), 0};
-  };
-  auto [carried, cycle] = begin();
-  Filter::Observed observed;
-  Filter::Estimate estimate;
-  double spread = 0;
-  while (cycle < last_cycle(table, times)) {
-    throw_if_interrupted("cycling", cycle, " cycles; the same command goes on");
-    ++cycle;
-    set_observations(observed, 0, rows_of(table, times, cycle));  // none: a gap
-    filter.forecast(carried);
-    filter.analyse(carried, observed, {.seed = 1, .cycle = cycle});
-    filter.estimate(carried, estimate);
-    filter.spread(carried, std::span(&spread, 1));
-    save_carried(filter, carried, cycle, state);
-    std::printf("%zu: %.2f, spread %.2f\n", cycle, estimate.at(0, 0), spread);
+  Filter::FirstGuessBatch guess;
+  guess.fill(2.3);  // the climate's mean and below its deviation; of channels each its own
+  OperationalRun run(filter, filter.start(guess, 3.6, {.seed = 1}), "letkf.safetensors");
+  while (run.cycle() < last_cycle(table, times)) {
+    throw_if_interrupted("cycling", run.cycle(), " cycles; the same command goes on");
+    run.next(rows_of(table, times, run.cycle() + 1));  // none: a gap
+    run.save();
+    std::printf("%zu: %.2f, spread %.2f\n", run.cycle(), run.estimate().at(0, 0), run.spread());
   }
 }
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Trains a small data assimilation network (DAN) on Lorenz 96 from scratch, then runs it against
 // climatology, 3D-Var and the EnKF-N on the same unseen truth and observations.
-#include "support.hpp"
+#include "comparison.hpp"
 
 namespace {
 
@@ -59,43 +59,28 @@ void quickstart(const example::Options& options) {
   std::printf("\n\n");
 
   // Unseen data: another seed. The burn-in is for the EnKF-N, whose first ensemble is noise.
-  const TwinConfig config{.runs = 32,
-                          .cycles = options.quick ? 200u : 1400u,
-                          .burn_in = options.quick ? 100u : 400u,
-                          .seed = options.seed + 1000,
-                          .threads = options.threads,
-                          .keep_series = 200,
-                          .keep_fields = 100};
-  std::vector<example::Row> rows;
-  const auto compete = [&](const std::string& method, const auto& analysis) {
-    rows.push_back({method, run_twin(problem, analysis, config)});
-    example::print_row(rows.back());
-  };
-  example::print_heading();
+  example::Comparison compare("01_quickstart", options, problem,
+                              {.runs = 32,
+                               .cycles = 1400,
+                               .burn_in = 400,
+                               .seed = 1000,
+                               .keep_series = 200,
+                               .keep_fields = 100});
   const auto climate = climatology_of(problem);
-  compete("climatology", Climatology<Lorenz>(climate));
+  compare.add("climatology", Climatology<Lorenz>(climate));
   const double x_b = tune_var3d(problem, climate);
-  compete(to_text("3D-Var, x_B = ", x_b), Var3d<Lorenz>(problem, climate, x_b));
-  compete("EnKF-N, 20 members", EnkfN<Lorenz, 20>(problem));
-  compete("DAN, one state", Learned<Lorenz, Network>(problem, trained));
-  rows.back().more = {{"training_seconds", training.seconds}, {"weights", Network::parameters}};
-
-  const auto json = example::result("01_quickstart",
-                                    {{"seed", options.seed},
-                                     {"updates", updates},
-                                     {"architecture", detail::architecture<Network>()},
-                                     {"runs", config.runs},
-                                     {"cycles", config.cycles},
-                                     {"burn_in", config.burn_in}},
-                                    rows);
-  example::write_results(options, "results.json", json);
+  compare.add(to_text("3D-Var, x_B = ", x_b), Var3d<Lorenz>(problem, climate, x_b));
+  compare.add("EnKF-N, 20 members", EnkfN<Lorenz, 20>(problem));
+  compare.add("DAN, one state", Learned<Lorenz, Network>(problem, trained)).more = {
+      {"training_seconds", training.seconds}, {"weights", Network::parameters}};
+  compare.write({{"updates", updates}, {"architecture", detail::architecture<Network>()}});
   if (!options.out.empty()) {
     const std::filesystem::path out = options.out;
     save_weights(out / "dan.safetensors", trained,
                  {{"command", to_text("01_quickstart --seed ", options.seed)},
                   {"training_seconds", to_text(training.seconds)}});
     std::filesystem::remove(checkpoint);
-    write_json(out / "figure.json", figure_of(training, rows));
+    write_json(out / "figure.json", figure_of(training, compare.rows()));
     std::printf("\nwrote weights, results and figure data to %s\n", out.c_str());
   }
 }

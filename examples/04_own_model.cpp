@@ -4,7 +4,7 @@
 // The model is the two-scale Lorenz 96: eight slow variables X_k, and around each of them eight
 // fast ones Y_j, which nobody observes. All that is written for it is the tendency, once, as a
 // template on the scalar: steps of whole ensembles, tangents and adjoints follow from it.
-#include "support.hpp"
+#include "comparison.hpp"
 
 namespace {
 
@@ -61,58 +61,27 @@ void own_model(const example::Options& options) {
   const TwoScaleProblem problem{.model = {.time_step = 0.005, .steps = 10},
                                 .observe = Slow({0, 9, 18, 27, 36, 45, 54, 63}),
                                 .norm = {{0.35, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3}}};
-  const TwinConfig unseen{.runs = 16,
-                          .cycles = options.quick ? 60U : 1200U,
-                          .burn_in = options.quick ? 20U : 200U,
-                          .seed = options.seed + 1,
-                          .threads = options.threads,
-                          .first_guess_deviation = 1};
-  std::vector<example::Row> rows;
-  example::print_heading();
-  const auto add = [&](const std::string& name, const auto& method) {
-    rows.push_back({name, run_twin(problem, method, unseen)});
-    example::print_row(rows.back());
-  };
-  // Tuned on other truths.
-  const auto tuned = [&](const TunedParameter& parameter, const auto& make) {
-    const TwinConfig short_runs{.runs = 16,
-                                .cycles = options.quick ? 30U : 300U,
-                                .burn_in = options.quick ? 10U : 100U,
-                                .seed = options.seed + 2,
-                                .first_guess_deviation = 1};
-    return make(tune_analysis(
-                    problem, {parameter}, [&](auto v) { return make(v[0]); }, short_runs)
-                    .best.values[0]);
-  };
+  const TwinConfig unseen{.runs = 16, .cycles = 1200, .burn_in = 200, .seed = 1},
+      others{.runs = 16, .cycles = 300, .burn_in = 100, .seed = 2};
   const Climate climate = climatology_of(problem);
-  add("climatology", Climatology<TwoScaleProblem>(climate));
-  const std::vector<double> scales{0.005, 0.01, 0.02, 0.05, 0.1, 0.2};
-  add("3D-Var", tuned({"x_B", scales},
-                      [&](double s) { return Var3d<TwoScaleProblem>(problem, climate, s); }));
+  example::Comparison compare("04_own_model", options, problem, unseen, others);
+  compare.add("climatology", Climatology<TwoScaleProblem>(climate));
+  compare.add("3D-Var", {"x_B", {0.005, 0.01, 0.02, 0.05, 0.1, 0.2}},
+              [&](double share) { return Var3d<TwoScaleProblem>(problem, climate, share); });
   // The same B by its modes, all 72: so the tape is asked for a product of the Hessian, not for its
   // columns.
-  add("4D-Var, a window of 2 cycles", tuned({"x_B", {0.005, 0.01, 0.02}}, [&](double s) {
-        return Var4d(problem, ModesBackground(climate, TwoScaleProblem::size, s),
-                     {.lag = 2, .iterations = 2, .inner_iterations = 8});
-      }));
-  add("EnKF-N, 40 members", EnkfN<TwoScaleProblem, 40>(problem));
-  add("LETKF, 20 members", tuned({"inflation", {1.01, 1.02, 1.04, 1.08}}, [&](double factor) {
-        return Letkf<TwoScaleProblem, 20>(problem, {.radius = 1, .inflation = {.factor = factor}});
-      }));
-
-  Network network;
-  scale_inputs(problem, network);
-  Trainer<TwoScaleProblem, Network, 16> trainer(problem, network,
-                                                {.updates = options.quick ? 20U : 1500U,
-                                                 .groups = 2,
-                                                 .unroll = 8,
-                                                 .learning_rate = 1e-3,
-                                                 .warm_up = options.quick ? 5U : 200U,
-                                                 .first_guess_deviation = 1,
-                                                 .seed = options.seed,
-                                                 .threads = options.threads});
-  add("DAN, one state and memory", Learned<TwoScaleProblem, Network>(problem, trainer.run()));
-  example::write_results(options, "results.json", example::result("04_own_model", {}, rows));
+  compare.add("4D-Var of 2 cycles", {"x_B", {0.005, 0.01, 0.02}}, [&](double share) {
+    return Var4d(problem, ModesBackground(climate, TwoScaleProblem::size, share),
+                 {.lag = 2, .iterations = 2, .inner_iterations = 8});
+  });
+  compare.add("EnKF-N, 40 members", EnkfN<TwoScaleProblem, 40>(problem));
+  compare.add("LETKF, 20 members", {"inflation", {1.01, 1.02, 1.04, 1.08}}, [&](double factor) {
+    return Letkf<TwoScaleProblem, 20>(problem, {.radius = 1, .inflation = {.factor = factor}});
+  });
+  compare.train<Network>(
+      "DAN, one state and memory",
+      {.updates = 1500, .groups = 2, .unroll = 8, .learning_rate = 1e-3, .warm_up = 200});
+  compare.write();
 }
 
 }  // namespace

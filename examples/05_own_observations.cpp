@@ -9,9 +9,7 @@
 // and is made from a model run where it is not there. Then truth.npy holds the truth, and the
 // errors are told; of a file of your own the spread is.
 
-#include <optional>
-
-#include "support.hpp"
+#include "comparison.hpp"
 
 namespace {
 
@@ -59,86 +57,31 @@ void make_files(const std::filesystem::path& observations, const std::filesystem
 Trained<Network> trained_network(const example::Options& options) {
   const std::filesystem::path file = std::filesystem::path(options.out) / "dan.safetensors";
   if (!options.out.empty() && std::filesystem::exists(file)) return load_weights<Network>(file);
-  const Drifting problem = drifting();
-  Network network;
-  scale_inputs(problem, network);
-  Trainer<Drifting, Network, 16> trainer(problem, network,
-                                         {.updates = options.quick ? 20U : 1500U,
-                                          .groups = 2,
-                                          .unroll = 8,
-                                          .warm_up = options.quick ? 5U : 200U,
-                                          .seed = options.seed,
-                                          .threads = options.threads});
-  const auto trained = trainer.run();
+  const auto trained = example::trained<Network, 16>(
+      drifting(), {.updates = 1500, .groups = 2, .unroll = 8, .warm_up = 200}, options);
   if (!options.out.empty()) save_weights(file, trained);
   return trained;
 }
 
-/// A method on its way through the file; what it carries is read where a call before wrote it, else
-/// begins from a first guess like the climate.
-template <class Method>
-class OnTheWay {
- public:
-  OnTheWay(std::string name, const Method& method, std::filesystem::path file)
-      : name_(std::move(name)), method_(method), file_(std::move(file)), now_(resumed()) {}
-
-  [[nodiscard]] const std::string& name() const { return name_; }
-  [[nodiscard]] std::size_t cycle() const { return now_.cycle; }
-  [[nodiscard]] double mean_error() const { return errors_ / static_cast<double>(done_); }
-  [[nodiscard]] double spread() const {
-    double spread = 0;
-    method_.spread(now_.carried, std::span(&spread, 1));
-    return spread;
-  }
-
-  void next(std::span<const ObservationRow<1>> seen) {
-    const RandomKey key{.seed = 1, .cycle = ++now_.cycle};
-    set_observations(observed_, 0, seen);
-    method_.forecast(now_.carried);
-    method_.analyse(now_.carried, observed_, key);
-    save_carried(method_, now_.carried, now_.cycle, file_);
-  }
-  /// The RMSE from this truth.
-  double error(std::span<const double> truth) {
-    typename Method::Estimate estimate;
-    method_.estimate(now_.carried, estimate);
-    double square = 0;
-    for (std::size_t i = 0; i < 40; ++i) square += std::pow(estimate.at(i, 0) - truth[i], 2) / 40;
-    errors_ += std::sqrt(square), ++done_;
-    return std::sqrt(square);
-  }
-
- private:
-  [[nodiscard]] Resumed<Method> resumed() const {
-    if (std::filesystem::exists(file_)) return load_carried(method_, file_);
-    typename Method::FirstGuessBatch guess;
-    guess.fill(2.3);
-    return {method_.start(guess, 3.6, {.seed = 1}), 0};
-  }
-
-  std::string name_;
-  const Method& method_;
-  std::filesystem::path file_;
-  Resumed<Method> now_;
-  typename Method::Observed observed_{};
-  double errors_ = 0;
-  std::size_t done_ = 0;
-};
-
-/// The x_B with which `make(problem, x_B)` is best on truths of its own.
+/// The share of the climate's variances with which make(problem, share) is best on truths of their
+/// own.
 template <class Make>
-double tuned_scale(const example::Options& options, const Make& make) {
-  const Drifting problem = drifting();
-  const TwinConfig other{.runs = 8,
-                         .cycles = options.quick ? 20U : 400U,
-                         .burn_in = options.quick ? 5U : 100U,
-                         .seed = options.seed + 2,
-                         .threads = 1,
-                         .first_guess_deviation = 1};
-  return tune_analysis(problem, {{"x_B", {0.01, 0.02, 0.04, 0.08, 0.16}}},
-                       [&](auto v) { return make(problem, v[0]); }, other,
-                       {.threads = options.threads})
-      .best.values[0];
+double tuned_share(const example::Options& options, const Make& make) {
+  const auto twin = example::as_asked(
+      {.runs = 8, .cycles = 400, .burn_in = 100, .seed = 2, .first_guess_deviation = 1}, options);
+  const auto tuning = tune_analysis(
+      drifting(), {{"x_B", {0.01, 0.02, 0.04, 0.08, 0.16}}},
+      [&](auto v) { return make(drifting(), v[0]); }, twin);
+  return tuning.best.values[0];
+}
+
+/// The RMSE of an estimate after `cycle` cycles; NaN where the truth is not known.
+double error_of(const auto& estimate, const Tensor<double, 2>& truth, std::size_t cycle) {
+  if (truth.shape()[0] < cycle) return std::nan("");
+  double square = 0;
+  for (std::size_t i = 0; i < 40; ++i)
+    square += std::pow(estimate.at(i, 0) - truth(cycle - 1, i), 2) / 40;
+  return std::sqrt(square);
 }
 
 void own_observations(const example::Options& options, std::size_t cycles) {
@@ -146,62 +89,65 @@ void own_observations(const example::Options& options, std::size_t cycles) {
   const auto file = out / "observations.csv", truth_file = out / "truth.npy";
   if (!std::filesystem::exists(file)) make_files(file, truth_file);
   const auto table = load_observations<Grid>(file);
+  const auto truth =
+      std::filesystem::exists(truth_file) ? load_npy<2>(truth_file) : zero_tensor<double>(0, 40);
   const std::size_t last = last_cycle(table, times);
   std::printf("%zu observations in %zu cycles, at most %zu at a time\n", table.rows().size(), last,
               most_in_a_cycle(table, times));
-  std::optional<Tensor<double, 2>> truth;
-  if (std::filesystem::exists(truth_file)) truth = load_npy<2>(truth_file);
 
   const FromFile problem;
   const Climate climate = climatology_of(problem);
-  const auto three = [&]<class Here>(const Here& here, double scale) {
-    return Var3d<Here>(here, climate, scale);
+  const auto three = [&]<class Here>(const Here& here, double share) {
+    return Var3d<Here>(here, climate, share);
   };
-  const auto four = [&](const auto& here, double scale) {
-    return Var4d(here, DenseBackground(climate, scale), {.lag = 2});
+  const auto four = [&](const auto& here, double share) {
+    return Var4d(here, DenseBackground(climate, share), {.lag = 2});
   };
   const Filter filter(problem, {.inflation = {.factor = 1.02}});
   const Dan dan(problem, trained_network(options));
-  const auto var3d = three(problem, tuned_scale(options, three));
-  const auto var4d = four(problem, tuned_scale(options, four));
-  OnTheWay ensemble("LETKF", filter, out / "letkf.safetensors");
-  OnTheWay network("DAN", dan, out / "dan_state.safetensors");
-  OnTheWay static_b("3D-Var", var3d, out / "3dvar.safetensors");
-  OnTheWay window("4D-Var", var4d, out / "4dvar.safetensors");
+  const auto var3d = three(problem, tuned_share(options, three));
+  const auto var4d = four(problem, tuned_share(options, four));
+
+  // From where a call before stopped, or from a first guess like the climate.
+  const auto begin = [&]<class Method>(const Method& method, const char* name) {
+    typename Method::FirstGuessBatch guess;
+    guess.fill(2.3);
+    return OperationalRun<Method>(method, method.start(guess, 3.6, {.seed = 1}), out / name);
+  };
+  auto ensemble = begin(filter, "letkf.safetensors");
+  auto network = begin(dan, "dan_state.safetensors");
+  auto static_b = begin(var3d, "3dvar.safetensors");
+  auto window = begin(var4d, "4dvar.safetensors");
   const auto each = [&](const auto& use) {
-    use(ensemble), use(network), use(static_b), use(window);
+    use("LETKF", ensemble), use("DAN", network), use("3D-Var", static_b), use("4D-Var", window);
   };
 
-  std::printf("%6s %13s %8s", "cycle", "observations", "spread");
-  if (truth) each([](const auto& one) { std::printf(" %8s", one.name().c_str()); });
-  nlohmann::ordered_json rows;
+  std::printf("%6s %13s %8s %8s %8s %8s %8s\n", "cycle", "observations", "spread", "LETKF", "DAN",
+              "3D-Var", "4D-Var");
   std::size_t cycle = last;
-  each([&](const auto& one) { cycle = std::min(cycle, one.cycle()); });
+  each([&](const char*, const auto& run) { cycle = std::min(cycle, run.cycle()); });
+  nlohmann::ordered_json rows;
   for (const std::size_t end = std::min(cycle + cycles, last); cycle < end;) {
     throw_if_interrupted("05_own_observations", cycle, " cycles; the same command goes on");
     const auto seen = rows_of(table, times, ++cycle);
-    each([&](auto& one) {
-      if (one.cycle() < cycle) one.next(seen);
+    rows.push_back({{"cycle", cycle}});
+    each([&](const char* name, auto& run) {
+      while (run.cycle() < cycle) run.next(seen), run.save();
+      rows.back()[name] = error_of(run.estimate(), truth, cycle);
     });
-    rows.push_back({{"cycle", cycle}, {"spread", ensemble.spread()}});
-    if (truth)
-      each([&](auto& one) {  // one that was saved last is a cycle ahead
-        if (one.cycle() == cycle)
-          rows.back()[one.name()] = one.error(std::span(&(*truth)(cycle - 1, 0), 40));
-      });
+    rows.back()["spread"] = ensemble.spread();
     if (cycle % 20 != 0) continue;
-    std::printf("\n%6zu %13zu %8.3f", cycle, seen.size(), ensemble.spread());
-    if (truth)
-      each([&](const auto& one) {
-        std::printf(" %8.3f", rows.back().value(one.name(), std::nan("")));
-      });
-  }
-  std::printf("\n");
-  if (truth && !rows.empty()) {
-    std::printf("mean errors:");
-    each([](const auto& one) { std::printf(" %s %.3f", one.name().c_str(), one.mean_error()); });
+    std::printf("%6zu %13zu %8.3f", cycle, seen.size(), ensemble.spread());
+    each([&](const char* name, const auto&) { std::printf(" %8.3f", double(rows.back()[name])); });
     std::printf("\n");
   }
+  std::printf("%-29s", rows.empty() ? "nothing was left to do" : "mean");
+  each([&](const char* name, const auto&) {
+    double sum = 0;
+    for (const auto& row : rows) sum += double(row[name]);
+    if (!rows.empty()) std::printf(" %8.3f", sum / static_cast<double>(rows.size()));
+  });
+  std::printf("\n");
   example::write_results(options, "results.json",
                          {{"example", "05_own_observations"}, {"cycles", rows}});
 }

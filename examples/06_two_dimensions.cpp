@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <numbers>
 
-#include "support.hpp"
+#include "comparison.hpp"
 
 namespace {
 
@@ -103,49 +103,25 @@ void two_dimensions(const example::Options& options) {
   // second.
   const Plane problem{
       .model = {.time_step = 2000, .steps = 10}, .observe = Places(200, 200), .norm = {{2, 1, 1}}};
-  const TwinConfig unseen{.runs = 4,
-                          .cycles = options.quick ? 30U : 200U,
-                          .burn_in = options.quick ? 10U : 60U,
-                          .seed = options.seed + 1,
-                          .threads = options.threads};
-  std::vector<example::Row> rows;
-  example::print_heading();
-  const auto add = [&](const std::string& name, const auto& method) {
-    rows.push_back({name, run_twin(problem, method, unseen)});
-    example::print_row(rows.back());
-  };
+  example::Comparison compare("06_two_dimensions", options, problem,
+                              {.runs = 4, .cycles = 200, .burn_in = 60, .seed = 1},
+                              {.runs = 4, .cycles = 80, .burn_in = 50, .seed = 2});
   // The background's errors are correlated over two grid steps and have a share x_B of the
   // climate's variances. As every method here, the 4D-Var uses an observation once.
-  const auto moments = climate_moments_of(problem, {.cycles = options.quick ? 5U : 200U});
-  const auto tuned = [&](const std::vector<double>& shares, const auto& make) {
-    TwinConfig brief = unseen;
-    brief.cycles = options.quick ? 4 : 80, brief.burn_in = options.quick ? 1 : 50;
-    brief.seed = options.seed + 2;
-    const auto method = [&](double x_b) { return make(Background(moments.deviation, 2, x_b)); };
-    const auto tuning = tune_analysis(
-        problem, {{"x_B", shares}}, [&](auto v) { return method(v[0]); }, brief);
-    return method(tuning.best.values[0]);
-  };
-  add("3D-Var", tuned({0.00025, 0.0005, 0.001, 0.002}, [&](const Background& b) {
-        return Var3d<Plane, 1, Background>(problem, b);
-      }));
-  add("4D-Var, a window of 2 cycles", tuned({0.00025, 0.0005, 0.001}, [&](const Background& b) {
-        return Var4d(problem, b, {.lag = 2, .iterations = 1, .inner_iterations = 10});
-      }));
-  add("LETKF, 20 members",
-      Letkf<Plane, 20>(problem, {.radius = 3, .batch = 4, .inflation = {.factor = 1.04}}));
-  Network network;
-  scale_inputs(problem, network);
+  const auto climate = climate_moments_of(problem, {.cycles = options.quick ? 5U : 200U});
+  const auto background = [&](double share) { return Background(climate.deviation, 2, share); };
+  compare.add("3D-Var", {"x_B", {0.00025, 0.0005, 0.001, 0.002}}, [&](double share) {
+    return Var3d<Plane, 1, Background>(problem, background(share));
+  });
+  compare.add("4D-Var of 2 cycles", {"x_B", {0.00025, 0.0005, 0.001}}, [&](double share) {
+    return Var4d(problem, background(share), {.lag = 2, .iterations = 1, .inner_iterations = 10});
+  });
+  compare.add("LETKF, 20 members",
+              Letkf<Plane, 20>(problem, {.radius = 3, .batch = 4, .inflation = {.factor = 1.04}}));
   constexpr std::size_t lanes = std::max<std::size_t>(8, simd_width<float>);  // whole registers
-  Trainer<Plane, Network, lanes> trainer(problem, network,
-                                         {.updates = options.quick ? 4U : 800U,
-                                          .groups = 2,
-                                          .unroll = 2,
-                                          .warm_up = options.quick ? 1U : 50U,
-                                          .seed = options.seed,
-                                          .threads = options.threads});
-  add("DAN, one state and memory", Learned<Plane, Network>(problem, trainer.run()));
-  example::write_results(options, "results.json", example::result("06_two_dimensions", {}, rows));
+  compare.train<Network, lanes>("DAN, one state and memory",
+                                {.updates = 800, .groups = 2, .unroll = 2, .warm_up = 50});
+  compare.write();
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 // cycle at a time (N_iter = 1): the gradient then ends at the forecast and never asks for the
 // model's adjoint. What that costs is in the table: the same network and as many updates, once with
 // the gradient through four cycles of the same model written as a template, once without.
-#include "support.hpp"
+#include "comparison.hpp"
 
 extern "C" {
 /// Stands for a library in C or Fortran: Lorenz 96 with 40 variables, one Runge–Kutta step of 0.05.
@@ -45,38 +45,22 @@ using Network = NetworkFor<
 
 void black_box(const example::Options& options) {
   const Foreign96 problem;
-  const TwinConfig unseen{.runs = 16,
-                          .cycles = options.quick ? 60U : 1200U,
-                          .burn_in = options.quick ? 20U : 200U,
-                          .seed = options.seed + 1,
-                          .threads = options.threads};
-  std::vector<example::Row> rows;
-  example::print_heading();
-  const auto add = [&](const std::string& name, const auto& method) {
-    rows.push_back({name, run_twin(problem, method, unseen)});
-    example::print_row(rows.back());
-  };
+  example::Comparison compare("07_black_box", options, problem,
+                              {.runs = 16, .cycles = 1200, .burn_in = 200, .seed = 1});
   const Climate climate = climatology_of(problem);
-  add("3D-Var", Var3d<Foreign96>(problem, climate, tune_var3d(problem, climate)));
-  add("EnKF-N, 20 members", EnkfN<Foreign96, 20>(problem));
-  add("LETKF, 7 members", Letkf<Foreign96, 7>(problem, {.inflation = {.factor = 1.04}}));
+  compare.add("3D-Var", {"x_B", {0.005, 0.01, 0.015, 0.02, 0.03, 0.05}},
+              [&](double share) { return Var3d<Foreign96>(problem, climate, share); });
+  compare.add("EnKF-N, 20 members", EnkfN<Foreign96, 20>(problem));
+  compare.add("LETKF, 7 members", {"inflation", {1.01, 1.02, 1.04, 1.08}}, [&](double factor) {
+    return Letkf<Foreign96, 7>(problem, {.inflation = {.factor = factor}});
+  });
 
-  // The analyses of both are run on the C function.
-  const auto train = [&]<class Training>(const Training& truth, std::size_t cycles) {
-    Network network;
-    scale_inputs(truth, network);
-    Trainer<Training, Network, 16> trainer(truth, network,
-                                           {.updates = options.quick ? 20U : 2000U,
-                                            .groups = 2,
-                                            .unroll = cycles,
-                                            .warm_up = options.quick ? 5U : 200U,
-                                            .seed = options.seed,
-                                            .threads = options.threads});
-    return trainer.run();
-  };
-  add("DAN, gradient of one cycle", Learned<Foreign96, Network>(problem, train(problem, 1)));
-  add("DAN, through four cycles", Learned<Foreign96, Network>(problem, train(Open96{}, 4)));
-  example::write_results(options, "results.json", example::result("07_black_box", {}, rows));
+  TrainConfig training{.updates = 2000, .groups = 2, .unroll = 1, .warm_up = 200};
+  compare.train<Network>("DAN, gradient of one cycle", training);
+  training.unroll = 4;  // of the template; its analyses are run on the C function
+  const auto trained = example::trained<Network, 16>(Open96{}, training, options);
+  compare.add("DAN, through four cycles", Learned<Foreign96, Network>(problem, trained));
+  compare.write();
 }
 
 }  // namespace

@@ -41,9 +41,9 @@ inline std::string text_of(const dan::ConfidenceInterval& interval, int digits =
   return out;
 }
 
-inline void print_heading() { dan::app::print_scores_heading(30); }
+inline void print_heading() { dan::app::print_scores_heading(44); }
 using dan::app::print_failures;
-inline void print_row(const Row& row) { dan::app::print_scores(row.method, row.scores, 30); }
+inline void print_row(const Row& row) { dan::app::print_scores(row.method, row.scores, 44); }
 
 /// The result of an example: its configuration and a list of rows.
 inline nlohmann::ordered_json result(const std::string& example, nlohmann::ordered_json config,

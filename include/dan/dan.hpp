@@ -162,6 +162,7 @@
 #include "dan/analysis/innovation_test.hpp"
 #include "dan/analysis/learned.hpp"
 #include "dan/analysis/carried.hpp"
+#include "dan/analysis/operational_run.hpp"
 
 // Experiments.
 #include "dan/experiment/score.hpp"

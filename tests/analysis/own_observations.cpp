@@ -14,6 +14,7 @@
 #include "dan/analysis/enkf_n.hpp"
 #include "dan/analysis/learned.hpp"
 #include "dan/analysis/letkf.hpp"
+#include "dan/analysis/operational_run.hpp"
 #include "dan/analysis/var3d.hpp"
 #include "dan/experiment/score.hpp"
 #include "dan/geometry/ring.hpp"
@@ -118,4 +119,78 @@ TEST_CASE("own observations: a file with moving places, errors of their own and 
   CHECK(enkf_n < 0.5 * var3d);
   CHECK(letkf < 0.5 * var3d);
   CHECK(learned < var3d);
+}
+
+namespace {
+/// What an operational run knows after so many cycles that are done in calls of `each` of them.
+template <class Method>
+std::vector<double> operated(const Method& method, const ObservationTable<Grid>& table,
+                             const std::filesystem::path& file, std::size_t to, std::size_t each) {
+  for (std::size_t before = 0;;) {
+    typename Method::FirstGuessBatch guess;
+    guess.fill(2.3);
+    OperationalRun<Method> run(method, method.start(guess, 3.6, {.seed = 4}), file, 4);
+    CHECK(run.cycle() == before);
+    for (std::size_t n = 0; n < each && run.cycle() < to; ++n)
+      run.next(rows_of(table, times, run.cycle() + 1));
+    run.save();
+    before = run.cycle();
+    if (before < to) continue;
+    const auto estimate = run.estimate();
+    std::vector<double> out;
+    for (std::size_t i = 0; i < 40; ++i) out.push_back(estimate.at(i, 0));
+    out.push_back(run.spread());
+    return out;
+  }
+}
+}  // namespace
+
+TEST_CASE("operational run: stopped and gone on with the same bits, as step by step by hand") {
+  const test::TemporaryFolder folder;
+  write_table(folder / "observations.csv");
+  const auto table = load_observations<Grid>(folder / "observations.csv");
+  const Lorenz problem{.observe = Operator(20, 30)};
+  const Letkf<Lorenz, 12> letkf(problem, {.inflation = {.factor = 1.02}, .rotation = true});
+  const auto whole = operated(letkf, table, folder / "whole", 110, 110);
+  CHECK(operated(letkf, table, folder / "parts", 110, 37) == whole);
+  CHECK(std::isfinite(whole.back()));
+
+  Letkf<Lorenz, 12>::FirstGuessBatch guess;
+  guess.fill(2.3);
+  auto carried = letkf.start(guess, 3.6, {.seed = 4});
+  Letkf<Lorenz, 12>::Observed observed;
+  Letkf<Lorenz, 12>::Estimate estimate;
+  for (std::size_t k = 1; k <= 110; ++k) {
+    letkf.forecast(carried);
+    set_observations(observed, 0, rows_of(table, times, k));
+    letkf.analyse(carried, observed, {.seed = 4, .cycle = k});
+  }
+  letkf.estimate(carried, estimate);
+  for (std::size_t i = 0; i < 40; ++i) CHECK(estimate.at(i, 0) == whole[i]);
+
+  // Of several runs side by side the first; a spread that no method of this kind knows.
+  const auto climate = climatology_of(problem);
+  auto one = operated(Var3d<Lorenz, 1>(problem, climate, 0.1), table, folder / "one", 20, 20);
+  auto lanes = operated(Var3d<Lorenz, 4>(problem, climate, 0.1), table, folder / "four", 20, 7);
+  CHECK(std::isnan(one.back()) == std::isnan(lanes.back()));
+  one.pop_back(), lanes.pop_back();
+  CHECK(one == lanes);
+}
+
+TEST_CASE("operational run: a cycle with too many rows is refused before its forecast") {
+  const test::TemporaryFolder folder;
+  write_table(folder / "observations.csv");
+  const auto table = load_observations<Grid>(folder / "observations.csv");
+  using Few = Problem<Rk4<Lorenz96<40>>, ObserveAt<Grid, 10>>;
+  const Few problem;
+  const Letkf<Few, 12> letkf(problem, {});
+  Letkf<Few, 12>::FirstGuessBatch guess;
+  guess.fill(2.3);
+  OperationalRun run(letkf, letkf.start(guess, 3.6, {}), folder / "state");
+  const auto before = run.estimate();
+  CHECK_THROWS_AS(run.next(rows_of(table, times, 1)), ConfigError);
+  CHECK(run.cycle() == 0);
+  CHECK(run.estimate().at(0, 0) == before.at(0, 0));
+  run.next(rows_of(table, times, 102));  // a gap
+  CHECK(run.cycle() == 1);
 }
