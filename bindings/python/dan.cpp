@@ -52,10 +52,7 @@ struct Shape {
                [](py::ssize_t a, std::size_t b) { return static_cast<std::size_t>(a) == b; });
   }
   [[nodiscard]] static std::string text(const auto* numbers, std::size_t count) {
-    std::string all;
-    for (std::size_t n = 0; n < count; ++n)
-      all += (all.empty() ? "" : ", ") + std::to_string(numbers[n]);
-    return "(" + all + ")";
+    return "(" + joined(std::span(numbers, count)) + ")";
   }
 };
 
@@ -72,15 +69,15 @@ void require_order(std::string_view function, std::string_view name, const py::o
   const py::object dims = py::getattr(given, "dims", py::none());
   if (!py::isinstance<py::tuple>(dims)) return;
   std::vector<std::ptrdiff_t> known;
-  std::string names;
+  std::vector<std::string> names;
   for (const py::handle dim : dims) {
-    const std::string text = py::str(dim);
-    names += (names.empty() ? "" : ", ") + text;
+    names.push_back(py::str(dim));
+    const auto& text = names.back();
     if (const auto at = std::ranges::find(order, text); at != order.end())
       known.push_back(at - order.begin());
   }
   if (!std::ranges::is_sorted(known))
-    throw ShapeError(to_text(function, ": ", name, " has dimensions (", names,
+    throw ShapeError(to_text(function, ": ", name, " has dimensions (", joined(names),
                              "), expected the order run, member, slot, point, channel; "
                              "transpose it"));
 }

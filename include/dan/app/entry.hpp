@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -38,10 +39,8 @@ void with_members(double members, const Use& use) {
                            : false) ||
                       ...);
   if (found) return;
-  std::string sizes;
-  ((sizes += (sizes.empty() ? "" : ", ") + std::to_string(Sizes)), ...);
-  throw ConfigError(
-      to_text("members is ", members, ", expected one that this program has: ", sizes));
+  throw ConfigError(to_text("members is ", members, ", expected one that this program has: ",
+                            joined(std::array{Sizes...})));
 }
 
 /// A number of cycles, steps or slots.

@@ -99,8 +99,7 @@ inline int main(int argc, char** argv, const Menu& menu, const std::string& name
     return found == commands.end() ? nullptr : *found;
   };
   if (argv[1][0] != '-' && command_of(argv[1]) == nullptr) {
-    std::string names;
-    for (const auto* command : commands) names += (names.empty() ? "" : ", ") + command->get_name();
+    const auto names = joined(commands, ", ", [](const auto* one) { return one->get_name(); });
     std::fprintf(stderr, "error: there is no command '%s', expected one of: %s\n", argv[1],
                  names.c_str());
     return misunderstood;

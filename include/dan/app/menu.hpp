@@ -184,8 +184,7 @@ namespace detail {
 /// The names of a list, for messages.
 template <class List>
 std::string names_of(const List& list) {
-  std::string names;
-  for (const auto& one : list) names += (names.empty() ? "" : ", ") + one.name;
+  const auto names = joined(list, ", ", [](const auto& one) { return one.name; });
   return names.empty() ? "none" : names;
 }
 

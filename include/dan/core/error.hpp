@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "dan/core/compiler.hpp"
 
@@ -55,6 +56,25 @@ template <class... Parts>
   out.precision(10);
   (out << ... << parts);
   return out.str();
+}
+
+/// The texts of text_of(element), one after the other with `between` between them.
+template <class Range, class TextOf>
+[[nodiscard, gnu::cold]] std::string joined(const Range& range, std::string_view between,
+                                            const TextOf& text_of) {
+  std::string all;
+  bool first = true;
+  for (const auto& element : range) {
+    if (!std::exchange(first, false)) all += between;
+    all += to_text(text_of(element));
+  }
+  return all;
+}
+/// The same of the elements themselves: a list.
+template <class Range>
+[[nodiscard, gnu::cold]] std::string joined(const Range& range, std::string_view between = ", ") {
+  return joined(
+      range, between, [](const auto& element) -> const auto& { return element; });
 }
 
 /// A measured number as people read it.

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <vector>
 
 #include "dan/core/error.hpp"
 
@@ -97,10 +98,10 @@ void require_fields(std::string_view function, const Config& config) {
 template <class Config>
 void set_field(std::string_view function, Config& config, std::string_view name,
                const std::string& value) {
-  std::string names;
+  std::vector<std::string> names;
   bool found = false;
   for_each_field(config, [&](const std::string& listed, auto& member, const Range& range) {
-    names += (names.empty() ? "" : ", ") + listed;
+    names.push_back(listed);
     if (listed != name) return;
     found = true;
     std::istringstream in(value);
@@ -117,7 +118,7 @@ void set_field(std::string_view function, Config& config, std::string_view name,
   });
   if (!found)
     throw ConfigError(
-        to_text(function, ": there is no field ", name, ", expected one of: ", names));
+        to_text(function, ": there is no field ", name, ", expected one of: ", joined(names)));
 }
 
 }  // namespace dan

@@ -49,13 +49,10 @@ struct TensorFile {
 
   /// The array of this name; throws FileError if there is none.
   [[nodiscard]] const NamedTensor<Real>& at(std::string_view name) const {
-    std::string names;
-    for (const auto& tensor : tensors) {
+    for (const auto& tensor : tensors)
       if (tensor.name == name) return tensor;
-      names += (names.empty() ? "" : ", ") + tensor.name;
-    }
-    throw FileError(
-        to_text("TensorFile::at: there is no tensor ", name, ", expected one of: ", names));
+    throw FileError(to_text("TensorFile::at: there is no tensor ", name, ", expected one of: ",
+                            joined(tensors, ", ", [](const auto& one) { return one.name; })));
   }
 };
 

@@ -134,10 +134,9 @@ inline netCDF::NcVar netcdf_variable(std::string_view function, const std::files
                                      const netCDF::NcFile& file, const std::string& name) {
   const auto variable = file.getVar(name);
   if (!variable.isNull()) return variable;
-  std::string names;
-  for (const auto& [other, found] : file.getVars()) names += (names.empty() ? "" : ", ") + other;
+  const auto name_of = [](const auto& one) { return one.first; };
   throw FileError(to_text(function, ": ", path.string(), " has no variable '", name,
-                          "', expected one of: ", names));
+                          "', expected one of: ", joined(file.getVars(), ", ", name_of)));
 }
 
 /// FileError if a file says that an array of it has more numbers than it can hold, as a damaged one

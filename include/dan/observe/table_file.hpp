@@ -35,12 +35,6 @@ std::vector<std::string> table_columns() {
   return names;
 }
 
-inline std::string listed(const std::vector<std::string>& names) {
-  std::string list;
-  for (const auto& name : names) list += (list.empty() ? "" : ",") + name;
-  return list;
-}
-
 /// Whether the name of a file ends in .npy; throws FileError unless in that or in .csv.
 inline bool is_npy_table(std::string_view function, const std::filesystem::path& path) {
   const auto kind = path.extension();
@@ -61,12 +55,12 @@ inline Matrix in_order(const CsvTable& table, const std::filesystem::path& path,
   if (table.columns.empty()) {
     if (const std::size_t columns = table.numbers.shape()[1]; columns != names.size())
       fail(": has shape (", rows, ", ", columns, "), expected (", rows, ", ", names.size(),
-           "), the columns ", listed(names));
+           "), the columns ", joined(names, ","));
     return table.numbers;
   }
   const auto fail_at = [&](const char* what, const std::string& name) {
     fail(path.extension() == ".csv" ? ": line 1 " : " ", what, " '", name,
-         "', expected the columns ", listed(names), " in any order");
+         "', expected the columns ", joined(names, ","), " in any order");
   };
   for (const auto& name : table.columns)
     if (std::ranges::count(names, name) == 0) fail_at("has the column", name);

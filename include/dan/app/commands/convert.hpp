@@ -38,9 +38,8 @@ struct Convert {
       table.columns.push_back(to_text("x", c));
     save_table(to, table, program.command_line);
     if (to.extension() != ".npy") return;
-    std::string names;
-    for (const auto& name : table.columns) names += (names.empty() ? "" : ", ") + name;
-    notice(to_text(to.string(), ": an array has no names; its columns are ", names));
+    notice(
+        to_text(to.string(), ": an array has no names; its columns are ", joined(table.columns)));
   }
 };
 
