@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The programs of docs/tuning.md, docs/diagnosing.md and docs/cycling.md.
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <numeric>
 #include <span>
@@ -71,16 +70,9 @@ void cycling(const std::string& observations) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const InterruptHandler handler;
-  try {
-    if (argc == 2) return cycling(argv[1]), 0;
+  return run_main([&] {
+    if (argc == 2) return cycling(argv[1]);
     tuning();
     diagnosing();
-  } catch (const Interrupted& stop) {
-    std::fprintf(stderr, "%s\n", stop.what());
-    return 130;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "error: %s\n", e.what());
-    return 1;
-  }
+  });
 }

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 
 #include "dan/dan.hpp"
 
@@ -117,12 +116,9 @@ void learned(const Lorenz& problem, const TwinConfig& unseen) {
 int main(int argc, char** argv) {
   TwinConfig unseen{.runs = 16, .cycles = 1200, .burn_in = 200, .seed = 3};
   if (argc == 2) unseen.cycles = unseen.burn_in + std::strtoul(argv[1], nullptr, 10);
-  try {
+  return run_main([&] {
     for (const auto method : {oi, var3d, var4d, ekf, backward_kalman, enkf, denkf, etkf, ensrf,
                               enkf_n, enks, letkf, ienks, learned})
       method({}, unseen);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "error: %s\n", e.what());
-    return 1;
-  }
+  });
 }

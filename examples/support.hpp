@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -103,21 +102,13 @@ int run(int argc, char** argv, const std::string& about, Options options, const 
     std::fprintf(stderr, "error: %s\n", error.what());
     return 2;
   }
-  try {
+  return dan::run_main([&] {
     if (const auto note = dan::slow_blas_note(); !note.empty())
       std::fprintf(stderr, "note: %s\n", note.c_str());
     check_writable(options);
     std::setvbuf(stdout, nullptr, _IOLBF, 4096);
-    const dan::InterruptHandler handler;
     body(options);
-    return 0;
-  } catch (const dan::Interrupted& stop) {
-    std::fprintf(stderr, "%s\n", stop.what());
-    return 130;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "error: %s\n", error.what());
-    return 1;
-  }
+  });
 }
 template <class Body>
 int run(int argc, char** argv, const std::string& about, const Options& options, const Body& body) {

@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <memory>
+#include <new>
 
 using namespace dan;
 
@@ -90,4 +91,15 @@ TEST_CASE("interrupt: the second signal of a kind ends the process") {
   CHECK(end_of_child(SIGINT, SIGINT) == SIGINT);
   CHECK(end_of_child(SIGTERM, SIGTERM) == SIGTERM);
   CHECK(end_of_child(SIGINT, SIGTERM) == 0);
+}
+
+TEST_CASE("interrupt: run_main has a handler, and an exit code for what is thrown") {
+  CHECK(run_main([] {}) == 0);
+  CHECK(run_main([] { throw ConfigError("expected: this error, of a test"); }) == 1);
+  CHECK(run_main([] { throw std::bad_alloc(); }) == 1);
+  CHECK(run_main([] {
+          std::raise(SIGINT);
+          throw_if_interrupted("a test", "3 cycles, as it should be");
+        }) == 130);
+  CHECK_FALSE(interrupted());
 }

@@ -3,11 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
-#include <exception>
 #include <memory>
-#include <new>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -39,14 +40,6 @@
 
 namespace dan::app {
 
-/// Exit codes.
-enum Exit : int {
-  success = 0,
-  failure = 1,        ///< the message says why; nothing is half-written
-  misunderstood = 2,  ///< the command line or its configuration file
-  stopped = 130       ///< SIGINT, SIGTERM or SIGHUP; the message says what was kept
-};
-
 namespace detail {
 /// A text as it stands in JSON, which is UTF-8; other bytes are replaced.
 inline std::string quoted(const std::string& text) {
@@ -55,9 +48,62 @@ inline std::string quoted(const std::string& text) {
 inline bool is_utf8(const std::string& text) {
   return nlohmann::json::parse(quoted(text)).get<std::string>() == text;
 }
+
+/// A command line, or its configuration file, that cannot be understood.
+struct Misunderstood : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// The command that the line begins with; throws Misunderstood.
+inline const CLI::App* command_of(const CLI::App& app, std::span<char* const> words) {
+  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  const auto named = [&](const char* word) -> const CLI::App* {
+    const auto found = std::ranges::find(commands, word, &CLI::App::get_name);
+    return found == commands.end() ? nullptr : *found;
+  };
+  for (std::size_t n = 0; n < words.size(); ++n)
+    if (!is_utf8(words[n]))
+      throw Misunderstood(to_text("argument ", n + 1, " is not UTF-8: ", quoted(words[n]),
+                                  "; results keep names and the command line"));
+  if (words[0][0] != '-' && named(words[0]) == nullptr)
+    throw Misunderstood(to_text("there is no command '", words[0],
+                                "', expected one of: ", joined(commands, ", ", [](const auto* c) {
+                                  return c->get_name();
+                                })));
+  for (std::size_t n = 0; n < words.size(); ++n)
+    if (std::string_view(words[n]) == "--config")
+      ++n;
+    else if (const auto* command = named(words[n]))
+      return command;
+  return nullptr;
+}
+
+/// Parses the command line; throws Misunderstood. False where that was all (help, version).
+inline bool understand(CLI::App& app, int argc, char** argv) {
+  const std::span<char* const> words(argv + 1, argv + argc);
+  const auto is_config = [](const std::string_view word) {
+    return word == "--config" || word.starts_with("--config=");
+  };
+  if (const auto* command = command_of(app, words))
+    app.config_formatter(std::make_shared<SectionOf>(app, *command));  // whose section counts
+  else if (std::ranges::any_of(words, is_config))
+    throw Misunderstood(to_text("--config: there is no command, expected one, as in ",
+                                app.get_name(), " run --config FILE"));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ConfigError& error) {
+    throw Misunderstood(to_text(app["--config"]->as<std::string>(), ": ", error.what()));
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error), false;
+    throw Misunderstood(error.what());
+  }
+  return true;
+}
 }  // namespace detail
 
-/// Understands the command line, does what it asks for and returns the exit code.
+/// Understands the command line, does what it asks for and returns the exit code: 0; 1 after an
+/// error, whose message says why, and nothing is half-written; 2 for a command line or a
+/// configuration file that cannot be understood; 130 after SIGINT, SIGTERM or SIGHUP.
 ///
 /// Results go to standard output, progress, notes and errors to standard error. Options may stand
 /// in a TOML file (`--config`), a section for each command; `--print-config` prints all of them as
@@ -84,78 +130,29 @@ inline int main(int argc, char** argv, const Menu& menu, const std::string& name
         add_command<Train>, add_command<Diagnose>, add_command<Info>, add_command<Make>,
         add_command<Convert>, add_command<Completion>})
     add(app, program);
-  const auto commands = app.get_subcommands([](CLI::App*) { return true; });
-  for (auto* command : commands) command->configurable()->fallthrough();
+  for (auto* command : app.get_subcommands([](CLI::App*) { return true; }))
+    command->configurable()->fallthrough();
+  constexpr int misunderstood = 2;
   if (argc < 2) return std::fprintf(stderr, "%s", app.help().c_str()), misunderstood;
-  for (int n = 1; n < argc; ++n)
-    if (!detail::is_utf8(argv[n])) {
-      std::fprintf(stderr,
-                   "error: argument %d is not UTF-8: %s; results keep names and the command line\n",
-                   n, detail::quoted(argv[n]).c_str());
-      return misunderstood;
-    }
-  const auto command_of = [&](const char* word) {
-    const auto found = std::ranges::find(commands, word, &CLI::App::get_name);
-    return found == commands.end() ? nullptr : *found;
-  };
-  if (argv[1][0] != '-' && command_of(argv[1]) == nullptr) {
-    const auto names = joined(commands, ", ", [](const auto* one) { return one->get_name(); });
-    std::fprintf(stderr, "error: there is no command '%s', expected one of: %s\n", argv[1],
-                 names.c_str());
-    return misunderstood;
-  }
-  const CLI::App* called = nullptr;  // whose section of a configuration file counts
-  for (int n = 1; n < argc && called == nullptr; ++n)
-    if (std::string_view(argv[n]) == "--config")
-      ++n;
-    else
-      called = command_of(argv[n]);
-  if (called != nullptr) {
-    app.config_formatter(std::make_shared<SectionOf>(app, *called));
-  } else if (std::any_of(argv + 1, argv + argc, [](const std::string_view word) {
-               return word == "--config" || word.starts_with("--config=");
-             })) {
-    std::fprintf(stderr,
-                 "error: --config: there is no command, expected one, as in %s run --config FILE\n",
-                 name.c_str());
-    return misunderstood;
-  }
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ConfigError& error) {
-    std::fprintf(stderr, "error: %s: %s\n", app["--config"]->as<std::string>().c_str(),
-                 error.what());
-    return misunderstood;
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error), success;  // help, version
-    std::fprintf(stderr, "error: %s\n", error.what());
-    return misunderstood;
+    if (!detail::understand(app, argc, argv)) return 0;
+  } catch (const detail::Misunderstood& error) {
+    return std::fprintf(stderr, "error: %s\n", error.what()), misunderstood;
   }
-  try {
+  return run_main([&] {
     if (print) {
       const auto* command = app.get_subcommands().front();
       std::printf("[%s]\n%s", command->get_name().c_str(),
                   command->config_to_str(true, true).c_str());
-      return success;
+      return;
     }
     if (const auto note = slow_blas_note(); !note.empty())
       std::fprintf(stderr, "note: %s\n", note.c_str());
-    const InterruptHandler handler;
     std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of writing
     action();
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
       throw FileError("standard output cannot be written");
-    return success;
-  } catch (const Interrupted& stop) {
-    std::fprintf(stderr, "%s\n", stop.what());
-    return stopped;
-  } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "error: there is not enough memory for what was asked for\n");
-    return failure;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "error: %s\n", error.what());
-    return failure;
-  }
+  });
 }
 
 }  // namespace dan::app

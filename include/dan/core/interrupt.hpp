@@ -7,7 +7,10 @@
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
+#include <cstdio>
+#include <exception>
 #include <mutex>
+#include <new>
 #include <string_view>
 
 #include "dan/core/error.hpp"
@@ -50,11 +53,7 @@ void throw_if_interrupted(std::string_view function, const Parts&... what) {
 /// What runs long (`Trainer::run`, `run_twin`, `run_shock`, `tune_on_grid`, `Sweep::run`,
 /// `lyapunov_spectrum`, `covariant_vectors`, spin-ups) then finishes its step, writes its
 /// checkpoint if it has one, and throws `Interrupted`. For the main program, which owns the
-/// signals:
-///     try {
-///       const InterruptHandler handler;
-///       trainer.run("checkpoint");
-///     } catch (const Interrupted& e) { std::fprintf(stderr, "%s\n", e.what()); return 130; }
+/// signals; `run_main` is one with such a handler.
 /// Several of them, inside one another or in several threads, are as one that lives as long as any
 /// of them: the last one gives the signals back to those who had them and forgets what came.
 class InterruptHandler {
@@ -97,5 +96,28 @@ class InterruptHandler {
     return shared;
   }
 };
+
+/// main of a program: body() under an `InterruptHandler`, and the exit code.
+///
+///     int main() {
+///       return dan::run_main([] { … });
+///     }
+/// What it throws is told on standard error: the code is 130 where it was `Interrupted`, else 1.
+template <class Body>
+[[nodiscard]] int run_main(const Body& body) {
+  const InterruptHandler handler;
+  try {
+    body();
+    return 0;
+  } catch (const Interrupted& stop) {
+    std::fprintf(stderr, "%s\n", stop.what());
+    return 130;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "error: there is not enough memory for what was asked for\n");
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+  }
+  return 1;
+}
 
 }  // namespace dan
