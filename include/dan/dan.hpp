@@ -233,6 +233,7 @@
 // Files.
 #include "dan/io/file.hpp"
 #include "dan/io/json.hpp"
+#include "dan/io/checksum.hpp"
 #include "dan/io/npy.hpp"
 #include "dan/io/archive.hpp"
 #include "dan/io/packed.hpp"

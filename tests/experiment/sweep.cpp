@@ -152,6 +152,18 @@ TEST_CASE("sweep: another sweep's file and a setting twice are refused") {
           (void)squares(config, computed, 2);
         }).find("is no file of a sweep: no example") != std::string::npos);
 
+  (void)squares({.threads = 1, .file = folder / "damaged.json"}, computed, 2).run();
+  Json damaged = read_json(folder / "damaged.json");
+  damaged["results"][1]["square"] = 2;
+  write_json(folder / "damaged.json", damaged);
+  CHECK(message_of<FileError>([&] {
+          (void)squares({.threads = 1, .file = folder / "damaged.json"}, computed, 2);
+        }).find("is damaged: it has another checksum") != std::string::npos);
+  damaged.erase("checksum");  // a file of an earlier version
+  write_json(folder / "damaged.json", damaged);
+  CHECK(squares({.threads = 1, .file = folder / "damaged.json"}, computed, 2)
+            .run()["results"][1]["square"] == 2);
+
   Sweep colliding("colliding", {}, {.progress = false});
   colliding.add("a", {{"cycles", 1}}, [] { return Json{{"cycles", 100}}; });
   CHECK(message_of<ConfigError>([&] {

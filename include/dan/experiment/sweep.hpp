@@ -19,6 +19,7 @@
 #include "dan/core/processes.hpp"
 #include "dan/core/progress.hpp"
 #include "dan/experiment/twin.hpp"
+#include "dan/io/checksum.hpp"
 #include "dan/io/deal_out.hpp"
 #include "dan/io/json.hpp"
 #include "dan/version.hpp"
@@ -89,6 +90,8 @@ class Sweep {
       if (!row.is_object() || !row.contains("method")) fail("is damaged: a row has no method");
       kept_.emplace_back(row);
     }
+    if (json.contains("checksum") && json["checksum"] != detail::checksum_of(json))  // new ones do
+      fail("is damaged: it has another checksum than its rows");
   }
 
   /// One setting more: `compute()` returns a JSON object. Throws ConfigError if there is such a
@@ -109,9 +112,9 @@ class Sweep {
   }
 
   /// Computes what is not yet in the file and returns {"example", "config", "version", "results"},
-  /// rows in the order of `add`; the file holds the same. Whatever a setting throws that is no
-  /// NumericalError is passed on after the others were computed; when told to stop, Interrupted.
-  /// The same call goes on after the rows that were finished.
+  /// rows in the order of `add`; the file holds the same, and a `checksum`. Whatever a setting
+  /// throws that is no NumericalError is passed on after the others were computed; when told to
+  /// stop, Interrupted. The same call goes on after the rows that were finished.
   ///
   /// `processes`: settings are dealt out among them (`deal_out`), and all have all rows; rank 0
   /// writes the file, also says what was in it, and shows progress.
@@ -133,7 +136,10 @@ class Sweep {
           config_.file.string()));
     };
     const auto write = [&] {
-      if (first && !config_.file.empty()) write_json(config_.file, json());
+      if (!first || config_.file.empty()) return;
+      Json all = json();
+      all["checksum"] = detail::checksum_of(all);
+      write_json(config_.file, all);
     };
     std::vector<Json> rows(left.size());
     const bool all = deal_out(

@@ -14,9 +14,9 @@
 
 #include "dan/core/error.hpp"
 #include "dan/core/interrupt.hpp"
+#include "dan/io/checksum.hpp"
 #include "dan/io/deal_out.hpp"
 #include "dan/io/json.hpp"
-#include "dan/io/safetensors.hpp"
 
 namespace dan {
 
@@ -119,7 +119,7 @@ class TrialRecord {
       json["trials"].push_back({{"values", one.values}, {"score", one.score}});
       if (!one.reason.empty()) json["trials"].back()["reason"] = one.reason;
     }
-    json["checksum"] = checksum({with_sorted_keys(json).dump()});
+    json["checksum"] = checksum_of(json);
     write_json(file_, json);
   }
 
@@ -167,9 +167,7 @@ class TrialRecord {
         const auto reason = trial.value("reason", std::string());
         trials_.push_back({values, reason.empty() ? score(trial.at("score")) : infinity, reason});
       }
-      auto others = json;
-      others.erase("checksum");
-      if (json.at("checksum") != checksum({with_sorted_keys(others).dump()}))
+      if (json.at("checksum") != checksum_of(json))
         fail("is damaged: it has another checksum than its trials");
       if (!check_ || trials_.empty()) return;
       // Of the first trial that has one here; null where none had.

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "dan/core/error.hpp"
+#include "dan/io/checksum.hpp"
 #include "dan/io/file.hpp"
 #include "dan/io/json.hpp"
 
@@ -61,17 +62,6 @@ template <class Real>
 inline constexpr std::string_view safetensors_type = std::same_as<Real, float> ? "F32" : "F64";
 
 inline constexpr std::string_view safetensors_metadata = "__metadata__";
-
-/// 64-bit FNV-1a of the parts, one after the other, as 16 hexadecimal digits.
-/// Source: Fowler, Noll and Vo, draft-eastlake-fnv.
-[[gnu::cold]] inline std::string checksum(std::initializer_list<std::string_view> parts) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const auto bytes : parts)
-    for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-  std::string digits(16, '0');
-  for (std::size_t i = 16; i-- > 0; hash >>= 4) digits[i] = "0123456789abcdef"[hash & 15];
-  return digits;
-}
 }  // namespace detail
 
 /// Writes a safetensors file, all or not at all; a `checksum` of the data and of the header without

@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "dan/core/error.hpp"
+#include "dan/io/checksum.hpp"
 #include "dan/io/file.hpp"
-#include "dan/io/safetensors.hpp"
 #include "dan/version.hpp"
 
 /// \file

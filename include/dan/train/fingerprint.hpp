@@ -11,7 +11,7 @@
 #include "dan/core/batch.hpp"
 #include "dan/core/random.hpp"
 #include "dan/core/simd.hpp"
-#include "dan/io/safetensors.hpp"
+#include "dan/io/checksum.hpp"
 #include "dan/network/weights.hpp"
 #include "dan/observe/places.hpp"
 #include "dan/problem/model_noise.hpp"
