@@ -29,7 +29,7 @@ TEST_CASE("observation checks: a small channel is looked at beside a large one")
       const std::array<double, 4> predicted{seen[0].value + sign, seen[1].value - sign,
                                             seen[2].value + 1e-5 * sign,
                                             seen[3].value - 1e-5 * sign};
-      (void)check.add(seen, predicted);
+      (void)check.add(k + 1, seen, predicted);
     }
     std::vector<std::string> said;
     const auto before = set_notice_handler([&](const std::string& what) { said.push_back(what); });
@@ -39,6 +39,7 @@ TEST_CASE("observation checks: a small channel is looked at beside a large one")
   };
   CHECK(said_of(1e-5).empty());
   const auto said = said_of(1e-9);
-  REQUIRE(said.size() == 1);
-  CHECK(said[0].starts_with("file: channel 1: the innovations, 1e-05"));
+  REQUIRE(said.size() == 2);
+  CHECK(said[0].starts_with("file: in cycle 11 an innovation is more than 20 deviations"));
+  CHECK(said[1].starts_with("file: channel 1: the innovations, 1e-05"));
 }

@@ -100,10 +100,15 @@ class InnovationCheck {
  public:
   /// Those of a cycle; returns their root mean square.
   template <class Rows>
-  [[nodiscard]] double add(const Rows& seen, std::span<const double> predicted) {
+  [[nodiscard]] double add(std::size_t cycle, const Rows& seen, std::span<const double> predicted) {
     double squares = 0;
-    for (std::size_t j = 0; j < seen.size(); ++j)
-      squares += std::pow(seen[j].value - predicted[j], 2);
+    for (std::size_t j = 0; j < seen.size(); ++j) {
+      const double innovation = seen[j].value - predicted[j];
+      squares += innovation * innovation;
+      if (!(std::abs(innovation) > 20 * seen[j].deviation) || far_later_ > 0) continue;
+      if (far_ == 0) far_ = cycle;
+      if (cycle > 10) far_later_ = cycle;
+    }
     const double size = std::sqrt(squares / static_cast<double>(seen.size()));
     add_cycle(seen, size);
     for (std::size_t j = 0; j < seen.size(); ++j)
@@ -118,6 +123,14 @@ class InnovationCheck {
                       std::numeric_limits<double>::quiet_NaN()});
   }
 
+  /// For the message of an analysis that cannot go on: the first cycle with an observation far from
+  /// its forecast, by 20 deviations of its error where those of a filter that works are a few.
+  [[nodiscard]] std::string suspicion() const {
+    return far_ == 0 ? ""
+                     : to_text("; perhaps there is a value that cannot be in cycle ", far_,
+                               ", the first with an innovation of more than 20 deviations");
+  }
+
   /// Root mean squares of the last three quarters of the observations: innovations, errors, and
   /// distances from the mean of their channel; not a number without any.
   struct Sizes {
@@ -128,7 +141,12 @@ class InnovationCheck {
   /// What looks wrong, where there are a hundred: forecasts that are hardly better than a constant,
   /// innovations that do not suit the errors (of good filters with three observations of 40 a cycle
   /// they were up to 3 times as large). Of several channels each by itself, those of this call.
+  /// Also an observation far from its forecast, after the first ten cycles.
   void notice_of(const std::string& file) const {
+    if (far_later_ > 0)
+      notice(to_text(file, ": in cycle ", far_later_,
+                     " an innovation is more than 20 deviations of its observation's error; is "
+                     "there a value that cannot be?"));
     std::map<std::size_t, std::vector<Departure>> channels;
     for (const auto& one : all_) channels[one.channel].push_back(one);
     if (channels.size() == 1) return notice_of_channel(all_, file);
@@ -185,6 +203,7 @@ class InnovationCheck {
   }
 
   std::vector<Departure> all_;
+  std::size_t far_ = 0, far_later_ = 0;  ///< the first such cycle, and after the first ten
 };
 
 }  // namespace detail
