@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -106,90 +107,120 @@ void save_weights(const std::filesystem::path& path, const Trained<Network, Real
   save_safetensors(path, file);
 }
 
+namespace detail {
+/// The parts of a weights file; each throws FileError, naming what was found and expected.
+template <class Network, class Real>
+class WeightsFile {
+ public:
+  explicit WeightsFile(const std::filesystem::path& path)
+      : path_(path), file_(load_safetensors<Real>(path)) {
+    if (metadata("format") != weights_format)
+      fail("has format '", metadata("format"), "', expected '", weights_format, "'");
+    if (!file_.checked) fail("has no checksum, expected one; write it with save_weights");
+  }
+
+  void require_network() const {
+    const nlohmann::ordered_json found = parsed("architecture"), expected = architecture<Network>();
+    for (const auto& [key, value] : expected.items())
+      if (!found.is_object() || !found.contains(key) || found[key] != value)
+        fail("holds a network with ", key, " = ",
+             found.is_object() && found.contains(key) ? found[key].dump() : "nothing",
+             ", expected ", value.dump(), "; it was saved as ", metadata("architecture"));
+    for (const auto& [key, value] : found.items())
+      if (!expected.contains(key))
+        fail("holds a network with ", key, " = ", value.dump(), ", expected a network without");
+  }
+
+  void read_scaling(Network& network) const {
+    try {
+      const auto scaling = parsed("scaling");
+      for (const char* key : {"input_mean", "input_deviation"})
+        if (scaling.at(key).size() != Network::channels)
+          fail("has ", scaling.at(key).size(), " numbers for ", key, ", expected ",
+               Network::channels, ", one per channel");
+      scaling.at("input_mean").get_to(network.input_mean);
+      scaling.at("input_deviation").get_to(network.input_deviation);
+      if (scaling.value("uplift_scale", 1.0) != 1)
+        fail("is of a version whose weights knew the size of R, with uplift_scale ",
+             scaling["uplift_scale"].dump(), ", expected 1; train it again");
+    } catch (const nlohmann::json::exception& e) {
+      fail("has an unreadable input scaling: ", e.what());
+    }
+    for (const double x : network.input_deviation)  // JSON knows no infinity and no NaN
+      if (!(x > 0)) fail("has ", x, " among its input scales, expected numbers greater than zero");
+  }
+
+  [[nodiscard]] std::optional<TrainedFor> trained_for() const {
+    if (!file_.metadata.contains("trained_for")) return {};
+    const auto record = parsed("trained_for");
+    TrainedFor trained;
+    try {
+      trained = record.template get<TrainedFor>();
+    } catch (const nlohmann::json::exception& e) {
+      fail("has an unreadable record of what it was trained for: ", e.what());
+    }
+    for (const auto& problem : trained.problems)
+      if (!(problem.innovation >= 1))
+        fail("has the innovation ", problem.innovation,
+             " for one of the problems that it was trained for, expected at least 1");
+    if (!(trained.innovation >= 1))
+      fail("has the innovation ", trained.innovation,
+           " in the record of what it was trained for, expected at least 1");
+    return trained;
+  }
+
+  void read_parameters(std::span<Real> parameters) const {
+    const auto list = Network::places();
+    if (file_.tensors.size() != 2 * list.size())
+      fail("has ", file_.tensors.size(), " tensors, expected ", 2 * list.size(),
+           ", weight and bias of each layer");
+    for (const auto& place : list) {
+      copy(place.name + ".weight", {place.kernel, place.in, place.out},
+           parameters.subspan(place.offset));
+      copy(place.name + ".bias", {place.out}, parameters.subspan(place.offset + place.weights()));
+    }
+  }
+
+ private:
+  template <class... Parts>
+  [[noreturn]] void fail(const Parts&... what) const {
+    throw FileError(to_text("load_weights: ", path_.string(), " ", what...));
+  }
+  [[nodiscard]] std::string metadata(const std::string& key) const {
+    const auto at = file_.metadata.find(key);
+    return at == file_.metadata.end() ? std::string() : at->second;
+  }
+  [[nodiscard]] nlohmann::ordered_json parsed(const char* key) const {
+    return parse_json("load_weights", to_text(key, " of ", path_.string()), metadata(key));
+  }
+  void copy(const std::string& name, const std::vector<std::size_t>& shape,
+            std::span<Real> to) const {
+    const auto& tensor = file_.at(name);
+    if (tensor.shape != shape)
+      fail("has shape ", nlohmann::ordered_json(tensor.shape).dump(), " for ", name, ", expected ",
+           nlohmann::ordered_json(shape).dump());
+    for (const Real value : tensor.values)
+      if (!std::isfinite(value)) fail("has a number in ", name, " that is not finite");
+    std::ranges::copy(tensor.values, to.begin());
+  }
+
+  const std::filesystem::path& path_;
+  TensorFile<Real> file_;
+};
+}  // namespace detail
+
 /// Reads a trained network; `load_weights<AnalysisNetwork<…>>(path)`.
 ///
 /// Throws FileError, naming what was found and what was expected, if the file is missing, damaged,
 /// without a checksum, of another format, or holds another architecture.
 template <class Network, class Real = float>
 [[nodiscard]] Trained<Network, Real> load_weights(const std::filesystem::path& path) {
-  const auto fail = [&](const auto&... what) {
-    throw FileError(to_text("load_weights: ", path.string(), " ", what...));
-  };
-  const auto file = load_safetensors<Real>(path);
-  const auto metadata = [&](const std::string& key) {
-    const auto at = file.metadata.find(key);
-    return at == file.metadata.end() ? std::string() : at->second;
-  };
-  if (metadata("format") != detail::weights_format)
-    fail("has format '", metadata("format"), "', expected '", detail::weights_format, "'");
-  if (!file.checked) fail("has no checksum, expected one; write it with save_weights");
-  const auto parse = [&](const char* key) {
-    return parse_json("load_weights", to_text(key, " of ", path.string()), metadata(key));
-  };
-  const nlohmann::ordered_json found = parse("architecture"),
-                               expected = detail::architecture<Network>();
-  for (const auto& [key, value] : expected.items())
-    if (!found.is_object() || !found.contains(key) || found[key] != value)
-      fail("holds a network with ", key, " = ",
-           found.is_object() && found.contains(key) ? found[key].dump() : "nothing", ", expected ",
-           value.dump(), "; it was saved as ", metadata("architecture"));
-  for (const auto& [key, value] : found.items())
-    if (!expected.contains(key))
-      fail("holds a network with ", key, " = ", value.dump(), ", expected a network without");
-
+  const detail::WeightsFile<Network, Real> file(path);
+  file.require_network();
   Trained<Network, Real> trained;
-  try {
-    const auto scaling = parse("scaling");
-    for (const char* key : {"input_mean", "input_deviation"})
-      if (scaling.at(key).size() != Network::channels)
-        fail("has ", scaling.at(key).size(), " numbers for ", key, ", expected ", Network::channels,
-             ", one per channel");
-    scaling.at("input_mean").get_to(trained.network.input_mean);
-    scaling.at("input_deviation").get_to(trained.network.input_deviation);
-    if (scaling.value("uplift_scale", 1.0) != 1)
-      fail("is of a version whose weights knew the size of R, with uplift_scale ",
-           scaling["uplift_scale"].dump(), ", expected 1; train it again");
-  } catch (const nlohmann::json::exception& e) {
-    fail("has an unreadable input scaling: ", e.what());
-  }
-  // JSON knows no infinity and no NaN.
-  const auto require_positive_scale = [&](double x) {
-    if (!(x > 0)) fail("has ", x, " among its input scales, expected numbers greater than zero");
-  };
-  std::ranges::for_each(trained.network.input_deviation, require_positive_scale);
-  if (file.metadata.contains("trained_for")) {
-    const auto record = parse("trained_for");
-    try {
-      trained.trained_for = record.template get<TrainedFor>();
-    } catch (const nlohmann::json::exception& e) {
-      fail("has an unreadable record of what it was trained for: ", e.what());
-    }
-    for (const auto& problem : trained.trained_for->problems)
-      if (!(problem.innovation >= 1))
-        fail("has the innovation ", problem.innovation,
-             " for one of the problems that it was trained for, expected at least 1");
-    if (!(trained.trained_for->innovation >= 1))
-      fail("has the innovation ", trained.trained_for->innovation,
-           " in the record of what it was trained for, expected at least 1");
-  }
-  const auto to = span_of(trained.parameters);
-  const auto copy = [&](const std::string& name, const std::vector<std::size_t>& shape,
-                        std::size_t offset) {
-    const auto& tensor = file.at(name);
-    if (tensor.shape != shape)
-      fail("has shape ", nlohmann::ordered_json(tensor.shape).dump(), " for ", name, ", expected ",
-           nlohmann::ordered_json(shape).dump());
-    for (const Real value : tensor.values)
-      if (!std::isfinite(value)) fail("has a number in ", name, " that is not finite");
-    std::ranges::copy(tensor.values, to.begin() + static_cast<std::ptrdiff_t>(offset));
-  };
-  if (file.tensors.size() != 2 * Network::places().size())
-    fail("has ", file.tensors.size(), " tensors, expected ", 2 * Network::places().size(),
-         ", weight and bias of each layer");
-  for (const auto& place : Network::places()) {
-    copy(place.name + ".weight", {place.kernel, place.in, place.out}, place.offset);
-    copy(place.name + ".bias", {place.out}, place.offset + place.weights());
-  }
+  file.read_scaling(trained.network);
+  trained.trained_for = file.trained_for();
+  file.read_parameters(span_of(trained.parameters));
   return trained;
 }
 
