@@ -181,19 +181,19 @@ class Sweep {
       for (auto& item : value) item = readable(std::move(item));
     return value;
   }
-  [[nodiscard]] static Json names_of(const Json& setting) {
-    Json names = Json::array();
+  [[nodiscard]] static std::vector<std::string> names_of(const Json& setting) {
+    std::vector<std::string> names;
     for (const auto& item : setting.items()) names.push_back(item.key());
     return names;
-  }
-  [[nodiscard]] static bool same_names(Json some, Json others) {
-    std::sort(some.begin(), some.end()), std::sort(others.begin(), others.end());
-    return some == others;
   }
   /// Whether a row is that of a setting, and of no other parameters (which rows of earlier versions
   /// do not tell from results).
   [[nodiscard]] static bool holds(const Json& row, const Json& setting) {
-    return (!row.contains("setting") || same_names(row["setting"], names_of(setting))) &&
+    const auto is_its_own = [&](const Json& name) {
+      return name.is_string() && setting.contains(name.get<std::string>());
+    };
+    return (!row.contains("setting") || (row["setting"].size() == setting.size() &&
+                                         std::ranges::all_of(row["setting"], is_its_own))) &&
            std::ranges::all_of(setting.items(), [&](const auto& item) {
              return row.contains(item.key()) && row[item.key()] == item.value();
            });

@@ -118,8 +118,6 @@ class Etdrk4 {
     }
   }
 
-  [[nodiscard]] const Equation& equation() const { return equation_; }
-  [[nodiscard]] double time_step() const { return time_step_; }
   /// Length of one cycle in time units of the equation.
   [[nodiscard]] double cycle_length() const { return time_step_; }
   /// In words, if the equation has some.

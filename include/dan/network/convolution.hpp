@@ -31,7 +31,6 @@ namespace detail {
 /// Columns and channels of a register tile, so that accumulators, operands and a weight fit.
 template <class Register>
 struct TileShape {
-  static constexpr bool scalar = std::is_floating_point_v<Register>;
   static constexpr std::size_t columns = register_count == 32 ? 4 : 3;
   static constexpr std::size_t channels = register_count == 32 ? 6 : 4;
   static constexpr std::size_t weights_in = 5;                              ///< of the tile of d_w
