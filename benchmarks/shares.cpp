@@ -60,15 +60,13 @@ void shares() {
   Network network;
   scale_inputs(problem, network);
   const auto update_time = [&](bool muon) {
-    Trainer<Lorenz, Network, Lanes, NoTeacher, Keep::everything, float, SupervisedLoss, OneProcess,
-            Kernels::direct>
-        trainer(problem, network,
-                {.updates = 100000,
-                 .groups = 1,
-                 .unroll = unroll,
-                 .use_muon = muon,
-                 .threads = 1,
-                 .progress = false});
+    Trainer<Lorenz, Network, Lanes, Choose<Kernels::direct>> trainer(problem, network,
+                                                                     {.updates = 100000,
+                                                                      .groups = 1,
+                                                                      .unroll = unroll,
+                                                                      .use_muon = muon,
+                                                                      .threads = 1,
+                                                                      .progress = false});
     return time_of([&] { trainer.update(); });
   };
   const double whole = update_time(false), with_muon = update_time(true);

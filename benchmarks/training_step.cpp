@@ -59,9 +59,7 @@ void minimal_filtering(benchmark::State& state, const Problem& problem) {
   scale_inputs(problem, network);
   const TrainConfig config{
       .updates = 100000, .groups = 2, .unroll = Unroll, .threads = 1, .progress = false};
-  Trainer<Problem, Network, Lanes, NoTeacher, Keep::everything, float, SupervisedLoss, OneProcess,
-          Kernels::direct>
-      direct(problem, network, config);
+  Trainer<Problem, Network, Lanes, Choose<Kernels::direct>> direct(problem, network, config);
   Trainer<Problem, Network, Lanes> minimal(problem, network, config);
   const auto time_of = [](auto& trainer) {
     const double begin = bench::seconds();

@@ -194,7 +194,7 @@ struct Distance {
   }
 };
 template <class Problem, class Network>
-using ByDistance = Trainer<Problem, Network, 16, NoTeacher, Keep::everything, float, Distance>;
+using ByDistance = Trainer<Problem, Network, 16, Distance>;
 // [end]
 /// Whether its gradient is that of its value, which is linear between its edges.
 bool has_its_gradient() {

@@ -183,6 +183,7 @@
 #include "dan/train/adam.hpp"
 #include "dan/train/muon.hpp"
 #include "dan/train/optimiser.hpp"
+#include "dan/train/parts.hpp"
 #include "dan/train/clip.hpp"
 #include "dan/train/average.hpp"
 #include "dan/train/schedule.hpp"

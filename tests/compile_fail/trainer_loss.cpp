@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// expect: the seventh template argument is the loss
 // expect: as SupervisedLoss
+// expect: one of yours is none of them
 #include <cstddef>
 #include <span>
 
@@ -30,6 +30,5 @@ struct MyLoss {
                                               d_states);
   }
 };
-using Training =
-    dan::Trainer<Chain, Little, 16, dan::NoTeacher, dan::Keep::everything, float, MyLoss>;
+using Training = dan::Trainer<Chain, Little, 16, MyLoss>;
 static_assert(sizeof(Training) > 0);

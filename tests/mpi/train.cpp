@@ -71,9 +71,7 @@ void run(MpiRanks& ranks, const std::string& what, std::size_t updates, const st
     if (!more.empty()) config.groups = std::stoul(more);
     pretrained::Plain network;
     scale_inputs(problem, network);
-    Trainer<Lorenz, pretrained::Plain, 32, NoTeacher, Keep::everything, float, SupervisedLoss,
-            MpiRanks>
-        trainer(problem, network, config, {}, ranks);
+    Trainer<Lorenz, pretrained::Plain, 32, MpiRanks> trainer(problem, network, config, ranks);
     trainer.update();
     const auto milliseconds = [](std::size_t times, const auto& work) {
       const auto begin = std::chrono::steady_clock::now();

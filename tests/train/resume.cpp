@@ -91,18 +91,14 @@ TEST_CASE("trainer: saved after any update and resumed, it ends with the same bi
   CHECK_THROWS_WITH_AS(wide.resume(folder / "narrow"),
                        doctest::Contains("holds training.simd = [1,1], expected ["), FileError);
   // Of another loss.
-  Trainer<Full, Small, lanes, NoTeacher, Keep::everything, float, OtherLoss> unlike(
-      problem, network, config);
+  Trainer<Full, Small, lanes, OtherLoss> unlike(problem, network, config);
   CHECK_THROWS_WITH_AS(unlike.resume(file), doctest::Contains("holds training.loss = "), FileError);
   unlike.save_checkpoint(folder / "unlike");
-  Trainer<Full, Small, lanes, NoTeacher, Keep::everything, float, OtherLoss> twenty(
-      problem, network, config, {}, OneProcess(), {.times = 20});
+  Trainer<Full, Small, lanes, OtherLoss> twenty(problem, network, config, OtherLoss{.times = 20});
   CHECK_THROWS_WITH_AS(twenty.resume(folder / "unlike"),
                        doctest::Contains("holds training.loss = "), FileError);
   // Of other kernels, or of a version that knew no others.
-  Trainer<Full, Small, lanes, NoTeacher, Keep::everything, float, SupervisedLoss, OneProcess,
-          Kernels::direct>
-      direct(problem, network, config);
+  Trainer<Full, Small, lanes, Choose<Kernels::direct>> direct(problem, network, config);
   CHECK_THROWS_WITH_AS(
       direct.resume(file),
       doctest::Contains("holds training.kernels = \"minimal\", expected \"direct\""), FileError);

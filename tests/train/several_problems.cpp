@@ -89,7 +89,7 @@ struct TellingLoss : SupervisedLoss {
   }
 };
 /// One type for all tests: it takes long to compile.
-using T = Trainer<Some, Network, lanes, EnsrfTeacher<8>, Keep::everything, float, TellingLoss>;
+using T = Trainer<Some, Network, lanes, EnsrfTeacher<8>, TellingLoss>;
 }  // namespace
 
 TEST_CASE("several problems: groups take them in turn") {

@@ -28,14 +28,14 @@ TEST_CASE("training: threads and recomputation change no bit of a network with a
   Recurrent network;
   scale_inputs(problem, network);
   const auto run = [&]<Keep Policy>(std::size_t threads) {
-    Trainer<Full, Recurrent, lanes, EnsrfTeacher<64>, Policy> trainer(problem, network,
-                                                                      {.updates = 20,
-                                                                       .groups = 3,
-                                                                       .warm_up = 5,
-                                                                       .renew_every = 7,
-                                                                       .taught = 0.5,
-                                                                       .threads = threads,
-                                                                       .progress = false});
+    Trainer<Full, Recurrent, lanes, EnsrfTeacher<64>, Choose<Policy>> trainer(problem, network,
+                                                                              {.updates = 20,
+                                                                               .groups = 3,
+                                                                               .warm_up = 5,
+                                                                               .renew_every = 7,
+                                                                               .taught = 0.5,
+                                                                               .threads = threads,
+                                                                               .progress = false});
     return trainer.run().parameters;
   };
   const auto one = run.operator()<Keep::everything>(1);

@@ -126,7 +126,7 @@ auto train_once(const Problems& problem, const Start& start, const TrainConfig& 
                 const Teacher& teacher, const std::filesystem::path& checkpoint,
                 const Ranks& processes) {
   Trainer<std::remove_cvref_t<decltype(first_of(problem))>, typename Start::Network, Lanes, Teacher,
-          Keep::everything, typename Start::Real, SupervisedLoss, Ranks>
+          typename Start::Real, Ranks>
       trainer(problem, start, config.shortened(), teacher, processes);
   trainer.run(checkpoint);
   return std::pair(trainer.trained(), trainer.report());

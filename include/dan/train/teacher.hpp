@@ -11,8 +11,11 @@
 /// A teacher says from which filter a training learns:
 ///     template <class Real, std::size_t Lanes, class Problem>
 ///     auto filter(const Problem& problem) const;
-/// a TeachingFilter, an analysis of `Lanes` runs side by side. It is the fourth argument of
-/// `Trainer`: `Trainer<Problem, Network, 16, EnsrfTeacher<64>>`.
+/// a TeachingFilter, an analysis of `Lanes` runs side by side. `Trainer` is told its type, and its
+/// numbers where they are not those by default:
+///     Trainer<Problem, Network, 16, EnsrfTeacher<64>> trainer(problem, network, config,
+///                                                             EnsrfTeacher<64>{.inflation
+///                                                             = 1.02});
 
 namespace dan {
 

@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdio>
 #include <deque>
 #include <filesystem>
 #include <span>
 #include <string>
-#include <type_traits>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -34,6 +35,7 @@
 #include "dan/train/lessons.hpp"
 #include "dan/train/loss.hpp"
 #include "dan/train/optimiser.hpp"
+#include "dan/train/parts.hpp"
 #include "dan/train/runs.hpp"
 #include "dan/train/schedule.hpp"
 #include "dan/train/start.hpp"
@@ -61,115 +63,57 @@ namespace dan {
 /// A model without an adjoint (a `BlackBox`) can be trained on with `unroll` 1: the gradient then
 /// ends at the forecast.
 ///
-/// Convolutions are computed `By` minimal filtering where that is faster: the last bits of
+/// Further template arguments, in any order, are what is not as by default: a teacher (NoTeacher),
+/// a loss (SupervisedLoss), processes (OneProcess), the numbers (float), Choose<Keep::inputs> where
+/// memory is short, Choose<Kernels::direct>:
+///     Trainer<Problem, Network, 16, EnsrfTeacher<64>, MyLoss, double>
+/// By default convolutions are computed by minimal filtering where that is faster: the last bits of
 /// gradients are others than by direct sums, what is learned is as good (docs/performance.md).
 ///
 /// Memory: threads × the memory of one `Unrolled`; groups × unroll × observations and targets, and
 /// the teacher's; a teacher's filter for each problem. Source: Bocquet et al., Chaos 34 (2024)
 /// 091104, section II; persistent runs, restarts and teacher are ours.
-template <class Problem_, class Network_, std::size_t Lanes, class Teacher = NoTeacher,
-          Keep Policy = Keep::everything, class Real = float, class Loss = SupervisedLoss,
-          Processes Ranks = OneProcess, Kernels By = Kernels::minimal>
+template <class Problem_, class Network_, std::size_t Lanes, class... Parts>
 class Trainer {
  public:
   using Problem = Problem_;
   using Network = Network_;
-  static_assert(Lanes % simd_width<Real> == 0,
-                "Trainer: Lanes must be a multiple of dan::simd_width<Real>");
-  static_assert(
-      std::is_same_v<Teacher, NoTeacher> ||
-          requires(const Teacher& teacher, const Problem& problem) {
-            teacher.template filter<Real, Lanes>(problem);
-          },
-      "Trainer: the fourth template argument is the teacher, which needs `filter<Real, Lanes>("
-      "problem)`, as EnsrfTeacher<64>; a loss is the seventh, after NoTeacher, Keep::everything "
-      "and float");
-  static_assert(
-      TrainingLoss<Loss, Network::members, lanes_t<Real, Lanes>>,
-      "Trainer: the seventh template argument is the loss, which needs `double add<Members>("
-      "states, truth, norm, weight, limit, d_states) const`, as SupervisedLoss");
   static constexpr std::size_t lanes = Lanes;
 
-  /// Trains from random weights. Throws ConfigError for a value out of range.
-  Trainer(const Problem& problem, const Network& network, const TrainConfig& config,
-          const Teacher& teacher = {}, const Ranks& processes = Ranks(), const Loss& loss = {})
-      : Trainer(problem, random_start<Real>(network, config.seed), config, teacher, processes,
-                loss) {}
+ private:
+  using These = detail::TrainingParts<Problem, Network, Lanes, Parts...>;
 
-  /// The same for several problems.
-  Trainer(const std::vector<Problem>& problems, const Network& network, const TrainConfig& config,
-          const Teacher& teacher = {}, const Ranks& processes = Ranks(), const Loss& loss = {})
-      : Trainer(problems, random_start<Real>(network, config.seed), config, teacher, processes,
-                loss) {}
+ public:
+  using Real = typename These::Real;
+  using Teacher = typename These::Teacher;
+  using Loss = typename These::Loss;
+  using Ranks = typename These::Ranks;
+  static_assert(Lanes % simd_width<Real> == 0,
+                "Trainer: Lanes must be a multiple of dan::simd_width<Real>");
 
-  /// Trains the weights of `start` further, for example those of `load_weights`, with their input
-  /// scaling; optimiser, schedule and runs begin anew: with another `seed` than the training before
-  /// they see other truths. Throws ConfigError for a value out of range.
-  Trainer(const Problem& problem, const Trained<Network, Real>& start, const TrainConfig& config,
-          const Teacher& teacher = {}, const Ranks& processes = Ranks(), const Loss& loss = {})
-      : Trainer(std::vector<Problem>{problem}, start, config, teacher, processes, loss) {}
+  /// Trains on `problems`, a problem or a vector of them.
+  ///
+  /// `start` is a network, for random weights, or a trained one, for example of `load_weights`,
+  /// whose weights are trained further with their input scaling; optimiser, schedule and runs begin
+  /// anew: with another `seed` than the training before they see other truths. `given`: values of
+  /// the teacher, the loss and the processes, in any order, as far as they are not those by
+  /// default. Throws ConfigError for a value out of range, and if there is no problem.
+  template <class... Given>
+  requires((std::same_as<Given, Teacher> || std::same_as<Given, Loss> ||
+            std::same_as<Given, Ranks>)&&...)
+      Trainer(const detail::ProblemList<Problem>& problems,
+              const detail::StartingWeights<Network, Real>& start, const TrainConfig& config,
+              const Given&... given)
+      : Trainer(problems.list, start.of(config.seed), config,
+                std::tuple<const Given&...>(given...)) {}
 
-  /// The same for several problems. Throws ConfigError if there is none.
-  Trainer(const std::vector<Problem>& problems, const Trained<Network, Real>& start,
-          const TrainConfig& config, const Teacher& teacher = {}, const Ranks& processes = Ranks(),
-          const Loss& loss = {})
-      : config_(checked(config, start)),
-        schedule_{
-            .peak = config.learning_rate, .warm_up = config.warm_up, .updates = config.updates},
-        itinerary_{.problems = problems.size(),
-                   .groups = config.groups,
-                   .stay = config.stay,
-                   .updates = config.updates},
-        chains_(config.unroll),
-        team_(config.threads),
-        processes_(processes),
-        now_{.trained = start,
-             .average = {config.average, start},
-             .optimiser = Optimiser<Real>(
-                 Network::parameters, config.adam,
-                 config.use_muon ? hidden_matrices<Network>() : std::vector<MatrixPlace>{},
-                 config.muon),
-             .limit = {config.clip},
-             .watch = {},
-             .report = {},
-             .groups = {}} {
-    if (!DifferentiableModel<typename Problem::Model> && config.unroll > 1)
-      throw ConfigError(
-          to_text("Trainer: unroll is ", config.unroll,
-                  ", expected 1 for a model without step_adjoint; write it, or put the "
-                  "model into Differentiated<...>"));
-    require_at_least("Trainer", "the number of problems", problems.size(), 1);
-    if constexpr (requires { Teacher::of_one_problem; })
-      if (problems.size() > 1)
-        throw ConfigError(
-            to_text("Trainer: the teacher is a filter of one problem, found ", problems.size(),
-                    " problems; take an EnsrfTeacher, or a teacher of yours whose filter(problem) "
-                    "is made for the problem"));
-    for (const auto& problem : problems)
-      learners_.emplace_back(problem, start.network.template with<By>(), config, teacher,
-                             problems.size() > 1, loss);
-    auto record = trained_for(problems.front(), start.network);
-    for (std::size_t n = 1; n < problems.size(); ++n)
-      record.join(trained_for(problems[n], start.network));
-    if (problems.size() > 1)
-      record.problem += to_text(" (the first of ", problems.size(), " problems)");
-    if (start.trained_for && record.problems.empty())
-      record.innovation = start.trained_for->innovation;
-    for (auto& problem : record.problems)
-      if (start.trained_for) problem.innovation = start.trained_for->innovation_of(problem);
-    now_.trained.trained_for = now_.average.mean.trained_for = record;
-    for (std::size_t g = 0; g < config.groups; ++g)
-      now_.groups.push_back(learner(g, 0).group(itinerary_.number(g, 0)));
-    for (std::size_t g = 0; g < config.groups; ++g) learner(g, 0).check(now_.groups[g]);
-    team_.for_each(config.groups, [&](std::size_t g) { learner(g, 0).start(now_.groups[g]); });
-    for (std::size_t n = config.groups; n < problems.size(); ++n)
-      learners_[n].check(learners_[n].group(n));  // what cannot start later is said now
-    if (const std::size_t left = itinerary_.not_reached(); left > 0 && processes_.rank() == 0)
-      notice(to_text("Trainer: ", left, " of ", problems.size(), " problems are not reached in ",
-                     config.updates, " updates; take more updates, more groups or a shorter stay"));
-    origin_ = training_origin(problems, start, learners_.front().fingerprint(now_.groups.front()),
-                              loss_fingerprint<Network>(loss));
-  }
+  /// The same with the teacher first, whose numbers may stand in braces.
+  template <class... Given>
+  Trainer(const detail::ProblemList<Problem>& problems,
+          const detail::StartingWeights<Network, Real>& start, const TrainConfig& config,
+          const Teacher& teacher, const Given&... given)
+      : Trainer(problems.list, start.of(config.seed), config,
+                std::tuple<const Teacher&, const Given&...>(teacher, given...)) {}
 
   /// One unroll of every run and one update of the parameters; returns the RMSE from the target.
   double update() {
@@ -279,8 +223,71 @@ class Trainer {
   [[nodiscard]] const TrainReport& report() const { return now_.report; }
 
  private:
-  using TheRuns = Runs<Problem, typename Network::template With<By>, Lanes, Real>;
-  using TheLearner = Learner<TheRuns, Lessons<Teacher, TheRuns>, Loss, Policy>;
+  using TheRuns = Runs<Problem, typename Network::template With<These::kernels>, Lanes, Real>;
+  using TheLearner = Learner<TheRuns, Lessons<Teacher, TheRuns>, Loss, These::keep>;
+
+  template <class... Given>
+  Trainer(const std::vector<Problem>& problems, const Trained<Network, Real>& start,
+          const TrainConfig& config, const std::tuple<const Given&...>& given)
+      : config_(checked(config, start)),
+        schedule_{
+            .peak = config.learning_rate, .warm_up = config.warm_up, .updates = config.updates},
+        itinerary_{.problems = problems.size(),
+                   .groups = config.groups,
+                   .stay = config.stay,
+                   .updates = config.updates},
+        chains_(config.unroll),
+        team_(config.threads),
+        processes_(detail::given_or_default<Ranks>(given)),
+        now_{.trained = start,
+             .average = {config.average, start},
+             .optimiser = Optimiser<Real>(
+                 Network::parameters, config.adam,
+                 config.use_muon ? hidden_matrices<Network>() : std::vector<MatrixPlace>{},
+                 config.muon),
+             .limit = {config.clip},
+             .watch = {},
+             .report = {},
+             .groups = {}} {
+    if (!DifferentiableModel<typename Problem::Model> && config.unroll > 1)
+      throw ConfigError(
+          to_text("Trainer: unroll is ", config.unroll,
+                  ", expected 1 for a model without step_adjoint; write it, or put the "
+                  "model into Differentiated<...>"));
+    require_at_least("Trainer", "the number of problems", problems.size(), 1);
+    const auto teacher = detail::given_or_default<Teacher>(given);
+    const auto loss = detail::given_or_default<Loss>(given);
+    if constexpr (requires { Teacher::of_one_problem; })
+      if (problems.size() > 1)
+        throw ConfigError(
+            to_text("Trainer: the teacher is a filter of one problem, found ", problems.size(),
+                    " problems; take an EnsrfTeacher, or a teacher of yours whose filter(problem) "
+                    "is made for the problem"));
+    for (const auto& problem : problems)
+      learners_.emplace_back(problem, start.network.template with<These::kernels>(), config,
+                             teacher, problems.size() > 1, loss);
+    auto record = trained_for(problems.front(), start.network);
+    for (std::size_t n = 1; n < problems.size(); ++n)
+      record.join(trained_for(problems[n], start.network));
+    if (problems.size() > 1)
+      record.problem += to_text(" (the first of ", problems.size(), " problems)");
+    if (start.trained_for && record.problems.empty())
+      record.innovation = start.trained_for->innovation;
+    for (auto& problem : record.problems)
+      if (start.trained_for) problem.innovation = start.trained_for->innovation_of(problem);
+    now_.trained.trained_for = now_.average.mean.trained_for = record;
+    for (std::size_t g = 0; g < config.groups; ++g)
+      now_.groups.push_back(learner(g, 0).group(itinerary_.number(g, 0)));
+    for (std::size_t g = 0; g < config.groups; ++g) learner(g, 0).check(now_.groups[g]);
+    team_.for_each(config.groups, [&](std::size_t g) { learner(g, 0).start(now_.groups[g]); });
+    for (std::size_t n = config.groups; n < problems.size(); ++n)
+      learners_[n].check(learners_[n].group(n));  // what cannot start later is said now
+    if (const std::size_t left = itinerary_.not_reached(); left > 0 && processes_.rank() == 0)
+      notice(to_text("Trainer: ", left, " of ", problems.size(), " problems are not reached in ",
+                     config.updates, " updates; take more updates, more groups or a shorter stay"));
+    origin_ = training_origin(problems, start, learners_.front().fingerprint(now_.groups.front()),
+                              loss_fingerprint<Network>(loss));
+  }
 
   /// The updates that are left; calls `keep` whenever it is `due` after so many seconds, and in the
   /// end. `kept`: what is said when told to stop.
@@ -353,7 +360,7 @@ class Trainer {
   template <class Archive>
   [[gnu::cold]] void transfer(State& state, Archive& archive) const {
     archive.same("format", "dan training checkpoint 8");
-    archive.same("training", training_description<Lanes, By, Problem, Real>(
+    archive.same("training", training_description<Lanes, These::kernels, Problem, Real>(
                                  origin_, state.trained.network, config_));
     archive.count("updates", state.updates, config_.updates);
     if constexpr (Archive::reads)
