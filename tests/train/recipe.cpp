@@ -46,6 +46,35 @@ TEST_CASE("recipe: a finish is the second part of a training") {
   CHECK_THROWS_AS(std::ignore = (Finish{.share = 1, .unroll = 0}.after(first)), ConfigError);
 }
 
+namespace {
+/// The distance of the first element only.
+struct FirstElement : SupervisedLoss {
+  template <std::size_t Members, class T>
+  double add(const T* states, const T* truth, std::span<const double> norm, double weight,
+             double limit, T* d_states) const {
+    return SupervisedLoss::add<Members>(states, truth, norm.first(1), weight, limit, d_states);
+  }
+};
+}  // namespace
+
+TEST_CASE("recipe: both trainings have the loss that is given") {
+  using Full = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
+  using Network =
+      AnalysisNetwork<NetworkShape{.filters = 4, .blocks = 1, .sub_blocks = 1}, Ring<40>>;
+  constexpr std::size_t lanes = simd_width<float>;
+  const Recipe<NoTeacher> recipe{
+      .training = {.updates = 40, .groups = 1, .unroll = 2, .progress = false},
+      .finish = {.share = 0.5, .unroll = 4}};
+  const auto trained = train<Network, lanes>(Full{}, recipe, {}, FirstElement{}).first.parameters;
+  CHECK(trained != train<Network, lanes>(Full{}, recipe).first.parameters);
+  Network network;
+  scale_inputs(Full{}, network, recipe.training.seed);
+  using T = Trainer<Full, Network, lanes, FirstElement>;
+  T one(Full{}, network, recipe.training.shortened());
+  T two(Full{}, one.run(), recipe.finish.after(recipe.training).shortened());
+  CHECK(two.run().parameters == trained);
+}
+
 TEST_CASE("recipe: two trainings in one call, which goes on where it was stopped") {
   using Full = Problem<Rk4<Lorenz96<40>>, ObserveAll<40>>;
   using Network =

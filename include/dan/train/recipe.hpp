@@ -121,13 +121,13 @@ inline void make_folder_of(const std::filesystem::path& name) {
 }
 
 /// One training, as `shortened()`. Goes on from `checkpoint`, if there is one.
-template <std::size_t Lanes, class Problems, class Start, class Teacher, class Ranks>
+template <std::size_t Lanes, class Problems, class Start, class Teacher, class... Given>
 auto train_once(const Problems& problem, const Start& start, const TrainConfig& config,
                 const Teacher& teacher, const std::filesystem::path& checkpoint,
-                const Ranks& processes) {
+                const Given&... given) {
   Trainer<std::remove_cvref_t<decltype(first_of(problem))>, typename Start::Network, Lanes, Teacher,
-          typename Start::Real, Ranks>
-      trainer(problem, start, config.shortened(), teacher, processes);
+          typename Start::Real, Given...>
+  trainer(problem, start, config.shortened(), teacher, given...);
   trainer.run(checkpoint);
   return std::pair(trainer.trained(), trainer.report());
 }
@@ -143,15 +143,14 @@ inline std::filesystem::path checkpoint_of(const std::filesystem::path& name, co
 ///
 /// `problem`: a problem, or several in a vector for one network that shall serve all of them, see
 /// `Trainer`; it should then see the scales (`NetworkShape::sees_scales`).
-/// `processes`: groups are dealt out among them, see `Trainer`.
+/// `given`: a loss, or processes among which groups are dealt out, as `Trainer` takes them.
 /// `name`: path and name of the checkpoints, NAME.checkpoint and NAME.finish.checkpoint, from which
 /// the same call goes on when it was stopped; its folder is made. Empty: none are written. Returns
 /// the trained network and the report of both trainings. Throws as `Trainer`, and FileError for a
 /// folder that cannot be made and for a NAME.finish.checkpoint of another training.
-template <std::size_t Lanes, class Problem, class Network, class Teacher,
-          Processes Ranks = OneProcess>
+template <std::size_t Lanes, class Problem, class Network, class Teacher, class... Given>
 auto train(const Problem& problem, const Trained<Network>& start, const Recipe<Teacher>& recipe,
-           const std::filesystem::path& name = {}, const Ranks& processes = {}) {
+           const std::filesystem::path& name = {}, const Given&... given) {
   detail::make_folder_of(name);
   const auto first = detail::checkpoint_of(name, ".checkpoint"),
              second = detail::checkpoint_of(name, ".finish.checkpoint");
@@ -159,10 +158,10 @@ auto train(const Problem& problem, const Trained<Network>& start, const Recipe<T
     throw FileError(to_text("train: there is ", second.string(), " without ", first.string(),
                             ": it is of another training; remove it, or take another name"));
   auto [trained, report] =
-      detail::train_once<Lanes>(problem, start, recipe.training, recipe.teacher, first, processes);
+      detail::train_once<Lanes>(problem, start, recipe.training, recipe.teacher, first, given...);
   if (recipe.finish.share > 0) {
     const auto [finished, more] = detail::train_once<Lanes>(
-        problem, trained, recipe.finish.after(recipe.training), recipe.teacher, second, processes);
+        problem, trained, recipe.finish.after(recipe.training), recipe.teacher, second, given...);
     trained = finished;
     report.append(more);
   }
@@ -171,14 +170,13 @@ auto train(const Problem& problem, const Trained<Network>& start, const Recipe<T
 
 /// The same from random weights, with inputs scaled by the climate of the model, the first
 /// problem's.
-template <class Network, std::size_t Lanes, class Problem, class Teacher,
-          Processes Ranks = OneProcess>
+template <class Network, std::size_t Lanes, class Problem, class Teacher, class... Given>
 auto train(const Problem& problem, const Recipe<Teacher>& recipe,
-           const std::filesystem::path& name = {}, const Ranks& processes = {}) {
+           const std::filesystem::path& name = {}, const Given&... given) {
   Network network;
   scale_inputs(detail::first_of(problem), network, recipe.training.seed);
   return train<Lanes>(problem, random_start<float>(network, recipe.training.seed), recipe, name,
-                      processes);
+                      given...);
 }
 
 /// The recipe's finish alone, of weights that were trained before, see `Finish::again`.
@@ -189,7 +187,7 @@ auto finish(const Problem& problem, const Trained<Network>& start, const Recipe<
   detail::make_folder_of(name);
   return detail::train_once<Lanes>(problem, start, recipe.finish.again(recipe.training, updates),
                                    recipe.teacher,
-                                   detail::checkpoint_of(name, ".finish.checkpoint"), OneProcess());
+                                   detail::checkpoint_of(name, ".finish.checkpoint"));
 }
 
 }  // namespace dan
