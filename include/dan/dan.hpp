@@ -160,6 +160,7 @@
 #include "dan/analysis/ienks.hpp"
 #include "dan/analysis/cycle.hpp"
 #include "dan/analysis/innovation_test.hpp"
+#include "dan/analysis/way_back.hpp"
 #include "dan/analysis/learned.hpp"
 #include "dan/analysis/carried.hpp"
 #include "dan/analysis/operational_run.hpp"

@@ -147,7 +147,7 @@ TEST_CASE("analysis covariance: where the analysis was static, its own") {
   const Lorenz problem;
   const Method method(problem, test::small_increments<Network>());
   const auto carried = analysed(method, 6);
-  REQUIRE(carried.static_variance[1] > 0);
+  REQUIRE(carried.way_back.variance[1] > 0);
   const Matrix p = analysis_covariance(method, carried, 1);
   std::vector<double> spread(2);
   method.spread(carried, spread);

@@ -243,7 +243,7 @@ def standard(_):
 
 
 def light(_):
-    apart = {f"dan/analysis/{name}.hpp" for name in ("carried", "cycle", "learned", "operational_run", "retrace")}  # files, networks
+    apart = {f"dan/analysis/{name}.hpp" for name in ("carried", "cycle", "learned", "operational_run", "retrace", "way_back")}  # files, networks
     folders = ("geometry", "integrate", "models", "observe", "transform", "analysis")
     return [f"{header} includes {other}" for header in HEADERS
             if (header.split("/")[1] in folders or header == "dan/experiment/twin.hpp") and header not in apart

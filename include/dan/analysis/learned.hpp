@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "dan/analysis/cycle.hpp"
-#include "dan/analysis/innovation_test.hpp"
+#include "dan/analysis/way_back.hpp"
 #include "dan/core/error.hpp"
 #include "dan/core/notice.hpp"
 #include "dan/network/trained_for.hpp"
@@ -33,14 +33,9 @@ struct LearnedConfig {
 /// independent runs are computed side by side, a lane each. The estimate is the mean over members.
 /// As in training, departures and analyses are kept within `Network::bounds`.
 ///
-/// A network may not find the truth again from where no training has been. With `way_back`, a run
-/// whose innovations contradict its forecasts (`InnovationTest`, q the δ²/R that was usual in the
-/// training, `TrainedFor::innovation_at`) is not left to it but goes back. The memory is emptied
-/// and the analysis is a static one, with errors of the forecast like those of the climate: B = v
-/// D, D the variances of `input_deviation`, and the v that the innovations themselves show:
-///   v = min((Σ_j δ_j²/R_jj − n) / Σ_j (H √D 1)_j²/R_jj, 2),
-///   x^a = x^f + α d,  d_i = ζ_i / (1/B_ii + (Hᵀ R⁻¹ H 1)_i),  α the best step along d,
-/// which for uncorrelated observations of single elements is 3D-Var, of every member.
+/// With `way_back`, a run whose innovations contradict its forecasts, with what was usual in the
+/// training (`TrainedFor::innovation_at`), is not left to the network but goes back: the memory is
+/// emptied and the analysis of every member is the static one of `WayBack`.
 /// The next cycle begins like a training's start: near the truth, with an empty memory. Where R is
 /// larger than believed the way back does not help, and after a while is not taken any more.
 ///
@@ -64,12 +59,10 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   struct Carried {
     Batch<Real_, Cycle::carried, 1, Runs> values;  ///< members × points × channels, then memory
     std::unique_ptr<typename Cycle::template Cache<T>> cache;
-    /// Of the static analysis, in the lanes where that was the last one; else zero.
-    std::array<double, Runs> static_variance{};
-    std::array<InnovationTest, Runs> tests{};  ///< of the way back
-    std::size_t cycle = 0;                     ///< at which the next forecast begins
-    bool analysed = false;                     ///< since the start, or since it was loaded
-    std::array<bool, Runs> silent{};           ///< nothing reported in the last analysis
+    typename WayBack<Problem, Real_, Runs>::State way_back{};
+    std::size_t cycle = 0;            ///< at which the next forecast begins
+    bool analysed = false;            ///< since the start, or since it was loaded
+    std::array<bool, Runs> silent{};  ///< nothing reported in the last analysis
   };
 
   Learned(const Problem& problem, const Trained<Network, Real_>& trained,
@@ -79,14 +72,16 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
         config_(config),
         weights_(problem.weights()),
         deviations_(units(problem, trained)),
-        scales_(scales_shown(problem, trained.network, deviations_)) {
+        scales_(scales_shown(problem, trained.network, deviations_)),
+        way_back_(trained.network.input_deviation, trained.network.bounds()) {
     for (std::size_t i = 0; i < size; ++i)
       climate_variance_ += weights_[i] *
                            std::pow(trained.network.input_deviation[i % channels], 2) /
                            static_cast<double>(size);
     if (!trained.trained_for) return;
     const auto here = trained_for(problem, trained.network);
-    innovation_ = trained.trained_for->innovation_at(here);
+    way_back_ = {trained.network.input_deviation, trained.network.bounds(),
+                 trained.trained_for->innovation_at(here)};
     std::string list;
     for (const auto& difference : differences(*trained.trained_for, here))
       list += "\n  " + difference;
@@ -101,7 +96,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   /// The first guess, with members (if more than one) spread around it; an empty memory.
   [[nodiscard]] Carried start(const FirstGuessBatch& guess, double deviation,
                               const RandomKey& key) const {
-    Carried carried{{}, std::make_unique<typename Cycle::template Cache<T>>(), {}, {}, key.cycle};
+    Carried carried{{}, std::make_unique<typename Cycle::template Cache<T>>(), {}, key.cycle};
     for (std::size_t l = 0; l < Runs; ++l) {
       const auto error = problem_.errors(key.with(Purpose::ensemble).of_lane(l),
                                          members > 1 ? deviation : 0, members);
@@ -130,16 +125,25 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
       for (std::size_t l = 0; l < Runs; ++l)
         if (observed.precision.at(j, l) > 0) carried.silent[l] = false;
     const auto here = cycle(observed);
-    const bool anywhere = config_.way_back && find_lost(values, observed, carried);
-    if (!anywhere) {
-      carried.static_variance.fill(0);
-      here.analyse(trained_.parameters.data(), values, values, *carried.cache);
-      return;
-    }
-    Scratch<T> forecast(Cycle::states, Unset{});
-    std::copy_n(values, Cycle::states, forecast.data());
+    const auto& operation = placed(problem_.observe, observed);
+    Scratch<T> mean(size, Unset{}), forecast(Cycle::states, Unset{});
+    Cycle::mean_of_members(values, mean.data());
+    const bool back =
+        config_.way_back && way_back_.find(operation, observed, mean.data(), carried.way_back);
+    if (back)
+      std::copy_n(values, Cycle::states, forecast.data());
+    else
+      carried.way_back.variance.fill(0);
     here.analyse(trained_.parameters.data(), values, values, *carried.cache);
-    analyse_statically(forecast.data(), observed, carried);
+    if (!back) return;
+    for (std::size_t m = 0; m < members; ++m)
+      way_back_.analyse(operation, observed, carried.way_back, &forecast[m * size],
+                        values + m * size);
+    for (std::size_t l = 0; l < Runs; ++l)  // the memory is emptied
+      for (std::size_t i = Cycle::states; i < Cycle::carried && carried.way_back.variance[l] > 0;
+           ++i)
+        carried.values.at(i, l) = Real_(0);
+    carried.values.repeat_last_lane();
   }
 
   /// The mean over members, in double.
@@ -170,7 +174,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
       sum += T(static_cast<Real_>(weights_[i] * deviations_[i] * deviations_[i])) *
              Network::variance(carried.cache->network, i);
     for (std::size_t l = 0; l < Runs; ++l) {
-      const double v = carried.static_variance[l];
+      const double v = carried.way_back.variance[l];
       const double mean = static_cast<double>(lane_of(sum, l)) / Types::size;
       to[l] = carried.silent[l] ? std::numeric_limits<double>::quiet_NaN()
                                 : std::sqrt(v > 0 ? v * climate_variance_ : std::max(mean, 0.0));
@@ -185,7 +189,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
       std::ranges::fill(to, std::numeric_limits<double>::quiet_NaN());
       return;
     }
-    const double v = carried.static_variance[run];
+    const double v = carried.way_back.variance[run];
     for (std::size_t i = 0; i < Types::size; ++i) {
       const T own = Network::variance(carried.cache->network, i);
       to[i] = v > 0 ? v * std::pow(trained_.network.input_deviation[i % channels], 2)
@@ -196,7 +200,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
 
   /// Whether the last analysis of each run was the static one of the way back: 1, else 0.
   void went_back(const Carried& carried, std::span<double> to) const {
-    for (std::size_t l = 0; l < Runs; ++l) to[l] = carried.static_variance[l] > 0 ? 1 : 0;
+    for (std::size_t l = 0; l < Runs; ++l) to[l] = carried.way_back.variance[l] > 0 ? 1 : 0;
   }
 
   /// The share of the state that is at the bounds, a number for each run.
@@ -228,15 +232,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
                                       Network::parameters * sizeof(Real_)}}));
     archive.batch("values", carried.values);
     archive.count("time", carried.cycle);
-    archive.numbers("static_variance", std::span<double>(carried.static_variance), 1);
-    const auto numbers = [&](const char* name, double InnovationTest::*number) {
-      std::array<double, Runs> all;
-      for (std::size_t l = 0; l < Runs; ++l) all[l] = carried.tests[l].*number;
-      archive.numbers(name, std::span<double>(all), 1);
-      for (std::size_t l = 0; l < Runs; ++l) carried.tests[l].*number = all[l];
-    };
-    numbers("excess", &InnovationTest::excess);
-    numbers("usual", &InnovationTest::usual);
+    carried.way_back.transfer(archive);
   }
 
   [[nodiscard]] const Trained<Network, Real_>& trained() const { return trained_; }
@@ -271,91 +267,6 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
     return observation_deviations(problem, trained.network);
   }
 
-  /// v of the static analysis in the lanes whose innovations contradict the forecast x, else zero;
-  /// returns whether there is one.
-  bool find_lost(const T* x, const Observed& observed, Carried& carried) const {
-    Scratch<T> mean(size, Unset{}), h(slots, Unset{});
-    Scratch<T> climate(size, Unset{}), seen(slots, Unset{});  // deviations, and H of them
-    Cycle::mean_of_members(x, mean.data());
-    const auto& operation = placed(problem_.observe, observed);
-    operation.observe(mean.data(), h.data());
-    for (std::size_t i = 0; i < size; ++i)
-      climate[i] = T(static_cast<Real_>(trained_.network.input_deviation[i % channels]));
-    operation.observe_tangent(mean.data(), climate.data(), seen.data());
-    const T none(Real_(0)), one(Real_(1)), most(Real_(9)),
-        scale(static_cast<Real_>(1 / innovation_));
-    T count = none, limited = none, squares = none, precision = none;
-    for (std::size_t j = 0; j < slots; ++j) {
-      const T p = observed.precision[j], d = departure_of(observed, j, h[j]), r = p * d * d;
-      limited += minimum(most, T(scale * r));
-      squares += r;
-      precision += where_positive(p, T(p * seen[j] * seen[j]), none);
-      count += where_positive(p, one, none);
-    }
-    bool anywhere = false;
-    for (std::size_t l = 0; l < Runs; ++l) {
-      const auto number = [&](const T& value) { return static_cast<double>(lane_of(value, l)); };
-      const double n = number(count);
-      double& variance = carried.static_variance[l];
-      variance = 0;
-      if (n == 0 || !carried.tests[l].add(n, number(limited))) continue;
-      variance = std::min((number(squares) - n) / number(precision), 2.0);
-      anywhere = true;
-    }
-    return anywhere;
-  }
-
-  /// The static analysis of every member of the forecast x, in the lanes that have a variance for
-  /// it.
-  void analyse_statically(const T* x, const Observed& observed, Carried& carried) const {
-    const auto& operation = placed(problem_.observe, observed);
-    T inverse(Real_(0));  // 1/v; where no lane asks, any number
-    for (std::size_t l = 0; l < lanes_of<T>; ++l) {
-      const double v = carried.static_variance[std::min(l, Runs - 1)];
-      lane_of(inverse, l) = static_cast<Real_>(v > 0 ? 1 / v : 1);
-    }
-    const T none(Real_(0)), tiny(std::numeric_limits<Real_>::min());
-    Scratch<T> zeta(size, Unset{}), precision(size, Unset{}), step(size, Unset{}),
-        ones(size, Unset{}), y(slots, Unset{});
-    std::ranges::fill(ones, T(Real_(1)));
-    const auto weigh = [&](std::size_t j) {
-      return where_positive(observed.precision[j], T(observed.precision[j] * y[j]), none);
-    };
-    const auto bounds = trained_.network.bounds();
-    for (std::size_t m = 0; m < members; ++m) {
-      const T* const state = x + m * size;
-      uplift(operation, observed, state, zeta.data());
-      operation.observe_tangent(state, ones.data(), y.data());
-      for (std::size_t j = 0; j < slots; ++j) y[j] = weigh(j);
-      std::ranges::fill(precision, none);
-      operation.observe_adjoint(state, y.data(), precision.data());
-      T descent = none, curvature = none;
-      for (std::size_t i = 0; i < size; ++i) {
-        const auto climate = trained_.network.input_deviation[i % channels];
-        const T b = inverse * T(static_cast<Real_>(1 / (climate * climate)));  // 1/B_ii
-        step[i] = zeta[i] / (b + maximum(none, precision[i]));
-        descent += zeta[i] * step[i];
-        curvature += b * step[i] * step[i];
-      }
-      operation.observe_tangent(state, step.data(), y.data());
-      for (std::size_t j = 0; j < slots; ++j)
-        curvature +=
-            where_positive(observed.precision[j], T(observed.precision[j] * y[j] * y[j]), none);
-      const T length = descent / maximum(tiny, curvature);
-      for (std::size_t l = 0; l < Runs; ++l)
-        for (std::size_t i = 0; i < size && carried.static_variance[l] > 0; ++i) {
-          const auto move = lane_of(length, l) * lane_of(step[i], l);
-          carried.values.at(m * size + i, l) =
-              std::clamp(lane_of(state[i], l) + move, static_cast<Real_>(bounds.low[i % channels]),
-                         static_cast<Real_>(bounds.high[i % channels]));
-        }
-    }
-    for (std::size_t l = 0; l < Runs; ++l)
-      for (std::size_t i = Cycle::states; i < Cycle::carried && carried.static_variance[l] > 0; ++i)
-        carried.values.at(i, l) = Real_(0);
-    carried.values.repeat_last_lane();
-  }
-
   Problem problem_;
   Trained<Network, Real_> trained_;
   LearnedConfig config_;
@@ -363,7 +274,7 @@ class Learned : public AnalysisTypes<Problem_, Real_, Runs> {
   std::vector<double> deviations_;  ///< see `observation_deviations`
   std::vector<double> scales_;      ///< see `scales_shown`
   double climate_variance_ = 0;     ///< in the norm
-  double innovation_ = 1;           ///< q of the way back
+  WayBack<Problem, Real_, Runs> way_back_;
 };
 
 }  // namespace dan

@@ -32,7 +32,7 @@ template <LearnedMethod Method>
                 "analysis_covariance: the network has no gain head (NetworkShape::head) of one "
                 "level (gain_levels), which gives P^a; train one, or take learned_covariance");
   if constexpr (Method::Network::gain) {
-    if (carried.static_variance[run] > 0) {
+    if (carried.way_back.variance[run] > 0) {
       std::vector<double> variances(Method::Types::size);
       method.variances(carried, run, variances);
       auto p = zero_tensor<double>(variances.size(), variances.size());
