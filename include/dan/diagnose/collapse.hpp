@@ -49,7 +49,8 @@ class CollapseRecorder : public EmptyRecorder {
     increment(in.data(), out.data());
     std::vector<double> x(Method::members * size), a(x.size()), alone(size);
     for (std::size_t l = 0; l < view.runs; ++l) {
-      if (!view.going(l) || view.carried.way_back.variance[l] > 0 || view.carried.silent[l]) continue;
+      if (!view.going(l) || view.carried.way_back.variance[l] > 0 || view.carried.silent[l])
+        continue;
       for (std::size_t i = 0; i < x.size(); ++i) {
         x[i] = static_cast<double>(lane_of(forecasts[i], l));
         a[i] = static_cast<double>(view.carried.values.at(i, l)) - x[i];
