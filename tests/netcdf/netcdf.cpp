@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "dan/analysis/enkf_n.hpp"
+#include "dan/core/notice.hpp"
 #include "dan/experiment/twin.hpp"
 #include "dan/geometry/lat_lon.hpp"
 #include "dan/geometry/torus.hpp"
@@ -243,6 +244,26 @@ TEST_CASE("load_netcdf_table: packed numbers are unpacked, filled and missing on
     file.getVar("value").putAtt("_Unsigned", "true");
   }
   check_file_error([&] { return load_netcdf_table(path); }, "has the attribute _Unsigned");
+}
+
+TEST_CASE("load_netcdf_table: variables that are no columns are left out, and named") {
+  const TemporaryFolder folder;
+  const auto path = folder / "fields.nc";
+  {
+    netCDF::NcFile file(path.string(), netCDF::NcFile::replace, netCDF::NcFile::classic);
+    const auto row = file.addDim("row", 2), level = file.addDim("level", 3);
+    (void)file.addVar("crs", netCDF::ncInt);  // a number without dimension says nothing of rows
+    file.addVar("profile", netCDF::ncDouble, std::vector<netCDF::NcDim>{row, level})
+        .putVar(numbers(6, 1).data());
+    file.addVar("value", netCDF::ncDouble, row).putVar(numbers(2, 5).data());
+  }
+  std::vector<std::string> said;
+  const auto before = set_notice_handler([&](const std::string& what) { said.push_back(what); });
+  const CsvTable table = load_netcdf_table(path);
+  set_notice_handler(before);
+  CHECK(table.columns == std::vector<std::string>{"value"});
+  REQUIRE(said.size() == 1);
+  CHECK(said[0].ends_with("left out, since a column has one dimension: profile"));
 }
 
 TEST_CASE("StatesFile: a grid in two dimensions has its positions") {

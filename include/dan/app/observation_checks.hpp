@@ -34,7 +34,8 @@ Table rows_up_to(const Table& table, const CycleTimes& times, std::size_t cycle)
 
 /// Of a table that has an observation to assimilate a `notice` says: observations before the first
 /// analysis, which are not used; cycles without any; what a network was not trained for. Throws
-/// ConfigError for one that has none.
+/// ConfigError for one that has none, or in which less than one in a thousand of more than a
+/// million cycles has any, as after a time that is mistyped.
 template <class Table>
 void check_table(const Table& table, const Assimilation& task, const Cycler& cycler) {
   const std::string file = task.observations.string();
@@ -71,6 +72,12 @@ void check_table(const Table& table, const Assimilation& task, const Cycler& cyc
     n += seen.size();
   }
   const std::size_t first = cycle_of(rows[early]), last = cycle_of(rows.back());
+  if (const auto cycles = last - first + 1; cycles > 1'000'000 && with_any < cycles / 1000)
+    throw ConfigError(to_text(file, ": the last observation, at ", rows.back().time,
+                              ", is in cycle ", last, ", and ", with_any,
+                              " cycles have any; is time in the units of the problem, and the "
+                              "interval, ",
+                              task.times.interval, ", that of the observations?"));
   if (first > 10)
     notice(to_text(file, ": the first observation is in cycle ", first, "; with --start ",
                    rows[early].time - task.times.interval, " it would be in the first"));

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "dan/core/error.hpp"
+#include "dan/core/notice.hpp"
 #include "dan/core/tensor.hpp"
 #include "dan/io/csv.hpp"
 #include "dan/io/file.hpp"
@@ -46,7 +48,8 @@ inline void save_netcdf_table(const std::filesystem::path& path, const CsvTable&
 }
 
 /// Reads all variables over one dimension, in the order of the file, as the columns of a table.
-/// Throws FileError if there are none, or of several dimensions, or if what save_netcdf_table wrote
+/// Variables over several dimensions are left out, with a `notice`. Throws FileError if there are
+/// none over one, or some over another one, or if what save_netcdf_table wrote
 /// is damaged.
 [[nodiscard]] inline CsvTable load_netcdf_table(const std::filesystem::path& path) {
   return detail::with_netcdf("load_netcdf_table", path, [&] {
@@ -54,11 +57,20 @@ inline void save_netcdf_table(const std::filesystem::path& path, const CsvTable&
     netCDF::NcFile file;
     detail::open_netcdf("load_netcdf_table", file, path);
     std::map<int, netCDF::NcVar> variables;  // NetCDF numbers them as they were made
+    std::vector<std::string> others;
     for (const auto& [name, variable] : file.getVars())
-      if (variable.getDimCount() == 1) variables.emplace(variable.getId(), variable);
+      if (variable.getDimCount() == 1)
+        variables.emplace(variable.getId(), variable);
+      else if (variable.getDimCount() > 1)
+        others.push_back(name);
     if (variables.empty())
       throw FileError(to_text("load_netcdf_table: ", path.string(),
                               " has no variable over one dimension, expected one per column"));
+    if (!others.empty())
+      notice(to_text("load_netcdf_table: ", path.string(),
+                     ": left out, since a column has one "
+                     "dimension: ",
+                     joined(others)));
     CsvTable table;
     std::vector<std::vector<double>> columns;
     const auto first = variables.begin()->second.getDim(0);

@@ -46,10 +46,11 @@ inline bool is_npy_table(std::string_view function, const std::filesystem::path&
 
 /// The numbers of a table in the order of `names`; of states with one channel that is 0 where it is
 /// not there. A table without names has that order.
-inline Matrix in_order(const CsvTable& table, const std::filesystem::path& path,
-                       const std::vector<std::string>& names, std::size_t channels) {
+inline Matrix in_order(std::string_view function, const CsvTable& table,
+                       const std::filesystem::path& path, const std::vector<std::string>& names,
+                       std::size_t channels) {
   const auto fail = [&](const auto&... found) {
-    throw FileError(to_text("observations_of: ", path.string(), found...));
+    throw FileError(to_text(function, ": ", path.string(), found...));
   };
   const std::size_t rows = table.numbers.shape()[0];
   if (table.columns.empty()) {
@@ -76,18 +77,16 @@ inline Matrix in_order(const CsvTable& table, const std::filesystem::path& path,
   }
   return numbers;
 }
-}  // namespace detail
 
-/// The observations in a table of numbers, of NetCDF for example: its columns are those of a CSV
-/// file, or without names those of an array. Throws FileError, which names `path`, where it came
-/// from, for other columns, or a row in which `ObservationTable` finds a fault.
-template <class Geometry, std::size_t Channels = 1>
-[[nodiscard]] ObservationTable<Geometry, Channels> observations_of(
-    const CsvTable& numbers, const std::filesystem::path& path) {
-  const Matrix rows = detail::in_order(numbers, path, detail::table_columns<Geometry>(), Channels);
+/// See `observations_of`; throws in the name of `function`.
+template <class Geometry, std::size_t Channels>
+ObservationTable<Geometry, Channels> observations_of(std::string_view function,
+                                                     const CsvTable& numbers,
+                                                     const std::filesystem::path& path) {
+  const Matrix rows = in_order(function, numbers, path, table_columns<Geometry>(), Channels);
   const bool lines = path.extension() == ".csv";
   const auto fail = [&](const auto&... found) {
-    throw FileError(to_text("observations_of: ", path.string(), ": ", found...));
+    throw FileError(to_text(function, ": ", path.string(), ": ", found...));
   };
   ObservationTable<Geometry, Channels> table;
   for (std::size_t r = 0; r < rows.shape()[0]; ++r) {
@@ -109,15 +108,29 @@ template <class Geometry, std::size_t Channels = 1>
   }
   return table;
 }
+}  // namespace detail
+
+/// The observations in a table of numbers, of NetCDF for example: its columns are those of a CSV
+/// file, or without names those of an array. Throws FileError, which names `path`, where it came
+/// from, for other columns, or a row in which `ObservationTable` finds a fault.
+template <class Geometry, std::size_t Channels = 1>
+[[nodiscard]] ObservationTable<Geometry, Channels> observations_of(
+    const CsvTable& numbers, const std::filesystem::path& path) {
+  return detail::observations_of<Geometry, Channels>("observations_of", numbers, path);
+}
 
 /// Reads a table of observations from a file in CSV or NPY format, all or nothing. Throws FileError
-/// if the file cannot be read, or as `observations_of` does.
+/// if the file cannot be read, for other columns, or a row in which `ObservationTable` finds a
+/// fault.
 template <class Geometry, std::size_t Channels = 1>
 [[nodiscard]] ObservationTable<Geometry, Channels> load_observations(
     const std::filesystem::path& path) {
-  if (detail::is_npy_table("load_observations", path))
-    return observations_of<Geometry, Channels>({.numbers = load_npy<2>(path)}, path);
-  return observations_of<Geometry, Channels>(load_csv(path), path);
+  constexpr std::string_view function = "load_observations";
+  return detail::observations_of<Geometry, Channels>(function,
+                                                     detail::is_npy_table(function, path)
+                                                         ? CsvTable{.numbers = load_npy<2>(path)}
+                                                         : load_csv(path),
+                                                     path);
 }
 
 /// Writes a table of observations in CSV or NPY format, as the name ends, all or not at all; read
