@@ -156,7 +156,8 @@ TEST_CASE("failed members: too many are an error that counts them") {
   CHECK(reason(failing(7, {0, 5, 6, 7, 19}), 0.25).empty());
   CHECK(reason(failing(7, {0, 5, 6, 7, 8, 19}), 0.25) ==
         "EnkfN::forecast: the forecast ensemble is not finite in 6 of 20 members, the "
-        "filter has diverged; use more members or more inflation, or a smaller time step");
+        "filter has diverged; use more members or more inflation, or a smaller time step "
+        "(Lorenz 96 of 40 variables, forcing 8, Runge–Kutta, 1 × 0.05)");
   CHECK(reason(failing(7, {0, 5, 6, 7, 8, 19}), 0.3).empty());
   CHECK_FALSE(reason(failing(7, {3}), 0).empty());
 }

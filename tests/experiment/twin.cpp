@@ -163,7 +163,7 @@ TEST_CASE("twin: what fails keeps its scores so far, with the reason") {
   CHECK(scores.failures[0].reason.find("the estimate is not finite: ") == 0);
   CHECK(scores.failures[3].run == 4);
   CHECK(scores.failures[3].cycle == 7);
-  CHECK(scores.failures[3].reason == "Failing: as told");
+  CHECK(scores.failures[3].reason == to_text("Failing: as told (", Lorenz{}.model.describe(), ")"));
   CHECK(scores.cycles == 8 + 2 + 3 * 4);
   CHECK(std::isfinite(scores.analysis_rmse));
   CHECK(scores.series.size() == 10);

@@ -109,7 +109,7 @@ typename Method::FirstGuessBatch first_guess(const Problem& problem, const Twin&
 }
 
 /// Runs the group of `runs` ≤ Method::runs runs that begins with run `first`; returns why each
-/// ended early, nothing if it did not.
+/// ended early, with the model in words where it has some; nothing if it did not.
 template <class Problem, class Method, class... R>
 std::vector<std::string> run_twin_group(const Problem& problem, const Method& analysis,
                                         const TwinConfig& config, std::span<const double> weights,
@@ -173,6 +173,9 @@ std::vector<std::string> run_twin_group(const Problem& problem, const Method& an
     for (auto& failure : failures)
       if (failure.empty()) failure = e.what();
   }
+  if constexpr (requires { std::string(problem.model.describe()); })
+    for (auto& failure : failures)
+      if (!failure.empty()) failure += to_text(" (", problem.model.describe(), ")");
   return failures;
 }
 
