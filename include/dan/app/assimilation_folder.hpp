@@ -141,7 +141,7 @@ class AssimilationFolder {
  private:
   [[nodiscard]] static std::array<std::filesystem::path, 4> writable_files(
       const Assimilation& task) {
-    const auto files = files_of_assimilation(task.out);
+    auto files = files_of_assimilation(task.out);
     for (const auto& file : files)
       if (is_same_file(file, task.observations))
         throw ConfigError(to_text(task.observations.string(),
