@@ -71,7 +71,7 @@ FILENAME !~ /\.hpp$/ { print; next }
   if (!apart && block) held = held " \\endcode"
   block = apart
   if (FNR > 1) print held
-  if (text ~ /^namespace dan(::[a-z_]+)? \{/) {
+  if (text ~ /^namespace dan(::[a-z_]+)* \{/) {
     folder = FILENAME
     sub(/.*include\/dan\//, "", folder)
     if (!sub(/\/.*/, "", folder)) folder = "contracts"
