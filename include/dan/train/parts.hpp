@@ -107,10 +107,14 @@ struct TrainingParts {
 /// The one of type T among what was given, else T().
 template <class T, class... Given>
 T given_or_default([[maybe_unused]] const std::tuple<const Given&...>& given) {
-  if constexpr ((std::same_as<T, Given> || ...))
+  if constexpr ((std::same_as<T, Given> || ...)) {
     return std::get<const T&>(given);
-  else
+  } else {
+    static_assert(std::default_initializable<T>,
+                  "Trainer: a teacher, a loss or processes without a value by default have to be "
+                  "given, after the configuration");
     return T();
+  }
 }
 
 /// One problem, or several of one type; arguments become it.
